@@ -1,0 +1,28 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Let plain pytest import this checkout as ansible_collections.distdb.mysql_ha.
+
+The `ansible` package brings an `ansible_collections` package of its own; this checkout is put
+in front of it, so that what is tested is the working tree. Under ansible-test, whose loader
+already knows the collection, the import below finds the same files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COLLECTIONS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "collections", "ansible_collections")
+
+try:
+    import ansible_collections
+except ImportError:
+    ansible_collections = types.ModuleType("ansible_collections")
+    ansible_collections.__path__ = []
+    sys.modules["ansible_collections"] = ansible_collections
+
+if os.path.isdir(COLLECTIONS) and COLLECTIONS not in list(ansible_collections.__path__):
+    ansible_collections.__path__ = [COLLECTIONS] + list(ansible_collections.__path__)
