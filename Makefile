@@ -1,0 +1,75 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+INVENTORY ?= inventories/lab
+# Options for ansible-playbook in "make site", for instance ARGS="--limit db1".
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target meaning; do
+		printf '  %-14s %s\n' "$$target" "$$meaning"
+	done
+
+.PHONY: venv
+venv: ## Make .venv, the virtual environment of the control node
+	@tools/venv
+
+.PHONY: setup
+setup: venv ## Install what the lab needs on this machine (Debian packages; root)
+	@lab/setup
+
+.PHONY: lab
+lab: setup ## Four blank hosts: db0, db1, db2, proxy
+	@lab/up
+
+.PHONY: site
+site: lab ## Lab, cluster and status: everything from nothing
+	@ansible-playbook -i $(INVENTORY) site.yml $(ARGS)
+	ansible-playbook -i $(INVENTORY) playbooks/status.yml
+	lab/which-proxysql
+
+.PHONY: status
+status: venv ## Members and hostgroups of the running lab
+	@ansible-playbook -i $(INVENTORY) playbooks/status.yml
+
+.PHONY: down
+down: ## Remove the lab's hosts, networks and processes
+	@lab/down
+
+.PHONY: clean
+clean: down ## Remove the lab's image and caches too
+	@lab/clean
+
+.PHONY: lint
+lint: venv ## yamllint, ansible-lint, ruff, and the checks of this project's own files
+	@tools/run-tests lint
+
+.PHONY: unit
+unit: venv ## Unit tests: no server, no lab
+	@tools/run-tests unit
+
+.PHONY: integration
+integration: setup ## Tests on the lab: from blank hosts to faults and refusals
+	@tools/run-tests lab
+
+.PHONY: molecule
+molecule: setup ## molecule test of every scenario (on the lab)
+	@tools/run-tests molecule
+
+.PHONY: test
+test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
+	@tools/run-tests lint unit lab
+
+.PHONY: docs
+docs: venv ## Renew the generated parts: role variables in the READMEs
+	@python tools/role_readme.py --write
