@@ -1,0 +1,105 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site playbook on blank hosts: check mode, interrupted runs, a whole run, and the runs after it.
+
+The tests of this file follow one story and stand in its order.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from conftest import kill_group
+
+TASK = re.compile(r"^TASK \[(.*?)\]", re.MULTILINE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blank_hosts(lab):
+    lab.down()
+    lab.up()
+
+
+def test_check_mode_on_blank_hosts_succeeds_and_installs_nothing(lab):
+    run = lab.site("--check", "--diff")
+    assert run.code == 0, run
+    for member in lab.members:
+        assert lab.on(member, "sh", "-c", "command -v mysqld || echo none").strip() == "none"
+        assert lab.on(member, "sh", "-c", "ls /etc/mysql 2>/dev/null || echo none").strip() == "none"
+
+
+def test_killed_at_any_task_and_run_again_it_converges_to_one_group(lab):
+    """Each run is killed some tasks further than the one before it got to, from blank hosts to a finished cluster."""
+    killed_in = []
+    for tasks in (6, 12, 18, 24, 30, 36, 42, 48, 56, 64, 72):
+        process = lab.start()
+        seen, lines = 0, []
+        for line in process.stdout:
+            lines.append(line)
+            found = TASK.match(line)
+            seen += found is not None
+            if seen == tasks:
+                # Somewhere inside the task, not at its very start.
+                time.sleep(0.7)
+                killed_in.append(found[1])
+                kill_group(process)
+                break
+        else:
+            process.wait()
+            assert process.returncode == 0, "".join(lines[-80:])
+            break
+        if "group" in killed_in[-1].lower():
+            # As a crashed control node leaves it: whatever the member was told to do may still be under way.
+            assert len({frozenset(lab.view(member)) for member in lab.members} - {frozenset()}) <= 3
+    assert len(killed_in) >= 5, f"the playbook was killed in {killed_in}"
+    run = lab.site()
+    assert run.code == 0, run
+    lab.one_group()
+    again = lab.site()
+    assert again.code == 0, again
+    assert set(again.changed.values()) == {0}, again
+
+
+def test_blank_hosts_converge_within_two_minutes(lab):
+    lab.down()
+    lab.up()
+    run = lab.site()
+    print(f"site.yml on blank hosts: {run.seconds:.1f} s")
+    assert run.code == 0, run
+    lab.one_group()
+    assert run.seconds <= 120, run
+
+
+def test_a_second_run_changes_nothing_and_takes_half_a_minute_at_most(lab):
+    run = lab.site()
+    print(f"site.yml on a converged cluster: {run.seconds:.1f} s")
+    assert run.code == 0, run
+    assert set(run.changed.values()) == {0}, run
+    assert run.seconds <= 30, run
+
+
+def test_check_mode_on_a_converged_cluster_finds_nothing_to_change(lab):
+    run = lab.site("--check", "--diff")
+    assert run.code == 0, run
+    assert set(run.changed.values()) == {0}, run
+
+
+def test_no_password_stands_in_the_output_of_a_verbose_run_with_diff(lab):
+    run = lab.site("--diff", "-vvv")
+    assert run.code == 0, run
+    secrets = {name: value for name, value in lab.secrets().items() if isinstance(value, str) and "{{" not in value}
+    assert len(secrets) >= 4
+    for name, value in secrets.items():
+        assert value not in run.output, f"the value of {name} was printed"
+
+
+def test_the_status_playbook_shows_members_and_hostgroups(lab):
+    run = lab.site(playbook="playbooks/status.yml")
+    assert run.code == 0, run
+    for member in lab.members:
+        assert lab.address(member) in run.output
+    assert run.output.count("ONLINE") >= 6, run
+    assert set(run.changed.values()) == {0}, run

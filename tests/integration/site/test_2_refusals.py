@@ -1,0 +1,61 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the site playbook refuses, on a converged cluster: one sentence that names it, and nothing changed."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converged(lab):
+    lab.up()
+    run = lab.site()
+    assert run.code == 0, run
+
+
+def refused(run, *words: str) -> None:
+    assert run.code != 0, run
+    for word in words:
+        assert word in run.flat, f"{word!r} is not in the output\n{run}"
+    assert set(run.changed.values()) <= {0}, run
+
+
+@pytest.mark.parametrize(
+    "variable", ["mysql_gr_recovery_password", "mysql_gr_peer_password", "mysql_gr_monitor_password", "proxysql_admin_password", "proxysql_monitor_password"]
+)
+def test_a_missing_password_is_named(lab, variable):
+    refused(lab.site("-e", f"{variable}="), variable)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("mysql_gr_group_name=simkp", ("mysql_gr_group_name", "simkp", "UUID")),
+        ("mysql_gr_address=999.1.2.3", ("999.1.2.3",)),
+        ("mysql_gr_server_id=130", ("mysql_gr_server_id", "130")),
+        ("mysql_gr_install_method=magic", ("mysql_gr_install_method", "magic", "distribution")),
+        ("proxysql_install_method=magic", ("proxysql_install_method", "magic", "preinstalled")),
+        ("mysql_gr_port=seventy", ("mysql_gr_port", "seventy")),
+    ],
+)
+def test_bad_input_is_named_with_its_value(lab, setting, words):
+    refused(lab.site("-e", setting), *words)
+
+
+def test_a_duplicate_server_uuid_is_refused_where_the_server_holds_group_data(lab):
+    donor, twin = lab.members[0], lab.members[1]
+    own = lab.on(twin, "cat", "/var/lib/mysql/auto.cnf")
+    copied = lab.on(donor, "cat", "/var/lib/mysql/auto.cnf")
+    uuid = copied.split("server-uuid=")[1].split()[0]
+    try:
+        lab.on(twin, "sh", "-c", f"printf '%s' '{copied}' > /var/lib/mysql/auto.cnf")
+        lab.on(twin, "systemctl", "restart", "mysql")
+        refused(lab.site(), "server_uuid", uuid)
+    finally:
+        lab.on(twin, "sh", "-c", f"printf '%s' '{own}' > /var/lib/mysql/auto.cnf")
+        lab.on(twin, "systemctl", "restart", "mysql")
+    run = lab.site()
+    assert run.code == 0, run
+    lab.one_group()

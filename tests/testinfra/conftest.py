@@ -1,0 +1,88 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts to look at come from an Ansible inventory; the way to reach them is a testinfra backend.
+
+Environment:
+  TESTINFRA_INVENTORY  an inventory (default: inventories/lab)
+  TESTINFRA_BACKEND    how a host is reached, with {} for its name (default: podman://{}, the lab;
+                       "ansible://{}?ansible_inventory=inventories/vagrant" reaches machines by ssh)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import testinfra
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = os.environ.get("TESTINFRA_INVENTORY", "inventories/lab")
+BACKEND = os.environ.get("TESTINFRA_BACKEND", "podman://{}")
+
+
+def read_inventory() -> dict:
+    shown = subprocess.run(
+        ["ansible-inventory", "-i", INVENTORY, "--list"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        env=dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")), check=True,
+    )  # fmt: skip
+    return json.loads(shown.stdout)
+
+
+class Cluster:
+    """The hosts of one cluster, and its inventory variables."""
+
+    def __init__(self) -> None:
+        inventory = read_inventory()
+        self.variables = inventory["_meta"]["hostvars"]
+        self.members = sorted(inventory["mysql_gr"]["hosts"])
+        self.proxies = sorted(inventory["proxysql"]["hosts"])
+        self.hosts = {name: testinfra.get_host(BACKEND.format(name)) for name in self.members + self.proxies}
+
+    def __getitem__(self, name: str):
+        return self.hosts[name]
+
+    def var(self, host: str, name: str, default=None):
+        return self.variables[host].get(name, default)
+
+    def address(self, host: str) -> str:
+        return self.var(host, "mysql_gr_address")
+
+    def sql(self, member: str, statement: str) -> list[list[str]]:
+        """Rows of a statement, run as root on a member; every value as text."""
+        done = self[member].run("mysql --batch --skip-column-names -e %s", statement)
+        assert done.rc == 0, f"{member}: {statement}: {done.stderr}"
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def through_proxy(self, statement: str) -> str:
+        """Run a statement as the application does: from a member's client, through port 6033 of the first proxy."""
+        proxy, member = self.proxies[0], self.members[0]
+        user = self.var(proxy, "proxysql_users")[0]["username"]
+        done = self[member].run(
+            "MYSQL_PWD=%s mysql --host=%s --port=6033 --user=%s --batch --skip-column-names -e %s",
+            self.var(member, "lab_app_password"), self.var(proxy, "proxysql_address"), user, statement,
+        )  # fmt: skip
+        assert done.rc == 0, f"through the proxy: {statement}: {done.stderr}"
+        return done.stdout
+
+    def through_admin(self, statement: str) -> list[list[str]]:
+        """Rows of a statement on ProxySQL's administration interface, asked from its own host."""
+        proxy = self.proxies[0]
+        script = (
+            "import sys, pymysql; c = pymysql.connect(host='127.0.0.1', port=6032, user=sys.argv[1], password=sys.stdin.readline().strip());"
+            "k = c.cursor(); k.execute(sys.argv[2]); [print(*r, sep='\\t') for r in k.fetchall()]"
+        )
+        done = self[proxy].run(
+            "printf '%%s\\n' %s | python3 -c %s %s %s",
+            self.var(proxy, "proxysql_admin_password"), script, self.var(proxy, "proxysql_admin_user", "admin"), statement,
+        )  # fmt: skip
+        assert done.rc == 0, f"administration: {statement}: {done.stderr}"
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    return Cluster()

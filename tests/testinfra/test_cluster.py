@@ -1,0 +1,161 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a converged cluster is: the group, the proxy's view of it, and what an application gets."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+
+def listening(host) -> set[str]:
+    """Addresses and ports on which a host accepts TCP connections."""
+    done = host.run("ss --no-header --listening --numeric --tcp")
+    assert done.rc == 0, done.stderr
+    return {line.split()[3] for line in done.stdout.splitlines()}
+
+
+def ports(host) -> set[int]:
+    return {int(address.rsplit(":", 1)[1]) for address in listening(host)}
+
+
+def test_every_member_sees_the_same_online_members(cluster):
+    wanted = sorted([cluster.address(member), "ONLINE"] for member in cluster.members)
+    for member in cluster.members:
+        rows = cluster.sql(member, "SELECT member_host, member_state FROM performance_schema.replication_group_members")
+        assert sorted(rows) == wanted, member
+
+
+def test_every_member_is_writable_in_multi_primary_mode(cluster):
+    for member in cluster.members:
+        assert cluster.sql(member, "SELECT @@group_replication_single_primary_mode, @@super_read_only, @@read_only") == [["0", "0", "0"]]
+        roles = cluster.sql(member, "SELECT DISTINCT member_role FROM performance_schema.replication_group_members")
+        assert roles == [["PRIMARY"]]
+
+
+def test_the_bootstrap_flag_is_off_everywhere_and_persisted_nowhere(cluster):
+    for member in cluster.members:
+        assert cluster.sql(member, "SELECT @@group_replication_bootstrap_group") == [["0"]]
+        assert cluster.sql(member, "SELECT count(*) FROM performance_schema.persisted_variables WHERE variable_name = 'group_replication_bootstrap_group'") == [["0"]]
+        assert cluster[member].run("grep -rIi bootstrap_group /etc/mysql").rc == 1
+
+
+def test_members_hold_no_transactions_of_their_own(cluster):
+    """Everything executed belongs to the group: an installation that wrote to the binary log would stand out here."""
+    group = cluster.var(cluster.members[0], "mysql_gr_group_name")
+    for member in cluster.members:
+        executed = cluster.sql(member, "SELECT REPLACE(@@gtid_executed, '\\n', '')")[0][0]
+        assert {part.strip().split(":")[0] for part in executed.split(",")} == {group}, executed
+
+
+def test_server_ids_and_uuids_are_unique(cluster):
+    pairs = [cluster.sql(member, "SELECT @@server_id, @@server_uuid")[0] for member in cluster.members]
+    assert len({pair[0] for pair in pairs}) == len(pairs)
+    assert len({pair[1] for pair in pairs}) == len(pairs)
+
+
+def test_a_row_written_through_the_proxy_is_read_on_every_member(cluster):
+    token = uuid.uuid4().hex
+    cluster.through_proxy("CREATE TABLE IF NOT EXISTS simkp.probe (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)")
+    cluster.through_proxy(f"INSERT INTO simkp.probe (token) VALUES ('{token}')")
+    for member in cluster.members:
+        end = time.monotonic() + 10
+        while cluster.sql(member, f"SELECT count(*) FROM simkp.probe WHERE token = '{token}'") != [["1"]]:
+            assert time.monotonic() < end, f"{member} has not got the row after 10 s"
+            time.sleep(0.1)
+
+
+def test_the_proxy_has_placed_every_member_as_writer_and_reader(cluster):
+    rows = cluster.through_admin("SELECT hostname, hostgroup_id, status FROM runtime_mysql_servers ORDER BY hostname, hostgroup_id")
+    wanted = sorted([cluster.address(member), group, "ONLINE"] for member in cluster.members for group in ("2", "3"))
+    assert sorted(rows) == wanted
+
+
+def test_the_proxy_keeps_its_configuration_on_disk(cluster):
+    for table in ("mysql_servers", "mysql_group_replication_hostgroups", "mysql_users", "global_variables"):
+        memory = sorted(cluster.through_admin(f"SELECT * FROM main.{table}"))
+        disk = sorted(cluster.through_admin(f"SELECT * FROM disk.{table}"))
+        assert memory == disk, table
+        assert memory, table
+
+
+def test_the_default_admin_password_does_not_work(cluster):
+    proxy = cluster.proxies[0]
+    script = "import pymysql; pymysql.connect(host='127.0.0.1', port=6032, user='admin', password='admin')"
+    done = cluster[proxy].run("python3 -c %s", script)
+    assert done.rc != 0
+    assert "Access denied" in done.stderr or "1045" in done.stderr
+
+
+def test_group_and_recovery_traffic_require_tls(cluster):
+    for member in cluster.members:
+        assert cluster.sql(member, "SELECT @@group_replication_ssl_mode, @@group_replication_recovery_use_ssl") == [["REQUIRED", "1"]]
+        user = cluster.var(member, "mysql_gr_recovery_user", "repl")
+        assert cluster.sql(member, f"SELECT DISTINCT ssl_type FROM mysql.user WHERE user = '{user}'") == [["ANY"]]
+
+
+def test_accounts_are_the_same_on_every_member(cluster):
+    query = "SELECT user, host, plugin, ssl_type, SHA2(authentication_string, 256) FROM mysql.user WHERE user NOT LIKE 'mysql.%' AND user NOT IN ('root', 'debian-sys-maint') ORDER BY 1, 2"
+    accounts = {member: cluster.sql(member, query) for member in cluster.members}
+    assert accounts[cluster.members[0]], "there are accounts"
+    for member in cluster.members[1:]:
+        assert accounts[member] == accounts[cluster.members[0]], member
+
+
+def test_only_the_wanted_ports_listen(cluster):
+    for member in cluster.members:
+        assert ports(cluster[member]) == {3306, 33061}, listening(cluster[member])
+    for proxy in cluster.proxies:
+        assert ports(cluster[proxy]) == {6032, 6033}, listening(cluster[proxy])
+
+
+def test_the_administration_port_is_local(cluster):
+    for proxy in cluster.proxies:
+        admin = {address for address in listening(cluster[proxy]) if address.endswith(":6032")}
+        assert admin == {"127.0.0.1:6032"}
+
+
+def test_files_with_settings_and_secrets_are_not_for_everybody(cluster):
+    for member in cluster.members:
+        files = cluster[member].run("grep -rlI group_replication /etc/mysql").stdout.split()
+        assert len(files) == 1, f"one file holds the group's settings: {files}"
+        settings = cluster[member].file(files[0])
+        assert settings.user == "root" and settings.mode & 0o007 == 0, f"{files[0]} {settings.mode:o}"
+    for proxy in cluster.proxies:
+        database = cluster[proxy].file("/var/lib/proxysql/proxysql.db")
+        directory = cluster[proxy].file("/var/lib/proxysql")
+        assert database.mode & 0o007 == 0 or directory.mode & 0o007 == 0, f"{database.mode:o} in {directory.mode:o}"
+
+
+def test_no_password_stands_in_a_process_list_or_a_log(cluster):
+    passwords = {
+        str(value)
+        for name, value in cluster.variables[cluster.members[0]].items()
+        if name.endswith("_password") and isinstance(value, str) and "{{" not in value
+    }
+    assert len(passwords) >= 4, "the inventory's passwords are known here"
+    for name, host in cluster.hosts.items():
+        processes = host.run("ps -eo args").stdout
+        log = host.run("journalctl --no-pager --output=cat").stdout
+        errors = host.run("cat /var/log/mysql/error.log /var/lib/proxysql/proxysql.log").stdout
+        assert "init" in processes or "systemd" in processes
+        for password in passwords:
+            for place, text in (("process list", processes), ("journal", log), ("log file", errors)):
+                assert password not in text, f"a password stands in the {place} of {name}"
+
+
+def test_services_start_at_boot(cluster):
+    for member in cluster.members:
+        service = cluster[member].service("mysql")
+        assert service.is_running and service.is_enabled, member
+    for proxy in cluster.proxies:
+        service = cluster[proxy].service("proxysql")
+        assert service.is_running and service.is_enabled, proxy
+
+
+def test_members_run_versions_that_belong_together(cluster):
+    versions = {cluster.sql(member, "SELECT @@version")[0][0] for member in cluster.members}
+    assert len(versions) == 1
+    assert re.match(r"\d+\.\d+\.\d+", versions.pop())

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection as a whole: its metadata agree with each other and with its files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = re.compile(r"(password|secret)s?$")
+
+pytestmark = pytest.mark.skipif(not (ROOT / "galaxy.yml").exists(), reason="an installed collection has no galaxy.yml")
+
+
+def tracked() -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file() and not (ROOT / name).is_symlink()]
+
+
+def load(path: str) -> dict:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def modules() -> set[str]:
+    return {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+
+
+def test_requirements_are_the_dependencies_of_the_collection():
+    wanted = {entry["name"]: entry["version"] for entry in load("requirements.yml")["collections"]}
+    assert wanted == load("galaxy.yml")["dependencies"]
+
+
+def test_every_module_is_in_exactly_one_action_group():
+    groups = load("meta/runtime.yml")["action_groups"]
+    named = [name for group in groups.values() for name in group]
+    assert sorted(named) == sorted(modules())
+
+
+def test_collections_used_are_declared():
+    """A name like ansible.mysql.mysql_user in a role or playbook needs its collection in galaxy.yml."""
+    declared = set(load("galaxy.yml")["dependencies"]) | {"ansible.builtin", "distdb.mysql_ha"}
+    used = set()
+    for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
+        used |= set(re.findall(r"^\s*(?:- )?([a-z_]+\.[a-z_]+)\.[a-z_]+:", path.read_text(), re.MULTILINE))
+    assert used, "roles use collections"
+    assert used <= declared
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").glob("*")))
+def test_no_password_of_a_role_has_a_default(role):
+    defaults = load(f"roles/{role}/defaults/main.yml")
+    specs = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    found = {name: value for name, value in defaults.items() if SECRET.search(name)}
+    assert all(value in ("", None, []) for value in found.values()), found
+    assert any(SECRET.search(name) for name in specs), "the role has passwords"
+
+
+def test_every_source_file_says_its_licence():
+    suffixes = {".py", ".yml", ".sh", ""}
+    silent = []
+    for path in tracked():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix not in suffixes or name.startswith(("changelogs/", "collections/", "LICENSE")) or path.name.startswith("."):
+            continue
+        head = path.read_text(errors="replace")[:600]
+        if path.suffix == "" and not head.startswith("#"):
+            continue
+        if "SPDX-License-Identifier: GPL-3.0-or-later" not in head:
+            silent.append(name)
+    assert not silent
+
+
+def test_no_registry_or_mirror_is_named():
+    """Packages come from wherever the machine is set up to get them."""
+    hosts = re.compile(r"\b(?:deb|security|archive|ftp|snapshot)\.(?:debian|ubuntu)\.\w+|\bpypi\.(?:org|python\.org)|files\.pythonhosted|registry\.npmjs")
+    named = [path.relative_to(ROOT).as_posix() for path in tracked() if path != Path(__file__) and hosts.search(path.read_text(errors="replace"))]
+    assert not named
+
+
+def test_the_collection_builds_and_installs(tmp_path):
+    subprocess.run(["ansible-galaxy", "collection", "build", "--output-path", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    archive = next(tmp_path.glob("distdb-mysql_ha-*.tar.gz"))
+    with tarfile.open(archive) as tar:
+        names = tar.getnames()
+    for wanted in ("plugins/modules", "plugins/module_utils", "roles/mysql_gr/tasks/main.yml", "roles/proxysql/tasks/main.yml", "playbooks/site.yml", "meta/runtime.yml", "LICENSE"):
+        assert wanted in names
+    for name in names:
+        assert not name.startswith(("lab/", "tests/", ".venv", ".lab", ".git", "inventories/lab", "collections")), name
+    target = tmp_path / "collections"
+    command = ["ansible-galaxy", "collection", "install", "--no-deps", "--collections-path", str(target), str(archive)]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    installed = json.loads((target / "ansible_collections" / "distdb" / "mysql_ha" / "MANIFEST.json").read_text())
+    assert installed["collection_info"]["version"] == load("galaxy.yml")["version"]
