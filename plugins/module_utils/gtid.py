@@ -1,0 +1,227 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GTID sets as a value type.
+
+A set is held as ``{(uuid, tag): [(first, last), ...]}`` with sorted, disjoint intervals that do not touch, so that two
+sets are equal exactly when their dicts are. Every operation is one merge over sorted intervals: linear in their number.
+
+Text form, as the server reads and prints it (tags from MySQL 8.3 on)::
+
+    uuid:1-5:7,uuid:1-3:tag:4-9:other_tag:1
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The largest transaction number that the server accepts.
+MAX_GNO = (1 << 63) - 2
+
+_UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+_TAG = re.compile(r"^[a-z_][a-z0-9_]{0,31}$")
+_INTERVAL = re.compile(r"^([0-9]+)(?:-([0-9]+))?$")
+
+
+class GtidError(ValueError):
+    """The text is not a GTID set."""
+
+
+def _short(text):
+    """The text, cut for a message."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _number(text, item):
+    value = int(text)
+    if value < 1 or value > MAX_GNO:
+        raise GtidError("GTID set: %s in '%s' is no transaction number (allowed: 1 to %d)" % (text, _short(item), MAX_GNO))
+    return value
+
+
+def _normal(pairs):
+    """Sorted, disjoint, not touching."""
+    pairs.sort()
+    out = []
+    for first, last in pairs:
+        if out and first <= out[-1][1] + 1:
+            if last > out[-1][1]:
+                out[-1] = (out[-1][0], last)
+        else:
+            out.append((first, last))
+    return out
+
+
+def _minus(left, right):
+    """Intervals of left without those of right; both normal."""
+    out = []
+    pos = 0
+    for first, last in left:
+        while pos < len(right) and right[pos][1] < first:
+            pos += 1
+        look = pos
+        while look < len(right) and right[look][0] <= last:
+            if right[look][0] > first:
+                out.append((first, right[look][0] - 1))
+            first = right[look][1] + 1
+            look += 1
+        # The interval at look - 1 may reach into the next one of left.
+        pos = max(pos, look - 1)
+        if first <= last:
+            out.append((first, last))
+    return out
+
+
+def _both(left, right):
+    """Intervals that are in left and in right; both normal."""
+    out = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        first = max(left[i][0], right[j][0])
+        last = min(left[i][1], right[j][1])
+        if first <= last:
+            out.append((first, last))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return out
+
+
+class GtidSet:
+    """An immutable set of global transaction identifiers."""
+
+    __slots__ = ("_sets",)
+
+    def __init__(self, text=""):
+        self._sets = self._parse(text or "")
+
+    @classmethod
+    def _make(cls, sets):
+        new = cls.__new__(cls)
+        new._sets = {key: pairs for key, pairs in sets.items() if pairs}
+        return new
+
+    @staticmethod
+    def _parse(text):
+        if isinstance(text, bytes):
+            text = text.decode("ascii", "replace")
+        if not isinstance(text, str):
+            raise GtidError("GTID set: expected text, got %s" % type(text).__name__)
+        found = {}
+        for item in text.split(","):
+            item = item.strip()
+            if not item:
+                continue
+            parts = [part.strip() for part in item.split(":")]
+            uuid = parts[0].lower()
+            if not _UUID.match(uuid):
+                raise GtidError("GTID set: '%s' is no UUID (expected 8-4-4-4-12 hexadecimal digits before the first colon)"
+                                % _short(parts[0]))
+            if len(parts) == 1:
+                raise GtidError("GTID set: '%s' has no interval (expected uuid:first-last)" % _short(item))
+            tag = ""
+            tag_open = False  # a tag was named and still lacks its interval
+            for part in parts[1:]:
+                match = _INTERVAL.match(part)
+                if match:
+                    tag_open = False
+                    first = _number(match.group(1), item)
+                    last = _number(match.group(2), item) if match.group(2) else first
+                    if last < first:
+                        raise GtidError("GTID set: interval '%s' in '%s' ends before it begins" % (part, _short(item)))
+                    found.setdefault((uuid, tag), []).append((first, last))
+                elif _TAG.match(part.lower()) and not tag_open:
+                    tag = part.lower()
+                    tag_open = True
+                else:
+                    raise GtidError("GTID set: '%s' in '%s' is neither an interval (n or n-m) nor a tag (a letter or '_', then "
+                                    "letters, digits or '_', at most 32)" % (_short(part), _short(item)))
+            if tag_open:
+                raise GtidError("GTID set: tag '%s' in '%s' has no interval" % (tag, _short(item)))
+        return {key: _normal(pairs) for key, pairs in found.items()}
+
+    # -- algebra -----------------------------------------------------------------------------------------------------
+    def union(self, *others):
+        """Transactions that are in this set or in one of the others."""
+        sets = {key: list(pairs) for key, pairs in self._sets.items()}
+        for other in others:
+            for key, pairs in as_gtid_set(other)._sets.items():
+                sets.setdefault(key, []).extend(pairs)
+        return self._make({key: _normal(pairs) for key, pairs in sets.items()})
+
+    def subtract(self, other):
+        """Transactions that are in this set and not in the other."""
+        other = as_gtid_set(other)
+        return self._make({key: _minus(pairs, other._sets.get(key, [])) for key, pairs in self._sets.items()})
+
+    def intersect(self, other):
+        """Transactions that are in both sets."""
+        other = as_gtid_set(other)
+        return self._make({key: _both(pairs, other._sets.get(key, [])) for key, pairs in self._sets.items()})
+
+    def contains(self, other):
+        """Whether every transaction of the other set is in this one."""
+        return not as_gtid_set(other).subtract(self)
+
+    def count(self):
+        """Number of transactions."""
+        return sum(last - first + 1 for pairs in self._sets.values() for first, last in pairs)
+
+    def uuids(self):
+        """The UUIDs with at least one transaction, sorted."""
+        return sorted({uuid for uuid, _tag in self._sets})
+
+    def of_uuid(self, uuid):
+        """The part of the set whose transactions carry this UUID."""
+        uuid = (uuid or "").lower()
+        return self._make({key: pairs for key, pairs in self._sets.items() if key[0] == uuid})
+
+    # -- Python ------------------------------------------------------------------------------------------------------
+    def __or__(self, other):
+        return self.union(other)
+
+    def __sub__(self, other):
+        return self.subtract(other)
+
+    def __and__(self, other):
+        return self.intersect(other)
+
+    def __le__(self, other):
+        return as_gtid_set(other).contains(self)
+
+    def __ge__(self, other):
+        return self.contains(other)
+
+    def __eq__(self, other):
+        if isinstance(other, str):
+            other = GtidSet(other)
+        return isinstance(other, GtidSet) and self._sets == other._sets
+
+    def __hash__(self):
+        return hash(str(self))
+
+    def __bool__(self):
+        return bool(self._sets)
+
+    def __len__(self):
+        # len() is limited to the machine's word; count() is not.
+        return self.count()
+
+    def __str__(self):
+        """Canonical text: as the server prints it, without its line breaks."""
+        by_uuid = {}
+        for uuid, tag in sorted(self._sets):
+            text = ":".join("%d" % first if first == last else "%d-%d" % (first, last) for first, last in self._sets[uuid, tag])
+            by_uuid.setdefault(uuid, []).append("%s:%s" % (tag, text) if tag else text)
+        return ",".join("%s:%s" % (uuid, ":".join(parts)) for uuid, parts in by_uuid.items())
+
+    def __repr__(self):
+        return "GtidSet(%r)" % str(self)
+
+
+def as_gtid_set(value):
+    """The value as a GtidSet; text is parsed, None is the empty set."""
+    return value if isinstance(value, GtidSet) else GtidSet(value)
