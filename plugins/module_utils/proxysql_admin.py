@@ -1,0 +1,434 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ProxySQL's admin interface: one connection, reading the layers, carrying out a plan. Decisions are in proxysql_plan."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+import time
+import traceback
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+    Facts,
+    Group,
+    Layer,
+    Plan,
+    Server,
+    LOAD,
+    loading_layer,
+    rewrite,
+    show_address,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import has_feature, parse_version
+
+try:
+    import pymysql
+    from pymysql.cursors import DictCursor
+
+    HAS_PYMYSQL = True
+    PYMYSQL_ERROR = None
+except ImportError:
+    HAS_PYMYSQL = False
+    PYMYSQL_ERROR = traceback.format_exc()
+
+SERVER_COLUMNS = "hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms, comment"
+GROUP_COLUMNS = ", ".join(Group._fields)
+
+# Word for word the query by which ProxySQL's own cluster peers fetch the servers as they were at the last LOAD
+# (include/ProxySQL_Cluster.hpp, CLUSTER_QUERY_MYSQL_SERVERS_V2, since v2.6.0): it is matched as text, not parsed.
+LOADED_SERVERS = (
+    "PROXY_SELECT " + SERVER_COLUMNS + " FROM mysql_servers_v2 WHERE status<>'OFFLINE_HARD' ORDER BY hostgroup_id, hostname, port"
+)
+
+_FOREIGN = (
+    ("mysql_replication_hostgroups", ("writer_hostgroup", "reader_hostgroup")),
+    ("mysql_galera_hostgroups", ("writer_hostgroup", "backup_writer_hostgroup", "reader_hostgroup", "offline_hostgroup")),
+    ("mysql_aws_aurora_hostgroups", ("writer_hostgroup", "reader_hostgroup")),
+)
+
+
+def connection_argument_spec() -> Dict[str, Any]:
+    """The names and defaults of community.proxysql, with a limit for connecting."""
+    return dict(
+        login_user=dict(type="str"),
+        login_password=dict(type="str", no_log=True),
+        login_host=dict(type="str", default="127.0.0.1"),
+        login_port=dict(type="int", default=6032),
+        login_unix_socket=dict(type="path"),
+        config_file=dict(type="path", default=""),
+        connect_timeout=dict(type="int", default=10),
+    )
+
+
+class AdminError(Exception):
+    """One sentence for the user; kind says what went wrong: input, denied, unreachable or statement."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
+def _credentials_of(config_file: str) -> Tuple[Optional[str], Optional[str]]:
+    if not config_file:
+        return None, None
+    path = os.path.expanduser(config_file)
+    parser = configparser.ConfigParser(allow_no_value=True, strict=False, interpolation=None)
+    try:
+        with open(path, encoding="utf-8") as handle:
+            parser.read_string("\n".join(line for line in handle.read().splitlines() if not line.lstrip().startswith("!")))
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise AdminError("input", "config_file {0} cannot be read ({1}).".format(config_file, str(error).replace("\n", " "))) from error
+    if not parser.has_section("client"):
+        raise AdminError("input", "config_file {0} has no section [client], where user and password are looked for.".format(config_file))
+
+    def value(name: str) -> Optional[str]:
+        text = parser.get("client", name, fallback=None)
+        if text and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            text = text[1:-1]
+        return text
+
+    return value("user"), value("password")
+
+
+class Admin:
+    """One connection to the admin interface."""
+
+    def __init__(self, params: Dict[str, Any]):
+        user, password = _credentials_of(params.get("config_file") or "")
+        self.user = params.get("login_user") if params.get("login_user") is not None else user
+        self._password = params.get("login_password") if params.get("login_password") is not None else password
+        if not self.user:
+            raise AdminError("input", "login_user is not set; give it, or a config_file with user and password in its section [client].")
+        port = params["login_port"]
+        if not 1 <= port <= 65535:
+            raise AdminError("input", "login_port is {0}; allowed are whole numbers from 1 to 65535.".format(port))
+        if params["connect_timeout"] < 1:
+            raise AdminError("input", "connect_timeout is {0}; allowed are whole numbers of seconds from 1.".format(params["connect_timeout"]))
+        self._arguments = dict(connect_timeout=params["connect_timeout"], read_timeout=120, write_timeout=120)
+        if params.get("login_unix_socket"):
+            self._arguments["unix_socket"] = params["login_unix_socket"]
+            self.where = params["login_unix_socket"]
+        else:
+            self._arguments.update(host=params["login_host"], port=port)
+            self.where = show_address((params["login_host"], port))
+        self._connection = None
+        self.version = ""
+
+    def connect(self) -> None:
+        try:
+            # autocommit=None: the admin interface is not asked to set anything. charset: names and comments are UTF-8 in SQLite.
+            self._connection = pymysql.connect(
+                user=self.user,
+                password=self._password or "",
+                charset="utf8mb4",
+                autocommit=None,
+                cursorclass=DictCursor,
+                **self._arguments,
+            )
+        except pymysql.err.OperationalError as error:
+            if error.args and error.args[0] == 1045:
+                raise AdminError(
+                    "denied", "ProxySQL's admin interface at {0} refused login_user {1!r} with the given login_password.".format(self.where, self.user)
+                ) from error
+            raise AdminError(
+                "unreachable", "ProxySQL's admin interface at {0} cannot be reached ({1}).".format(self.where, _reason(error))
+            ) from error
+        except (pymysql.err.Error, RuntimeError, OSError) as error:
+            raise AdminError("unreachable", "ProxySQL's admin interface at {0} cannot be used ({1}).".format(self.where, _reason(error))) from error
+        rows = self.query("SELECT version() AS version")
+        self.version = next(iter(rows[0].values())) if rows else ""
+
+    def close(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except pymysql.err.Error:
+                pass  # already gone
+            self._connection = None
+
+    def __enter__(self) -> "Admin":
+        self.connect()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+    def query(self, statement: str) -> List[Dict[str, Any]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall() or ())
+        except (pymysql.err.Error, OSError) as error:
+            raise AdminError(
+                "statement", "ProxySQL's admin interface at {0} refused a statement ({1}): {2}".format(self.where, _reason(error), statement[:300])
+            ) from error
+
+    def execute(self, statement: str) -> None:
+        self.query(statement)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.args[-1]) if error.args else ""
+    return (text or type(error).__name__).replace("\n", " ").rstrip(".")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else str(value)
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def _groups(rows: Sequence[Dict[str, Any]]) -> Dict[int, Group]:
+    found = {}
+    for row in rows:
+        group = Group(*[_text(row[name]) if name == "comment" else int(row[name]) for name in Group._fields])
+        found[group.writer_hostgroup] = group
+    return found
+
+
+def _servers(rows: Sequence[Dict[str, Any]]) -> Dict[Tuple[int, str, int], Server]:
+    found = {}
+    for row in rows:
+        values = {}
+        for name in Server._fields:
+            value = row[name]
+            values[name] = _text(value) if name == "comment" else _text(value).upper() if name == "status" else int(value)
+        found[(int(row["hostgroup_id"]), _text(row["hostname"]), int(row["port"]))] = Server(**values)
+    return found
+
+
+def read_layer(admin: Admin, prefix: str) -> Layer:
+    return Layer(
+        _groups(admin.query("SELECT {0} FROM {1}mysql_group_replication_hostgroups".format(GROUP_COLUMNS, prefix))),
+        _servers(admin.query("SELECT {0} FROM {1}mysql_servers".format(SERVER_COLUMNS, prefix))),
+    )
+
+
+def read_loaded(admin: Admin) -> Dict[Tuple[int, str, int], Server]:
+    """The servers as they were at the last LOAD. Before 2.6.0, and where nobody else knows, the placed ones: the group is the same."""
+    if has_feature(parse_version(admin.version), "loaded_servers"):
+        try:
+            return _servers(admin.query(LOADED_SERVERS))
+        except AdminError as error:
+            if "PROXY_SELECT" not in str(error):
+                raise
+    return _servers(admin.query("SELECT {0} FROM runtime_mysql_servers".format(SERVER_COLUMNS)))
+
+
+def read_placed(admin: Admin) -> Dict[Tuple[int, str, int], Server]:
+    return _servers(admin.query("SELECT {0} FROM runtime_mysql_servers".format(SERVER_COLUMNS)))
+
+
+def monitor_enabled(admin: Admin) -> bool:
+    rows = admin.query("SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-monitor_enabled'")
+    return not rows or _text(rows[0]["variable_value"]).lower() not in ("false", "0")
+
+
+def read_facts(admin: Admin) -> Facts:
+    """Everything that a plan is made from, in a fixed number of statements."""
+    runtime_groups = _groups(admin.query("SELECT {0} FROM runtime_mysql_group_replication_hostgroups".format(GROUP_COLUMNS)))
+    return Facts(
+        memory=read_layer(admin, "main."),
+        runtime=Layer(runtime_groups, read_loaded(admin)),
+        disk=read_layer(admin, "disk."),
+        placed=read_placed(admin),
+        monitor_enabled=monitor_enabled(admin),
+    )
+
+
+def read_foreign(admin: Admin) -> Dict[int, str]:
+    """Hostgroups that other tables of ProxySQL's manage."""
+    selects = [
+        "SELECT '{0}' AS origin, {1} AS hostgroup FROM {0}".format(table, column) for table, columns in _FOREIGN for column in columns
+    ]
+    try:
+        rows = admin.query(" UNION ".join(selects))
+    except AdminError as error:
+        if "no such table" not in str(error):
+            raise
+        return {}  # older than one of these tables
+    return {int(row["hostgroup"]): _text(row["origin"]) for row in rows}
+
+
+# ---- carrying out ---------------------------------------------------------------------------------------------------
+
+
+def used_connections(admin: Admin, hostgroups: Sequence[int], servers: Sequence[Tuple[str, int]]) -> Dict[str, int]:
+    wanted = {tuple(server) for server in servers}
+    rows = admin.query(
+        "SELECT hostgroup, srv_host, srv_port, ConnUsed FROM stats_mysql_connection_pool WHERE hostgroup IN ({0})".format(
+            ",".join(str(int(number)) for number in hostgroups)
+        )
+    )
+    used: Dict[str, int] = {}
+    for row in rows:
+        address = (_text(row["srv_host"]), int(row["srv_port"]))
+        if address in wanted and int(row["ConnUsed"]):
+            used[show_address(address)] = used.get(show_address(address), 0) + int(row["ConnUsed"])
+    return used
+
+
+def wait_drained(admin: Admin, hostgroups: Sequence[int], servers: Sequence[Tuple[str, int]], timeout: int) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        used = used_connections(admin, hostgroups, servers)
+        if not used:
+            return
+        if time.monotonic() >= deadline:
+            raise AdminError(
+                "drain",
+                "After {0} s (drain_timeout) connections are still in use: {1}.".format(
+                    timeout, ", ".join("{0} has {1}".format(server, count) for server, count in sorted(used.items()))
+                ),
+            )
+        time.sleep(0.1)
+
+
+def carry_out(admin: Admin, plan: Plan, facts: Facts, drain_timeout: int) -> None:
+    """Do the plan's steps; on any failure put memory, and runtime if it was loaded, back to what they were."""
+    hostgroups = sorted({key[0] for key in facts.placed} | {n for group in plan.target.groups.values() for n in group.numbers})
+    loaded = False
+    written = False
+    try:
+        for step in plan.steps:
+            if step.kind == "drain":
+                wait_drained(admin, hostgroups, step.servers, drain_timeout)
+            for statement in step.statements:
+                # set before: a statement whose answer was lost may have been done
+                written = True
+                loaded = loaded or step.kind == "load"
+                admin.execute(statement)
+    except AdminError as error:
+        if not written:
+            raise
+        raise AdminError(error.kind, "{0} {1}".format(error, _put_back(admin, facts, loaded))) from error
+    for step in plan.steps:
+        if step.kind == "wait":  # the last one: what was asked for is done and saved, whoever is still connected
+            wait_drained(admin, hostgroups, step.servers, drain_timeout)
+
+
+def _put_back(admin: Admin, facts: Facts, loaded: bool) -> str:
+    """Memory as it was before, and if something was loaded, runtime too; says in a sentence how that went."""
+    try:
+        try:
+            now = read_layer(admin, "main.")
+        except AdminError:
+            admin.close()
+            admin.connect()
+            now = read_layer(admin, "main.")
+        if loaded:
+            before = Layer(facts.runtime.groups, facts.runtime.servers)
+            placing = facts._replace(placed=read_placed(admin), runtime=before)
+            loading = loading_layer((), before, placing)
+            for statement in rewrite(now, loading) + [LOAD]:
+                admin.execute(statement)
+            now = loading
+        for statement in rewrite(now, facts.memory):
+            admin.execute(statement)
+    except AdminError as error:
+        return "Memory could not be put back to what it was ({0}); run the task again.".format(error)
+    return "Memory{0} was put back to what it was.".format(" and runtime" if loaded else "")
+
+
+# ---- drift between the layers ---------------------------------------------------------------------------------------
+
+# name → (table, its runtime table, the part of it, columns)
+MODULES = {
+    "mysql_users": ("mysql_users", "runtime_mysql_users", ""),
+    "mysql_query_rules": ("mysql_query_rules", "runtime_mysql_query_rules", ""),
+    "mysql_variables": ("global_variables", "runtime_global_variables", "WHERE variable_name LIKE 'mysql-%'"),
+    "admin_variables": ("global_variables", "runtime_global_variables", "WHERE variable_name LIKE 'admin-%'"),
+    "proxysql_servers": ("proxysql_servers", "runtime_proxysql_servers", ""),
+}
+# Read-only: they say something about the running program.
+_NO_DRIFT = ("admin-version", "mysql-server_version_comment")
+
+
+def _native_hash(password: str) -> str:
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode("utf-8")).digest()).hexdigest().upper()
+
+
+def same_password(one: str, other: str) -> bool:
+    """ProxySQL up to 2.5 hashes a plain password on its way to runtime (admin-hash_passwords)."""
+    if one == other:
+        return True
+    return (other.startswith("*") and _native_hash(one) == other) or (one.startswith("*") and _native_hash(other) == one)
+
+
+def _user_rows(rows: Sequence[Dict[str, Any]]) -> Dict[Tuple[str, str], Dict[str, str]]:
+    """Users by name and side: runtime has a row for the backend and one for the frontend where memory has one for both."""
+    found = {}
+    for row in rows:
+        if _text(row.get("active")) == "0":
+            continue  # never loaded
+        columns = {
+            name: _text(value) for name, value in row.items() if name not in ("username", "backend", "frontend", "active", "password", "attributes")
+        }
+        columns["password"] = _text(row.get("password"))
+        for side in ("backend", "frontend"):
+            if _text(row.get(side)) == "1":
+                found[(_text(row["username"]), side)] = columns
+    return found
+
+
+def _users_differ(one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> List[str]:
+    left, right = _user_rows(one), _user_rows(other)
+    differ = set()
+    for key in set(left) | set(right):
+        a, b = left.get(key), right.get(key)
+        if a is None or b is None:
+            differ.add(key[0])
+        elif not same_password(a["password"], b["password"]):
+            differ.add(key[0])
+        elif any(a[name] != b[name] for name in set(a) & set(b) - {"password"}):
+            differ.add(key[0])
+    return sorted(differ)
+
+
+def _rows_differ(name: str, one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> List[str]:
+    """Names of what differs; never a value, since values can be secrets."""
+    if name.endswith("_variables"):
+        left = {row["variable_name"]: _text(row["variable_value"]) for row in one}
+        right = {row["variable_name"]: _text(row["variable_value"]) for row in other}
+        # What only one side has is a variable of another version or of a plug-in.
+        return sorted(key for key in set(left) & set(right) if key not in _NO_DRIFT and left[key] != right[key])
+    key_of = {"mysql_query_rules": ("rule_id",), "proxysql_servers": ("hostname", "port")}[name]
+
+    def rows_of(rows: Sequence[Dict[str, Any]]) -> Dict[str, Tuple[Any, ...]]:
+        return {
+            ":".join(_text(row[column]) for column in key_of): tuple((column, _text(value)) for column, value in sorted(row.items()))
+            for row in rows
+            if not (name == "mysql_query_rules" and _text(row.get("active")) == "0")
+        }
+
+    left, right = rows_of(one), rows_of(other)
+    return sorted(key for key in set(left) | set(right) if left.get(key) != right.get(key))
+
+
+def read_drift(admin: Admin, names: Sequence[str]) -> Dict[str, Dict[str, List[str]]]:
+    """For each module of the configuration, the names of what differs between memory and runtime, and memory and disk."""
+    drift = {}
+    for name in names:
+        table, runtime_table, part = MODULES[name]
+        memory = admin.query("SELECT * FROM main.{0} {1}".format(table, part))
+        drift[name] = {}
+        for layer, other_table in (("runtime", runtime_table), ("disk", "disk." + table)):
+            other = admin.query("SELECT * FROM {0} {1}".format(other_table, part))
+            differ = _users_differ(memory, other) if name == "mysql_users" and layer == "runtime" else None
+            if differ is None:
+                if name == "mysql_users":
+                    left = {(_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in memory}
+                    right = {(_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in other}
+                    differ = sorted({key[0] for key in set(left) | set(right) if left.get(key) != right.get(key)})
+                else:
+                    differ = _rows_differ(name, memory, other)
+            drift[name][layer] = differ
+    return drift
