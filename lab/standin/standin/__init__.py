@@ -1,0 +1,10 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-in for ProxySQL in the lab: enough of its admin interface, Group Replication monitor and forwarding to try the collection on.
+
+Not a proxy for use. See ../README.md for what it does and where it differs from the real one.
+"""
+
+SERIES = "2.7.1"  # tables, variables and behaviour are those of this version
+VERSION = SERIES + "-standin"

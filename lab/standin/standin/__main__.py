@@ -1,0 +1,63 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""python3 -m standin -D DATADIR [-c CONFIG] [--initial]: runs the stand-in in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import ssl
+
+from . import VERSION, wire
+from .admin import Admin, AdminSession
+from .hostgroups import Hostgroups
+from .monitor import Monitor
+from .store import Store
+from .traffic import Session, Traffic
+
+
+def client_tls(datadir: str) -> ssl.SSLContext | None:
+    """TLS towards clients when somebody has put ProxySQL's files there; the stand-in makes no certificates."""
+    cert, key = (os.path.join(datadir, "proxysql-%s.pem" % name) for name in ("cert", "key"))
+    if not (os.path.exists(cert) and os.path.exists(key)):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+async def run(args):
+    store = Store(args.datadir, args.config, args.initial)
+    hostgroups = Hostgroups()
+    monitor = Monitor(store, hostgroups)
+    traffic = Traffic(store, hostgroups)
+    admin = Admin(store, hostgroups, monitor, traffic)
+    tls = client_tls(args.datadir)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await wire.listen(store.values["admin-mysql_ifaces"], lambda r, w: AdminSession(r, w, admin, tls))
+    await wire.listen(store.values["mysql-interfaces"], lambda r, w: Session(r, w, traffic, tls))
+    monitor.start()
+    logging.info("ProxySQL stand-in %s (not a proxy for use) is ready", VERSION)
+    await stop.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="standin", description="Stand-in for ProxySQL in the lab. Not a proxy for use.")
+    parser.add_argument("-D", "--datadir", default="/var/lib/proxysql")
+    parser.add_argument("-c", "--config", default="/etc/proxysql.cnf")
+    parser.add_argument("--initial", action="store_true", help="start from the config file, not from the stored configuration")
+    parser.add_argument("-V", "--version", action="version", version="ProxySQL stand-in " + VERSION)
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
+    asyncio.run(run(args))
+    os._exit(0)  # threads waiting for a frozen server must not hold up the end
+
+
+if __name__ == "__main__":
+    main()
