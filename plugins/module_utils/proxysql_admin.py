@@ -432,3 +432,38 @@ def read_drift(admin: Admin, names: Sequence[str]) -> Dict[str, Dict[str, List[s
                     differ = _rows_differ(name, memory, other)
             drift[name][layer] = differ
     return drift
+
+
+# ---- the monitor ----------------------------------------------------------------------------------------------------
+
+
+def read_checks(admin: Admin) -> Dict[Tuple[str, int], Dict[str, Any]]:
+    """The monitor's last result for each server.
+
+    ProxySQL stamps a failed connect with its time plus the machine's uptime (lib/MySQL_Monitor.cpp, gr_update_hosts_map: t2 is 0), so
+    a stamp from the future is brought back before the last one is looked for.
+    """
+    now = int(time.time() * 1000000)
+    boot = now - int(time.monotonic() * 1000000)
+    rows = admin.query(
+        "SELECT hostname, port, viable_candidate, read_only, transactions_behind, error, MAX(CASE WHEN time_start_us > {0} "
+        "THEN (time_start_us + {1}) / 2 ELSE time_start_us END) AS checked_at FROM monitor.mysql_server_group_replication_log "
+        "GROUP BY hostname, port".format(now + 1000000, boot)
+    )
+    found = {}
+    for row in rows:
+        found[(_text(row["hostname"]), int(row["port"]))] = dict(
+            viable_candidate=_text(row["viable_candidate"]).upper() == "YES",
+            read_only=_text(row["read_only"]).upper() != "NO",
+            transactions_behind=int(row["transactions_behind"] or 0),
+            error=_text(row["error"]),
+            checked_at=int(row["checked_at"]) / 1000000.0,
+        )
+    return found
+
+
+def read_ping_errors(admin: Admin) -> Dict[Tuple[str, int], str]:
+    rows = admin.query(
+        "SELECT hostname, port, ping_error, MAX(time_start_us) AS checked_at FROM monitor.mysql_server_ping_log GROUP BY hostname, port"
+    )
+    return {(_text(row["hostname"]), int(row["port"])): _text(row["ping_error"]) for row in rows}

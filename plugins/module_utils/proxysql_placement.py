@@ -1,0 +1,126 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether ProxySQL's monitor has placed the servers where they belong. Pure; the rules are those of ProxySQL's own monitor."""
+
+from __future__ import annotations
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import Address, Group, Layer, Server, ServerKey, show_address
+
+
+class Check(NamedTuple):
+    """The monitor's last result for one server."""
+
+    viable: bool
+    read_only: bool
+    transactions_behind: int
+    error: str
+
+
+class Problem(NamedTuple):
+    hostname: str
+    port: int
+    writer_hostgroup: int
+    reason: str
+
+
+def _placement(group: Group, placed: Dict[ServerKey, Server]) -> Dict[Address, Dict[str, str]]:
+    found: Dict[Address, Dict[str, str]] = {}
+    for key, row in placed.items():
+        role = group.role_of(key[0])
+        if role and row.status != "OFFLINE_HARD":
+            found.setdefault(key[1:], {})[role] = row.status
+    return found
+
+
+def server_problem(group: Group, places: Dict[str, str], check: Optional[Check], ping_error: str) -> str:
+    """Why this server is not (yet) where it belongs; "" if it is."""
+    if not group.active:
+        return "" if "ONLINE" in places.values() else "it is not ONLINE in any of the group's hostgroups"
+    if check is None:
+        if ping_error:
+            return "the monitor cannot reach it: {0}".format(ping_error)
+        return "the monitor has no result for it yet (an answer that the monitor does not understand is only in ProxySQL's error log)"
+    if check.error:
+        return "the monitor's last check failed: {0}".format(check.error)
+    if not check.viable:
+        return "the monitor's last check says viable_candidate=NO: it is not an ONLINE member of a group with a majority"
+    shunned = sorted(role for role, status in places.items() if status == "SHUNNED")
+    if shunned:
+        return "it is SHUNNED in the {0} hostgroup with {1} transactions behind{2}".format(
+            " and ".join(shunned), check.transactions_behind, ": " + ping_error if ping_error else ""
+        )
+    online = {role for role, status in places.items() if status == "ONLINE"}
+    where = "it is {0}".format("in the {0} hostgroup".format(" and ".join(sorted(online))) if online else "in none of the group's hostgroups")
+    if "offline" in online:
+        return "{0}; the monitor has not moved it yet".format(where)
+    if check.read_only:
+        return "" if online == {"reader"} else "{0}; with read_only=YES it belongs in the reader hostgroup".format(where)
+    if not online & {"writer", "backup_writer"}:
+        return "{0}; with read_only=NO it belongs in the writer hostgroup".format(where)
+    if group.writer_is_also_reader == 1 and "reader" not in online:
+        return "{0}; with writer_is_also_reader 1 it belongs in the reader hostgroup too".format(where)
+    if group.writer_is_also_reader == 0 and "reader" in online:
+        return "{0}; with writer_is_also_reader 0 it does not belong in the reader hostgroup".format(where)
+    return ""
+
+
+def placement_problems(
+    memory: Layer,
+    placed: Dict[ServerKey, Server],
+    checks: Dict[Address, Check],
+    ping_errors: Dict[Address, str],
+    writers: Optional[Sequence[int]] = None,
+) -> List[Problem]:
+    """Every configured server of the given groups that is not where it belongs; drained ones are where they belong."""
+    problems = []
+    for writer in sorted(memory.groups):
+        if writers is not None and writer not in writers:
+            continue
+        group = memory.groups[writer]
+        places = _placement(group, placed)
+        configured: Dict[Address, str] = {key[1:]: row.status for key, row in memory.servers.items() if key[0] in group.numbers}
+        serving = False
+        for address in sorted(configured):
+            if configured[address] != "ONLINE":
+                continue
+            serving = True
+            reason = server_problem(group, places.get(address, {}), checks.get(address), ping_errors.get(address, ""))
+            if reason:
+                problems.append(Problem(address[0], address[1], writer, reason))
+        if serving and not any(problem.writer_hostgroup == writer for problem in problems):
+            if group.max_writers and not any(roles.get("writer") == "ONLINE" for roles in places.values()):
+                problems.append(Problem("", 0, writer, "no server is ONLINE in the writer hostgroup"))
+    for writer in writers or ():
+        if writer not in memory.groups:
+            problems.append(Problem("", 0, writer, "there is no such group in memory"))
+    return problems
+
+
+def problem_sentence(problem: Problem) -> str:
+    name = "{0} (writer_hostgroup {1})".format(show_address((problem.hostname, problem.port)), problem.writer_hostgroup)
+    if not problem.hostname:
+        name = "the group with writer_hostgroup {0}".format(problem.writer_hostgroup)
+    return "{0}: {1}".format(name, problem.reason.rstrip("."))
+
+
+def parse_members(members: Sequence[str]) -> List[Tuple[str, int]]:
+    """["db0", "192.0.2.1:3307", "[2001:db8::1]:3306"] as addresses; ValueError names the entry that is wrong."""
+    found = []
+    for text in members:
+        host, port = text.strip(), "3306"
+        if host.startswith("["):
+            host, _bracket, rest = host[1:].partition("]")
+            if rest.startswith(":"):
+                port = rest[1:]
+            elif rest:
+                raise ValueError("{0!r} is not host, host:port or [IPv6 address]:port.".format(text))
+        elif host.count(":") == 1:
+            host, _colon, port = host.partition(":")
+        if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+            raise ValueError("{0!r} is not host, host:port or [IPv6 address]:port.".format(text))
+        found.append((host, int(port)))
+    return found
