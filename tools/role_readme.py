@@ -29,7 +29,7 @@ Loader.add_multi_constructor("!", lambda loader, suffix, node: loader.construct_
 
 
 def read(path: Path) -> dict:
-    return yaml.load(path.read_text(), Loader=Loader) or {}  # noqa: S506 - a SafeLoader
+    return yaml.load(path.read_text(), Loader=Loader) or {}
 
 
 def cell(text: object) -> str:
@@ -86,7 +86,9 @@ def differences(role: Path, options: dict) -> list[str]:
         if option.get("default") is not None and name not in defaults:
             found.append(f"{role.name}: {name} has a default in argument_specs only")
         elif "default" in option and name in defaults and option["default"] != defaults[name]:
-            found.append(f"{role.name}: {name}: argument_specs says {option['default']!r}, defaults/main.yml {defaults[name]!r}")
+            found.append(
+                f"{role.name}: {name}: argument_specs says {option['default']!r}, defaults/main.yml {defaults[name]!r}"
+            )
     return found
 
 

@@ -57,9 +57,13 @@ class Lab:
     members = MEMBERS
 
     def __init__(self) -> None:
-        self.env = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_FORCE_COLOR="0", ANSIBLE_NOCOLOR="1")
+        self.env = dict(
+            os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_FORCE_COLOR="0", ANSIBLE_NOCOLOR="1"
+        )
 
-    def command(self, *command: str, check: bool = True, timeout: float = 600, **env: str) -> subprocess.CompletedProcess:
+    def command(
+        self, *command: str, check: bool = True, timeout: float = 600, **env: str
+    ) -> subprocess.CompletedProcess:
         done = subprocess.run(
             list(command), cwd=ROOT, env=dict(self.env, **env), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,

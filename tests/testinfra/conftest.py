@@ -22,6 +22,9 @@ import testinfra
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = os.environ.get("TESTINFRA_INVENTORY", "inventories/lab")
 BACKEND = os.environ.get("TESTINFRA_BACKEND", "podman://{}")
+if BACKEND.startswith("podman"):
+    # The lab's own podman, which finds its way into the lab's namespaces.
+    os.environ["PATH"] = f"{ROOT / 'lab'}:{os.environ['PATH']}"
 
 
 def read_inventory() -> dict:

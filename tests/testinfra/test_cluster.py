@@ -30,7 +30,9 @@ def test_every_member_sees_the_same_online_members(cluster):
 
 def test_every_member_is_writable_in_multi_primary_mode(cluster):
     for member in cluster.members:
-        assert cluster.sql(member, "SELECT @@group_replication_single_primary_mode, @@super_read_only, @@read_only") == [["0", "0", "0"]]
+        assert cluster.sql(
+            member, "SELECT @@group_replication_single_primary_mode, @@super_read_only, @@read_only"
+        ) == [["0", "0", "0"]]
         roles = cluster.sql(member, "SELECT DISTINCT member_role FROM performance_schema.replication_group_members")
         assert roles == [["PRIMARY"]]
 
@@ -38,7 +40,10 @@ def test_every_member_is_writable_in_multi_primary_mode(cluster):
 def test_the_bootstrap_flag_is_off_everywhere_and_persisted_nowhere(cluster):
     for member in cluster.members:
         assert cluster.sql(member, "SELECT @@group_replication_bootstrap_group") == [["0"]]
-        assert cluster.sql(member, "SELECT count(*) FROM performance_schema.persisted_variables WHERE variable_name = 'group_replication_bootstrap_group'") == [["0"]]
+        assert cluster.sql(
+            member,
+            "SELECT count(*) FROM performance_schema.persisted_variables WHERE variable_name = 'group_replication_bootstrap_group'",
+        ) == [["0"]]
         assert cluster[member].run("grep -rIi bootstrap_group /etc/mysql").rc == 1
 
 
@@ -58,7 +63,9 @@ def test_server_ids_and_uuids_are_unique(cluster):
 
 def test_a_row_written_through_the_proxy_is_read_on_every_member(cluster):
     token = uuid.uuid4().hex
-    cluster.through_proxy("CREATE TABLE IF NOT EXISTS simkp.probe (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)")
+    cluster.through_proxy(
+        "CREATE TABLE IF NOT EXISTS simkp.probe (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)"
+    )
     cluster.through_proxy(f"INSERT INTO simkp.probe (token) VALUES ('{token}')")
     for member in cluster.members:
         end = time.monotonic() + 10
@@ -68,7 +75,9 @@ def test_a_row_written_through_the_proxy_is_read_on_every_member(cluster):
 
 
 def test_the_proxy_has_placed_every_member_as_writer_and_reader(cluster):
-    rows = cluster.through_admin("SELECT hostname, hostgroup_id, status FROM runtime_mysql_servers ORDER BY hostname, hostgroup_id")
+    rows = cluster.through_admin(
+        "SELECT hostname, hostgroup_id, status FROM runtime_mysql_servers ORDER BY hostname, hostgroup_id"
+    )
     wanted = sorted([cluster.address(member), group, "ONLINE"] for member in cluster.members for group in ("2", "3"))
     assert sorted(rows) == wanted
 
@@ -91,13 +100,18 @@ def test_the_default_admin_password_does_not_work(cluster):
 
 def test_group_and_recovery_traffic_require_tls(cluster):
     for member in cluster.members:
-        assert cluster.sql(member, "SELECT @@group_replication_ssl_mode, @@group_replication_recovery_use_ssl") == [["REQUIRED", "1"]]
+        assert cluster.sql(member, "SELECT @@group_replication_ssl_mode, @@group_replication_recovery_use_ssl") == [
+            ["REQUIRED", "1"]
+        ]
         user = cluster.var(member, "mysql_gr_recovery_user", "repl")
         assert cluster.sql(member, f"SELECT DISTINCT ssl_type FROM mysql.user WHERE user = '{user}'") == [["ANY"]]
 
 
 def test_accounts_are_the_same_on_every_member(cluster):
-    query = "SELECT user, host, plugin, ssl_type, SHA2(authentication_string, 256) FROM mysql.user WHERE user NOT LIKE 'mysql.%' AND user NOT IN ('root', 'debian-sys-maint') ORDER BY 1, 2"
+    query = (
+        "SELECT user, host, plugin, ssl_type, SHA2(authentication_string, 256) FROM mysql.user"
+        " WHERE user NOT LIKE 'mysql.%' AND user NOT IN ('root', 'debian-sys-maint') ORDER BY 1, 2"
+    )
     accounts = {member: cluster.sql(member, query) for member in cluster.members}
     assert accounts[cluster.members[0]], "there are accounts"
     for member in cluster.members[1:]:

@@ -50,7 +50,9 @@ def capture(cluster, member, port, needle, statement, *options):
 
 def test_group_traffic_carries_no_clear_text(cluster):
     member = cluster.members[0]
-    cluster.sql(member, "CREATE TABLE IF NOT EXISTS simkp.wire (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)")
+    cluster.sql(
+        member, "CREATE TABLE IF NOT EXISTS simkp.wire (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)"
+    )
     needle = uuid.uuid4().hex
     packets, clear = capture(cluster, member, 33061, needle, f"INSERT INTO simkp.wire (token) VALUES ('{needle}')")
     assert packets > 0, "the group's traffic was watched"

@@ -22,7 +22,11 @@ pytestmark = pytest.mark.skipif(not (ROOT / "galaxy.yml").exists(), reason="an i
 
 def tracked() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file() and not (ROOT / name).is_symlink()]
+    return [
+        ROOT / name
+        for name in listing.split("\0")
+        if name and (ROOT / name).is_file() and not (ROOT / name).is_symlink()
+    ]
 
 
 def load(path: str) -> dict:
@@ -68,7 +72,11 @@ def test_every_source_file_says_its_licence():
     silent = []
     for path in tracked():
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix not in suffixes or name.startswith(("changelogs/", "collections/", "LICENSE")) or path.name.startswith("."):
+        if (
+            path.suffix not in suffixes
+            or name.startswith(("changelogs/", "collections/", "LICENSE"))
+            or path.name.startswith(".")
+        ):
             continue
         head = path.read_text(errors="replace")[:600]
         if path.suffix == "" and not head.startswith("#"):
@@ -80,17 +88,36 @@ def test_every_source_file_says_its_licence():
 
 def test_no_registry_or_mirror_is_named():
     """Packages come from wherever the machine is set up to get them."""
-    hosts = re.compile(r"\b(?:deb|security|archive|ftp|snapshot)\.(?:debian|ubuntu)\.\w+|\bpypi\.(?:org|python\.org)|files\.pythonhosted|registry\.npmjs")
-    named = [path.relative_to(ROOT).as_posix() for path in tracked() if path != Path(__file__) and hosts.search(path.read_text(errors="replace"))]
+    hosts = re.compile(
+        r"\b(?:deb|security|archive|ftp|snapshot)\.(?:debian|ubuntu)\.\w+|\bpypi\.(?:org|python\.org)|files\.pythonhosted|registry\.npmjs"
+    )
+    named = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked()
+        if path != Path(__file__) and hosts.search(path.read_text(errors="replace"))
+    ]
     assert not named
 
 
 def test_the_collection_builds_and_installs(tmp_path):
-    subprocess.run(["ansible-galaxy", "collection", "build", "--output-path", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "build", "--output-path", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     archive = next(tmp_path.glob("distdb-mysql_ha-*.tar.gz"))
     with tarfile.open(archive) as tar:
         names = tar.getnames()
-    for wanted in ("plugins/modules", "plugins/module_utils", "roles/mysql_gr/tasks/main.yml", "roles/proxysql/tasks/main.yml", "playbooks/site.yml", "meta/runtime.yml", "LICENSE"):
+    for wanted in (
+        "plugins/modules",
+        "plugins/module_utils",
+        "roles/mysql_gr/tasks/main.yml",
+        "roles/proxysql/tasks/main.yml",
+        "playbooks/site.yml",
+        "meta/runtime.yml",
+        "LICENSE",
+    ):
         assert wanted in names
     for name in names:
         assert not name.startswith(("lab/", "tests/", ".venv", ".lab", ".git", "inventories/lab", "collections")), name

@@ -23,7 +23,14 @@ def refused(run, *words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", ["mysql_gr_recovery_password", "mysql_gr_peer_password", "mysql_gr_monitor_password", "proxysql_admin_password", "proxysql_monitor_password"]
+    "variable",
+    [
+        "mysql_gr_recovery_password",
+        "mysql_gr_peer_password",
+        "mysql_gr_monitor_password",
+        "proxysql_admin_password",
+        "proxysql_monitor_password",
+    ],
 )
 def test_a_missing_password_is_named(lab, variable):
     refused(lab.site("-e", f"{variable}="), variable)

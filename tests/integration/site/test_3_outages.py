@@ -16,7 +16,10 @@ def converged(lab):
     lab.up()
     run = lab.site()
     assert run.code == 0, run
-    lab.sql(lab.members[0], "CREATE TABLE IF NOT EXISTS simkp.kept (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)")
+    lab.sql(
+        lab.members[0],
+        "CREATE TABLE IF NOT EXISTS simkp.kept (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)",
+    )
 
 
 def write(lab, member: str) -> str:

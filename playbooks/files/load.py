@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A steady load of small writes and reads on a MySQL server or proxy; every acknowledged write is recorded.
+
+    load.py run    --host H --port P --user U --database D --directory DIR [--clients N] [--rate R] [--seconds S]
+    load.py verify --host H --port P --user U --database D --directory DIR
+    load.py verify --socket PATH --user root --database D --directory DIR
+
+The password is read from the environment variable MYSQL_PWD.
+
+"run" makes the table "load_rows", writes until --seconds have passed or DIR/stop exists, and prints a JSON summary,
+which it also leaves in DIR/summary.json. DIR/writes.jsonl has one line per statement. DIR/started appears with the
+first acknowledged write of every client, so that a caller can wait for it.
+"verify" counts the acknowledged rows that a server does not hold. Exit code 1 when rows are lost.
+
+A statement whose connection broke has an unknown outcome: it is counted as failed, and its row is not expected.
+The same row is never written twice: the next statement has the next number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+import uuid
+
+import pymysql
+
+TABLE = "load_rows"
+CREATE = (
+    f"CREATE TABLE IF NOT EXISTS {TABLE} (run CHAR(32) NOT NULL, client INT NOT NULL, number INT NOT NULL,"
+    " at DOUBLE NOT NULL, PRIMARY KEY (run, client, number))"
+)
+
+
+def connect(options):
+    """A connection with autocommit and timeouts that a dead server cannot stretch."""
+    where = {"unix_socket": options.socket} if options.socket else {"host": options.host, "port": options.port}
+    return pymysql.connect(
+        user=options.user,
+        password=os.environ.get("MYSQL_PWD", ""),
+        database=options.database,
+        autocommit=True,
+        connect_timeout=5,
+        read_timeout=options.timeout,
+        write_timeout=options.timeout,
+        **where,
+    )
+
+
+def close(connection):
+    """Drop a connection without waiting for a server that may be gone."""
+    if connection is not None:
+        connection._force_close()
+
+
+class Client(threading.Thread):
+    """One client: a write, now and then a read, at its share of the rate."""
+
+    def __init__(self, options, run, number, origin, stopped, log):
+        super().__init__(daemon=True)
+        self.options, self.run_id, self.number = options, run, number
+        self.origin, self.stopped, self.log = origin, stopped, log
+        self.pause = options.clients / options.rate
+        self.first = threading.Event()
+        self.events = []
+
+    def run(self):
+        connection, count = None, 0
+        # Clients are spread over the interval, so that the load is even.
+        due = self.origin + self.pause * self.number / self.options.clients
+        while not self.stopped.is_set():
+            due += self.pause
+            if self.stopped.wait(max(0.0, due - time.monotonic())):
+                break
+            # After an outage the missed statements are not made up for: the rate stays what it was.
+            due = max(due, time.monotonic() - self.pause)
+            count += 1
+            for kind in ("write", "read") if count % self.options.read_every == 0 else ("write",):
+                started = time.monotonic()
+                error = None
+                try:
+                    if connection is None:
+                        connection = connect(self.options)
+                    with connection.cursor() as cursor:
+                        if kind == "write":
+                            row = (self.run_id, self.number, count, time.time())
+                            cursor.execute(f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s)", row)
+                        else:
+                            cursor.execute(
+                                f"SELECT number FROM {TABLE} WHERE run = %s AND client = %s ORDER BY number DESC LIMIT 1",
+                                (self.run_id, self.number),
+                            )
+                            cursor.fetchall()
+                except (pymysql.Error, OSError) as problem:
+                    error = str(problem)
+                    close(connection)
+                    connection = None
+                self.record(kind, count, started, error)
+        close(connection)
+
+    def record(self, kind, number, started, error):
+        ended = time.monotonic()
+        event = {
+            "client": self.number,
+            "kind": kind,
+            "number": number,
+            "start": started - self.origin,
+            "end": ended - self.origin,
+            "error": error,
+        }
+        self.events.append(event)
+        self.log(event)
+        if error is None and kind == "write":
+            self.first.set()
+
+
+def longest_gap(ends, begin, end):
+    """The longest time between two successes, the beginning and the end counting as such."""
+    times = [begin] + sorted(ends) + [end]
+    return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+def summarize(run, clients, begin, end):
+    events = [event for client in clients for event in client.events]
+    good = [event for event in events if event["error"] is None]
+    bad = [event for event in events if event["error"] is not None]
+    errors = {}
+    for event in bad:
+        errors[event["error"]] = errors.get(event["error"], 0) + 1
+    gaps = [
+        longest_gap([event["end"] for event in client.events if event["error"] is None], begin, end)
+        for client in clients
+    ]
+    return {
+        "run": run,
+        "seconds": round(end - begin, 3),
+        "acknowledged_writes": sum(event["kind"] == "write" for event in good),
+        "reads": sum(event["kind"] == "read" for event in good),
+        "failed_statements": len(bad),
+        "errors": errors,
+        # Seconds; the first is what the unluckiest client saw, the second what the application as a whole saw.
+        "longest_gap": round(max(gaps), 3),
+        "longest_gap_of_all": round(longest_gap([event["end"] for event in good], begin, end), 3),
+    }
+
+
+def run_load(options):
+    os.makedirs(options.directory, exist_ok=True)
+    for name in ("stop", "started", "summary.json"):
+        if os.path.exists(os.path.join(options.directory, name)):
+            os.remove(os.path.join(options.directory, name))
+    connection = connect(options)
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE)
+    connection.close()
+
+    run, stopped, lock = uuid.uuid4().hex, threading.Event(), threading.Lock()
+    origin = time.monotonic()
+    with open(os.path.join(options.directory, "writes.jsonl"), "w") as journal:
+        journal.write(json.dumps({"run": run, "origin": time.time()}) + "\n")
+
+        def log(event):
+            with lock:
+                journal.write(json.dumps(event) + "\n")
+                journal.flush()
+
+        clients = [Client(options, run, number, origin, stopped, log) for number in range(options.clients)]
+        for client in clients:
+            client.start()
+        end = origin + options.seconds
+        started = False
+        stop = os.path.join(options.directory, "stop")
+        while time.monotonic() < end and not os.path.exists(stop):
+            if not started and all(client.first.is_set() for client in clients):
+                started = True
+                with open(os.path.join(options.directory, "started"), "w"):
+                    pass
+            time.sleep(0.05)
+        finished = time.monotonic() - origin
+        stopped.set()
+        for client in clients:
+            client.join(options.timeout + 6)
+        summary = summarize(run, clients, 0.0, finished)
+    text = json.dumps(summary, indent=1, sort_keys=True)
+    with open(os.path.join(options.directory, "summary.json"), "w") as report:
+        report.write(text + "\n")
+    print(text)
+    return 0 if started else 1
+
+
+def verify(options):
+    """Which acknowledged rows a server does not hold."""
+    with open(os.path.join(options.directory, "writes.jsonl")) as journal:
+        run = json.loads(journal.readline())["run"]
+        events = [json.loads(line) for line in journal]
+    wanted = {
+        (event["client"], event["number"]) for event in events if event["kind"] == "write" and event["error"] is None
+    }
+    connection = connect(options)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT client, number FROM {TABLE} WHERE run = %s", (run,))
+        held = set(cursor.fetchall())
+    connection.close()
+    lost = sorted(wanted - held)
+    print(
+        json.dumps(
+            {"run": run, "acknowledged": len(wanted), "held": len(held), "lost": len(lost), "first_lost": lost[:10]}
+        )
+    )
+    return 1 if lost else 0
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("run", "verify"))
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=6033)
+    parser.add_argument("--socket")
+    parser.add_argument("--user", required=True)
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--directory", required=True, help="where the journal and the summary go")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=100.0, help="writes per second, all clients together")
+    parser.add_argument("--read-every", type=int, default=5, help="one read per so many writes")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds that a statement may take")
+    options = parser.parse_args(arguments)
+    return run_load(options) if options.action == "run" else verify(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
