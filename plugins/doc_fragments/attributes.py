@@ -1,0 +1,41 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attributes that modules declare."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """check_mode, diff_mode, idempotent; action groups."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+  idempotent:
+    description: When run twice in a row with the same arguments, the second run finds nothing to change.
+"""
+
+    GROUP_REPLICATION = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/distdb.mysql_ha.group_replication) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - distdb.mysql_ha.group_replication
+"""
+
+    PROXYSQL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/distdb.mysql_ha.proxysql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - distdb.mysql_ha.proxysql
+"""

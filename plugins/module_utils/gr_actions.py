@@ -1,0 +1,617 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few actions on servers, and the loop: gather, decide, act, until the wish holds or the time is over.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import (
+    RECOVERY_CHANNEL,
+    Cluster,
+    find_me,
+    gather,
+    lock_name,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import has_persist, statement
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+    ER_CLONE_RESTART,
+    ER_GR_COMMAND_FAILURE,
+    ER_GR_NOT_CONFIGURED,
+    ER_GR_RUNNING,
+    MASK,
+    AddressError,
+    Recorder,
+    ServerError,
+    login_connection,
+    normal_address,
+)
+
+POLL = 0.3    # seconds between two looks at a condition that is waited for
+SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
+
+
+class Failure(Exception):
+    """The wish cannot be fulfilled; str() is what the user reads."""
+
+    def __init__(self, message, **details):
+        super().__init__(message)
+        self.details = details
+
+
+def check_members(members, option="members"):
+    """Normalized addresses of the declared members; Failure with one sentence."""
+    if not members:
+        raise Failure("%s: an empty list is not allowed (allowed: host or host:port of every declared member)" % option)
+    try:
+        normal = [normal_address(item, option=option) for item in members]
+    except AddressError as error:
+        raise Failure(str(error)) from None
+    twice = sorted({item for item in normal if normal.count(item) > 1})
+    if twice:
+        raise Failure("%s: %s is named twice (allowed: every member once)" % (option, twice[0]))
+    return normal
+
+
+def check_some(params, option, members):
+    """Normalized addresses of an option that names some of the declared members."""
+    some = params.get(option)
+    if not some:
+        return None if some is None else []
+    normal = check_members(some if isinstance(some, list) else [some], option)
+    for item in normal:
+        if item not in members:
+            raise Failure("%s: '%s' is not among members (%s)" % (option, item, ", ".join(members)))
+    return normal
+
+
+def check_range(params, option, least, most):
+    """Refuse a number outside its range."""
+    value = params.get(option)
+    if value is not None and not least <= value <= most:
+        raise Failure("%s: %d is not allowed (allowed: %d to %d seconds)" % (option, value, least, most))
+
+
+def snapshot(facts):
+    """What a user wants to see of one server before and after."""
+    if not facts.get("reachable"):
+        return {"state": "UNKNOWN", "error": facts.get("error", "")}
+    members = ["%s:%d %s%s" % (entry["host"], entry["port"], entry["state"], " " + entry["role"] if entry["role"] else "")
+               for _uuid, entry in sorted(facts["view"].items(), key=lambda item: (item[1]["host"], item[1]["port"]))]
+    return {"state": facts["state"], "role": facts["role"], "group_name": facts["group_name"], "server_uuid": facts["server_uuid"],
+            "version": facts["version"], "gtid_executed": facts["gtid_executed"], "members": members,
+            "start_on_boot": facts["persisted"].get("group_replication_start_on_boot", "ON" if facts["start_on_boot"] else "OFF") == "ON"}
+
+
+class Manager:
+    """One run of group_replication_bootstrap on one server."""
+
+    def __init__(self, params, check_mode=False, warn=None):
+        self.params = params
+        self.check_mode = check_mode
+        self.warn = warn or (lambda text: None)
+        self.recorder = Recorder()
+        self.local = None
+        self.cluster = None
+        self.facts = {}
+        self.me = None
+        self.changed = False
+        self.decision = None   # the last decision that mattered
+        self.before = {}
+        self.started_at = None
+        self.deadline = time.monotonic() + 1
+        self.warned = set()
+
+    # -- preparation -------------------------------------------------------------------------------------------------
+    def prepare(self):
+        """Check the options, connect, find out which member this is."""
+        params = self.params
+        self.members = check_members(params["members"])
+        check_range(params, "timeout", 1, 86400)
+        check_range(params, "peer_connect_timeout", 1, 3600)
+        check_range(params, "connect_timeout", 1, 3600)
+        acting = check_some(params, "acting_members", self.members)
+        if params.get("member"):
+            check_some(params, "member", self.members)
+        wish = {"state": params.get("state") or "present", "clone": params.get("clone") or "never"}
+        for option in ("recovery_user", "allow_last_member", "allow_quorum_loss"):
+            wish[option] = params.get(option)
+        wish["group_name"] = check_uuid(params.get("group_name"))
+        wish["bootstrap_without"] = check_some(params, "bootstrap_without", self.members)
+        wish["bootstrap_from"] = (check_some(params, "bootstrap_from", self.members) or [None])[0]
+        if params.get("recovery_user") and params.get("recovery_password") is None:
+            raise Failure("recovery_password: must be given together with recovery_user")
+        if params.get("recovery_password") is not None and not params.get("recovery_user"):
+            raise Failure("recovery_user: must be given together with recovery_password")
+        if len(self.members) > 9 and wish["state"] == "present":
+            raise Failure("members: %d members are not allowed (allowed: at most 9, the limit of a group)" % len(self.members))
+        self.wish = wish
+        self.deadline = time.monotonic() + (params.get("timeout") or 300)
+        self.local = login_connection(params, self.recorder)
+        own = gather(self.local, self.local.where)
+        try:
+            self.me = find_me(self.members, own, params.get("member"))
+        except ValueError as error:
+            raise Failure(str(error)) from None
+        self.acting = acting if acting is not None else list(self.members)
+        if self.me not in self.acting:
+            raise Failure("acting_members: this server (%s) is not among them (%s), although the task runs on it"
+                          % (self.me, ", ".join(self.acting)))
+        lock = lock_name(wish["group_name"] or own["group_name"])
+        self.cluster = Cluster(self.members, self.me, self.local, params.get("peer_user") or self.params.get("login_user") or "root",
+                               params.get("peer_password") if params.get("peer_user") else params.get("login_password"),
+                               params.get("peer_ca_cert"), params.get("peer_connect_timeout") or 3, lock=lock)
+
+    # -- facts and decisions -----------------------------------------------------------------------------------------
+    def look(self):
+        """Gather the facts of all members and decide."""
+        self.facts = self.cluster.gather()
+        for facts in self.facts.values():
+            text = facts.get("version_warning")
+            if text and text not in self.warned:
+                self.warned.add(text)
+                self.warn(text)
+        return gr_decision.decide(self.members, self.facts, self.me, self.acting, self.wish)
+
+    @property
+    def mine(self):
+        """The facts of this server."""
+        return self.facts[self.me]
+
+    @property
+    def version(self):
+        """The version of this server."""
+        return self.mine["version"]
+
+    def left(self):
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def run(self):
+        """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
+        try:
+            self.prepare()
+            decision = self.look()
+            self.before = snapshot(self.mine)
+            self._loop(decision)
+            if not self.check_mode:
+                self.facts.update(self.cluster.gather([self.me]))
+            return self.result()
+        finally:
+            if self.cluster is not None:
+                self.cluster.close()
+            if self.local is not None:
+                self.local.close()
+
+    def _loop(self, decision):
+        refused = None
+        while True:
+            action = decision.action
+            if action == "refuse":
+                if decision.settle and not self.check_mode and refused != decision.rule:
+                    # Perhaps the middle of a change: it must be seen twice.
+                    refused = decision.rule
+                    time.sleep(min(SETTLE, max(0.0, self.left())))
+                    decision = self.look()
+                    continue
+                self.decision = decision
+                raise Failure(decision.reason)
+            refused = None
+            if action == "unchanged":
+                self.decision = self.decision or decision
+                self.repairs()
+                return
+            if gr_decision.ACTIONS[action]:
+                self.decision = decision
+            if self.check_mode:
+                self.decision = decision
+                self.rehearse(decision)
+                return
+            if self.left() <= 0:
+                raise Failure("timeout: after %d seconds still waiting: %s%s" % (
+                    self.params.get("timeout") or 300, decision.reason, self.waiting_hint(decision)))
+            if action in ("wait", "wait_for_seed"):
+                self.watch_recovery()
+                time.sleep(POLL)
+            elif action == "reset_flag":
+                self.reset_flag()
+            elif action == "join":
+                self.join(decision)
+            elif action == "clone":
+                self.clone(decision)
+            elif action == "bootstrap":
+                self.bootstrap()
+            elif action == "leave":
+                self.leave()
+            elif action == "stay_out":
+                self.stay_out()
+            decision = self.look()
+
+    def waiting_hint(self, decision):
+        """What may be wrong when a wait ends without success."""
+        if decision.action == "wait_for_seed":
+            return " (is the task running on %s at the same time? forks must be at least the number of members)" % decision.details["seed"]
+        return ""
+
+    def rehearse(self, decision):
+        """Check mode: record the statements without running them."""
+        if not gr_decision.ACTIONS[decision.action] and decision.action != "wait":
+            return
+        self.changed = True
+        if decision.action in ("join", "bootstrap", "wait_for_seed", "wait"):
+            self.credentials()
+            if decision.details.get("stop_first"):
+                self.execute("stop_group_replication")
+            for name, value in decision.details.get("adopt") or ():
+                self.set_variable(name, value)
+            if decision.action == "bootstrap":
+                self.recorder.add("SET GLOBAL group_replication_bootstrap_group = ON")
+            if decision.action != "wait":
+                self.execute("start_group_replication")
+            if decision.action == "bootstrap":
+                self.recorder.add("SET GLOBAL group_replication_bootstrap_group = OFF")
+        elif decision.action == "clone":
+            self.recorder.add("CLONE INSTANCE FROM '%s'@%s IDENTIFIED BY '%s' REQUIRE SSL" % (
+                self.wish["recovery_user"], decision.details["donor"], MASK))
+            self.execute("start_group_replication")
+        elif decision.action == "leave":
+            self.execute("stop_group_replication")
+            self.keep_out()
+        elif decision.action == "stay_out":
+            self.keep_out()
+        elif decision.action == "reset_flag":
+            self.recorder.add("SET GLOBAL group_replication_bootstrap_group = OFF")
+
+    # -- statements --------------------------------------------------------------------------------------------------
+    def execute(self, meaning, args=None, secrets=(), **words):
+        """Run (in check mode only record) the statement of that meaning on this server."""
+        text = statement(self.version, meaning, **words)
+        if self.check_mode:
+            self.recorder.add(self.local.masked(text, args, secrets))
+            return []
+        return self.local.run(text, args, secrets)
+
+    def set_variable(self, name, value):
+        """Set a global variable so that it lasts, where the version can do that."""
+        if has_persist(self.version):
+            self.execute("set_persist", (value,), name=name)
+        else:
+            text = "SET GLOBAL %s = %%s" % name
+            if self.check_mode:
+                self.recorder.add(self.local.masked(text, (value,)))
+            else:
+                self.local.run(text, (value,))
+
+    def credentials(self):
+        """Give the recovery channel its account, when it has another one. True when something was (or would be) changed."""
+        user, password = self.wish["recovery_user"], self.params.get("recovery_password")
+        if not user:
+            return False
+        try:
+            rows = self.local.query("SELECT User_name AS user, User_password AS password FROM mysql.slave_master_info "
+                                    "WHERE Channel_name = %s", (RECOVERY_CHANNEL,))
+        except ServerError as error:
+            if error.lost:
+                raise
+            rows = []  # repository kept in a file (5.7): cannot be compared, so it is set
+        if rows and rows[0]["user"] == user and rows[0]["password"] == password:
+            return False
+        self.execute("change_recovery_credentials", (user, password), secrets=(1,))
+        self.changed = True
+        return True
+
+    def repairs(self):
+        """What a member that is in the group already may still lack."""
+        if self.wish["state"] == "absent":
+            return
+        self.credentials()
+        self.start_at_boot()
+
+    def start_at_boot(self):
+        """state=absent persisted start_on_boot=OFF; a present member shall come back after a reboot."""
+        if self.mine["persisted"].get("group_replication_start_on_boot") == "OFF":
+            self.execute("reset_persist", name="group_replication_start_on_boot")
+            self.changed = True
+
+    def reset_flag(self):
+        """Switch off a bootstrap flag that was left on."""
+        self.local.run("SET GLOBAL group_replication_bootstrap_group = OFF")
+        self.changed = True
+
+    # -- join --------------------------------------------------------------------------------------------------------
+    def join(self, decision):
+        """START on a living group; returns to the loop, which waits until the member is ONLINE."""
+        self.credentials()
+        self.start_at_boot()
+        if decision.details["old_incarnation"] and not self.wait_for_expulsion():
+            return
+        if decision.details["stop_first"]:
+            self.stop()
+        for name, value in decision.details["adopt"]:
+            self.set_variable(name, value)
+            self.changed = True
+        self.start()
+
+    def wait_for_expulsion(self):
+        """Wait until the living group no longer lists this server's previous incarnation. False when the group changed."""
+        uuid = (self.mine["server_uuid"] or "").lower()
+        while self.left() > 0:
+            facts = self.cluster.gather([address for address in self.members if address != self.me])
+            online = [item for item in facts.values() if gr_decision.is_live(item)]
+            if not online:
+                return False
+            if not any(uuid in item["view"] for item in online):
+                return True
+            time.sleep(POLL)
+        raise Failure("timeout: the group still lists the previous incarnation of this server; it is expelled after "
+                      "group_replication_member_expel_timeout, and only by a majority")
+
+    def stop(self):
+        """STOP GROUP_REPLICATION, waiting for another START or STOP to end first."""
+        self.retrying("stop_group_replication")
+        self.changed = True
+
+    def start(self):
+        """START GROUP_REPLICATION; errors that mean "not yet" return to the loop."""
+        self.started_at = self.now()
+        try:
+            self.local.run(statement(self.version, "start_group_replication"))
+            self.changed = True
+        except ServerError as error:
+            if error.code in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING):
+                time.sleep(POLL)
+                return
+            if error.code == ER_GR_NOT_CONFIGURED and self.may_pass():
+                time.sleep(POLL)
+                return
+            raise self.start_failed(error) from None
+
+    def may_pass(self):
+        """Whether a failed START is due to something that passes: the group still knows the previous incarnation, or was changing."""
+        text = "\n".join(self.error_log())
+        hints = ("old incarnation", "previous instance", "another member", "is already leaving or joining", "already a member",
+                 "being removed", "Timeout on wait for view", "unable to join the group")
+        fatal = ("contains transactions not present", "has more transactions", "incompatible", "not compatible", "ip_allowlist", "allowlist",
+                 "differs from", "different configuration", "cannot join", "too many members")
+        lower = text.lower()
+        if any(word.lower() in lower for word in fatal):
+            return False
+        self.failed_starts = getattr(self, "failed_starts", 0) + 1
+        return self.failed_starts <= 5 and any(word.lower() in lower for word in hints)
+
+    def start_failed(self, error):
+        """A Failure that carries what the server's error log says."""
+        log = self.error_log()
+        return Failure("START GROUP_REPLICATION failed: %s%s" % (error, ". The error log says: " + " | ".join(log[-5:]) if log else ""),
+                       error_log=log)
+
+    def watch_recovery(self):
+        """While this member is RECOVERING: fail at once when its donor refuses the recovery account."""
+        if self.mine.get("state") != "RECOVERING":
+            return
+        channel = self.mine["channels"].get(RECOVERY_CHANNEL) or {}
+        number = int(channel.get("error_number") or 0)
+        if number in (1045, 1227, 2061, 3159) or (number and "Access denied" in (channel.get("error_message") or "")):
+            if self.started_at is not None:
+                # This run started it: do not leave a member behind that cannot recover.
+                self.retrying("stop_group_replication")
+            raise Failure("the donor refuses the recovery account%s: %s (check recovery_user, recovery_password and that the account "
+                          "exists on every member)" % (" '%s'" % self.wish["recovery_user"] if self.wish["recovery_user"] else "",
+                                                       channel.get("error_message")), error_log=self.error_log())
+
+    def retrying(self, meaning):
+        """Run a START or STOP as soon as no other one is executing."""
+        while True:
+            try:
+                self.execute(meaning)
+                return
+            except ServerError as error:
+                if error.code != ER_GR_COMMAND_FAILURE or self.left() <= 0:
+                    raise
+                self.recorder.statements.pop()
+                time.sleep(POLL)
+
+    # -- bootstrap ---------------------------------------------------------------------------------------------------
+    def locked(self, action):
+        """Run action() while holding the lock on every declared member that can be asked; facts are gathered again under it."""
+        held = []
+        name = self.cluster.lock
+        try:
+            # The same order everywhere: two controllers cannot wait for each other.
+            for address in sorted(self.members):
+                if not self.facts[address].get("reachable"):
+                    continue
+                connection = self.cluster.connection(address)
+                while True:
+                    got = connection.query("SELECT GET_LOCK(%s, 2) AS got", (name,))[0]["got"]
+                    if got == 1:
+                        held.append(connection)
+                        break
+                    if self.left() <= 0:
+                        raise Failure("timeout: another controller holds the lock '%s' on %s" % (name, address))
+            return action()
+        finally:
+            for connection in reversed(held):
+                try:
+                    connection.query("SELECT RELEASE_LOCK(%s) AS released", (name,))
+                except ServerError:
+                    connection.close()  # the lock ends with its connection
+
+    def bootstrap(self):
+        """Bootstrap the group, if under the lock that is still the decision."""
+        def under_lock():
+            decision = self.look()
+            if decision.action != "bootstrap":
+                return
+            self.decision = decision
+            self.credentials()
+            self.start_at_boot()
+            if decision.details["stop_first"]:
+                self.stop()
+            self.started_at = self.now()
+            try:
+                self.local.run("SET GLOBAL group_replication_bootstrap_group = ON")
+                self.changed = True
+                self.local.run(statement(self.version, "start_group_replication"))
+            except ServerError as error:
+                if error.code in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING):
+                    return
+                raise self.start_failed(error) from None
+            finally:
+                self.local.run("SET GLOBAL group_replication_bootstrap_group = OFF")
+            self.wait_online()
+
+        self.locked(under_lock)
+
+    def wait_online(self):
+        """Wait until this member is ONLINE (it applies what it had received before)."""
+        while True:
+            rows = self.local.query("SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members "
+                                    "WHERE MEMBER_ID = @@GLOBAL.server_uuid")
+            state = rows[0]["state"] if rows else "OFFLINE"
+            if state == "ONLINE":
+                return
+            if state in ("ERROR", "OFFLINE"):
+                raise Failure("after the bootstrap this member is %s" % state, error_log=self.error_log())
+            if self.left() <= 0:
+                raise Failure("timeout: after the bootstrap this member is still %s" % state, error_log=self.error_log())
+            time.sleep(POLL)
+
+    # -- clone -------------------------------------------------------------------------------------------------------
+    def clone(self, decision):
+        """Replace this server's data by a donor's; the server restarts itself."""
+        donor = decision.details["donor"]
+        host, _colon, port = donor.rpartition(":")
+        host = host.strip("[]")
+        self.credentials()
+        if self.mine["state"] == "ERROR":
+            self.stop()
+        if self.mine["super_read_only"] or self.mine["read_only"]:
+            self.local.run("SET GLOBAL read_only = OFF")
+        if not self.mine["clone_active"]:
+            self.execute("install_clone_plugin")
+        self.changed = True
+        self.local.run("SET GLOBAL clone_valid_donor_list = %s", (donor,))
+        try:
+            self.execute("clone_instance", (self.wish["recovery_user"], host, self.params.get("recovery_password")), secrets=(2,),
+                         port=int(port))
+        except ServerError as error:
+            if error.code == ER_CLONE_RESTART:
+                raise Failure("cloned from %s, but nothing restarts this mysqld: start it and run again" % donor) from None
+            if not error.lost:
+                raise Failure("clone from %s failed: %s" % (donor, error), error_log=self.error_log()) from None
+        self.wait_for_server()
+        rows = self.local.query("SELECT STATE AS state, ERROR_NO AS number, ERROR_MESSAGE AS message FROM performance_schema.clone_status")
+        if rows and rows[-1]["state"] != "Completed":
+            raise Failure("clone from %s ended as %s: %s" % (donor, rows[-1]["state"], rows[-1]["message"]))
+
+    def wait_for_server(self):
+        """Wait until this server has restarted and answers again."""
+        self.local.close()
+        while True:
+            try:
+                self.local.query("SELECT 1")
+                return
+            except ServerError as error:
+                self.local.close()
+                if self.left() <= 0:
+                    raise Failure("timeout: the server did not come back after the clone (%s)" % error) from None
+                time.sleep(POLL)
+
+    # -- leave -------------------------------------------------------------------------------------------------------
+    def leave(self):
+        """Leave the group, if under the lock that is still the decision; and stay out."""
+        def under_lock():
+            decision = self.look()
+            if decision.action != "leave":
+                return
+            self.stop()
+            self.keep_out()
+
+        self.locked(under_lock)
+
+    def stay_out(self):
+        """Not in a group: see to it that it does not come back at the next boot."""
+        self.keep_out()
+        # The loop looks at the running value, which SET PERSIST has changed too.
+
+    def keep_out(self):
+        """Persist start_on_boot=OFF, where the version can."""
+        if has_persist(self.version):
+            self.execute("set_persist", ("OFF",), name="group_replication_start_on_boot")
+        else:
+            self.warn("MySQL %s cannot persist variables: write group_replication_start_on_boot=OFF into its configuration, or the "
+                      "member comes back at its next boot" % self.version)
+            text = "SET GLOBAL group_replication_start_on_boot = OFF"
+            self.recorder.add(text) if self.check_mode else self.local.run(text)
+        self.changed = True
+
+    # -- reports -----------------------------------------------------------------------------------------------------
+    def now(self):
+        """The server's clock, for its error log."""
+        return self.local.query("SELECT NOW(6) AS now")[0]["now"]
+
+    def error_log(self, lines=20):
+        """The last lines of this server's error log since the START: from its own table, else from the file."""
+        path = self.params.get("error_log")
+        if not path:
+            try:
+                rows = self.local.query("SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
+                                        "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') "
+                                        "ORDER BY LOGGED DESC LIMIT %s", (self.started_at, lines))
+                return ["%s [%s] [%s] %s" % (row["logged"], row["prio"], row["code"], row["data"]) for row in reversed(rows)]
+            except ServerError:
+                path = self.mine.get("log_error") or ""
+                if path.startswith("."):
+                    path = os.path.join(self.mine.get("datadir") or "", path)
+        try:
+            with open(path, "rb") as source:
+                source.seek(0, os.SEEK_END)
+                source.seek(max(0, source.tell() - 65536))
+                return source.read().decode("utf-8", "replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def result(self):
+        """What the module returns."""
+        after = snapshot(self.mine) if self.facts else {}
+        if self.check_mode and self.changed and self.decision is not None:
+            after = dict(self.before)
+            if self.decision.action in ("join", "bootstrap", "wait_for_seed", "clone", "wait"):
+                after["state"] = "ONLINE"
+            elif self.decision.action in ("leave", "stay_out"):
+                after.update(state="OFFLINE", members=[], role="", start_on_boot=False)
+        return {
+            "changed": self.changed,
+            "decision": self.decision.action if self.decision else "",
+            "rule": self.decision.rule if self.decision else "",
+            "reason": self.decision.reason if self.decision else "",
+            "before": self.before,
+            "after": after,
+            "statements": self.recorder.statements,
+            "diff": {"before": comparable(self.before), "after": comparable(after)},
+        }
+
+
+def comparable(state):
+    """The part of a snapshot that a diff shows (GTID sets grow by themselves)."""
+    return {name: value for name, value in state.items() if name in ("state", "role", "group_name", "members", "start_on_boot")}
+
+
+def check_uuid(text):
+    """The group name in lower case; Failure with one sentence when it is no UUID."""
+    import uuid
+    if not text:
+        return None
+    try:
+        if len(text) != 36:
+            raise ValueError
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Failure("group_name: '%s' is not allowed (allowed: a UUID, for instance from uuidgen)" % text) from None

@@ -1,0 +1,304 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to MySQL servers through PyMySQL, and a record of the statements that change something.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import traceback
+
+try:
+    import pymysql
+    import pymysql.cursors
+    from pymysql.constants import CLIENT
+    PYMYSQL_ERROR = None
+    _Base = pymysql.connections.Connection
+except ImportError:
+    pymysql = None
+    PYMYSQL_ERROR = traceback.format_exc()
+    _Base = object
+
+MASK = "********"
+
+# Error numbers of the server and of the client library that the code tells apart.
+ER_ACCESS_DENIED = 1045
+ER_NO_SUCH_TABLE = 1146
+ER_UNKNOWN_SYSTEM_VARIABLE = 1193
+ER_SPECIFIC_ACCESS_DENIED = 1227
+ER_GR_NOT_CONFIGURED = 3092     # START failed: also while the old incarnation is still in the group
+ER_GR_RUNNING = 3093            # already running
+ER_GR_APPLIER_INIT = 3094
+ER_GR_TIMEOUT = 3095
+ER_GR_COMMAND_FAILURE = 3663    # another START or STOP is executing
+ER_CLONE_RESTART = 3707         # clone done, but nobody restarts the server
+CR_CONNECTION_LOST = (2006, 2013, 2055)
+CR_CANNOT_CONNECT = (2002, 2003, 2005)
+
+
+class ServerError(Exception):
+    """A server could not be asked or refused a statement; str() is one sentence without secrets."""
+
+    def __init__(self, message, code=0, lost=False):
+        super().__init__(message)
+        self.code = code
+        self.lost = lost
+
+
+class AddressError(ValueError):
+    """Not an address of the form host or host:port."""
+
+
+def parse_address(text, default_port=3306, option="members"):
+    """(host, port) from 'host', 'host:port', '[v6]', '[v6]:port'."""
+    text = str(text).strip()
+    match = re.match(r"^\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\](?::(\d+))?$", text)
+    if not match:
+        if text.count(":") > 1:
+            raise AddressError("%s: '%s' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
+                               % (option, text))
+        match = re.match(r"^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d+))?$", text)
+    if not match:
+        raise AddressError("%s: '%s' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
+                           % (option, text))
+    port = int(match.group(2)) if match.group(2) else default_port
+    if not 1 <= port <= 65535:
+        raise AddressError("%s: port %d of '%s' is not allowed (allowed: 1 to 65535)" % (option, port, text))
+    return match.group(1).lower(), port
+
+
+def format_address(host, port):
+    """'host:port', IPv6 in brackets."""
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+
+
+def normal_address(text, default_port=3306, option="members"):
+    """The address in the form in which addresses are compared."""
+    return format_address(*parse_address(text, default_port, option))
+
+
+def read_option_file(path):
+    """The [client] section of a MySQL option file as a dict; nothing when the file does not exist."""
+    values = {}
+    path = os.path.expanduser(path) if path else ""
+    if not path or not os.path.exists(path):
+        return values
+    section = ""
+    with open(path, encoding="utf-8", errors="replace") as source:
+        for line in source:
+            line = line.strip()
+            if not line or line[0] in "#;!":
+                continue
+            if line[0] == "[":
+                section = line.strip("[]").strip()
+            elif section == "client":
+                name, _eq, value = line.partition("=")
+                value = value.strip()
+                if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                    value = value[1:-1]
+                values[name.strip().replace("_", "-")] = value
+    return values
+
+
+class _TlsConnection(_Base):
+    """A connection that refuses to go on in clear text when TLS is required."""
+
+    tls_required = False
+
+    def _get_server_information(self):
+        super()._get_server_information()
+        # PyMySQL itself would silently log in without TLS when the server does not offer it.
+        if self.tls_required and not self.server_capabilities & CLIENT.SSL:
+            raise pymysql.err.OperationalError(2026, "the server does not offer TLS")
+
+
+class _RequiredTlsConnection(_TlsConnection):
+    tls_required = True
+
+
+def tls_context(ca_cert=None, client_cert=None, client_key=None, check_hostname=None):
+    """A TLS context: the server's certificate is verified exactly when a CA is given."""
+    context = ssl.create_default_context(cafile=ca_cert) if ca_cert else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca_cert:
+        context.check_hostname = check_hostname is not False
+        context.verify_mode = ssl.CERT_REQUIRED
+        # Certificates that mysqld generates lack the key usage extension that newer OpenSSL wants in strict mode.
+        if hasattr(ssl, "VERIFY_X509_STRICT"):
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_cert:
+        context.load_cert_chain(client_cert, client_key or None)
+    return context
+
+
+def translate(error, where, user=None):
+    """A ServerError with one sentence for an exception of the client library."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    if code == ER_ACCESS_DENIED:
+        return ServerError("%s refuses account '%s' (wrong password, no such account, or TLS required and not used)" % (where, user), code)
+    if code == 1130:
+        return ServerError("%s has no account for this host (%s)" % (where, text), code)
+    if code in CR_CANNOT_CONNECT:
+        reason = re.sub(r"^.*\(\[?(.*?)\]?\)$", r"\1", text) or text
+        return ServerError("%s does not answer (%s)" % (where, reason.replace("[", "").replace("]", "")), code, lost=True)
+    if code in CR_CONNECTION_LOST or code == 0:
+        return ServerError("%s: the connection was lost (%s)" % (where, text or type(error).__name__), code, lost=True)
+    if code == 2026:
+        return ServerError("%s: no TLS (%s)" % (where, text), code)
+    return ServerError("%s: error %d: %s" % (where, code, text), code)
+
+
+class Recorder:
+    """The statements that were run, or in check mode would have been, with secrets masked."""
+
+    def __init__(self):
+        self.statements = []
+
+    def add(self, text):
+        """Note one statement."""
+        self.statements.append(text)
+
+
+class Connection:
+    """One connection to one server."""
+
+    def __init__(self, where, recorder=None, **arguments):
+        self.where = where
+        self.recorder = recorder or Recorder()
+        self._user = arguments.get("user")
+        self._secrets = tuple(value for value in (arguments.get("password"),) if value)
+        self._arguments = arguments
+        self._conn = None
+
+    def open(self):
+        """Connect; ServerError with one sentence when that fails."""
+        if self._conn is not None:
+            return self
+        arguments = dict(self._arguments)
+        cls = _RequiredTlsConnection if arguments.pop("tls_required", False) else _TlsConnection
+        try:
+            self._conn = cls(autocommit=True, charset="utf8mb4", cursorclass=pymysql.cursors.DictCursor, **arguments)
+        except pymysql.err.MySQLError as error:
+            raise translate(error, self.where, self._user) from None
+        except (OSError, ssl.SSLError) as error:
+            raise ServerError("%s does not answer (%s)" % (self.where, error), lost=True) from None
+        except RuntimeError as error:
+            # PyMySQL says so when caching_sha2_password would need RSA, which it has only with the cryptography package.
+            raise ServerError("%s: %s" % (self.where, error)) from None
+        return self
+
+    def close(self):
+        """Close; never fails."""
+        if self._conn is not None:
+            try:
+                self._conn.close()
+            except Exception:  # the connection may be broken already
+                pass
+            self._conn = None
+
+    def timeout(self, seconds):
+        """Limit how long one read or write may take from now on; None is for ever."""
+        if self._conn is not None:
+            self._conn._read_timeout = seconds
+            self._conn._write_timeout = seconds
+
+    def query(self, text, args=None):
+        """Rows of a statement that changes nothing, as dicts with lower-case names."""
+        self.open()
+        try:
+            with self._conn.cursor() as cursor:
+                cursor.execute(text, args)
+                return [{name.lower(): value for name, value in row.items()} for row in cursor.fetchall()]
+        except pymysql.err.MySQLError as error:
+            raise self._failed(error) from None
+        except (OSError, ssl.SSLError) as error:
+            self.close()
+            raise ServerError("%s: the connection was lost (%s)" % (self.where, error), lost=True) from None
+
+    def run(self, text, args=None, secrets=(), record=True):
+        """Run and record a statement that changes something. secrets: positions in args that are masked in the record."""
+        self.open()
+        if record:
+            self.recorder.add(self.masked(text, args, secrets))
+        return self.query(text, args)
+
+    def masked(self, text, args=None, secrets=()):
+        """The statement's text with its values filled in and secrets masked."""
+        if not args:
+            return text
+        shown = tuple(MASK if position in secrets else value for position, value in enumerate(args))
+        return text % tuple(str(value) if isinstance(value, int) else "'%s'" % str(value).replace("'", "''") for value in shown)
+
+    def _failed(self, error):
+        failed = translate(error, self.where, self._user)
+        if failed.lost:
+            self.close()
+        return failed
+
+
+def login_options():
+    """Arguments of the connection to the server that the module manages; names as in ansible.mysql."""
+    return {
+        "login_user": {"type": "str"},
+        "login_password": {"type": "str", "no_log": True},
+        "login_host": {"type": "str", "default": "localhost"},
+        "login_port": {"type": "int", "default": 3306},
+        "login_unix_socket": {"type": "str"},
+        "config_file": {"type": "path", "default": "~/.my.cnf"},
+        "connect_timeout": {"type": "int", "default": 30},
+        "ca_cert": {"type": "path", "aliases": ["ssl_ca"]},
+        "client_cert": {"type": "path", "aliases": ["ssl_cert"]},
+        "client_key": {"type": "path", "aliases": ["ssl_key"]},
+        "check_hostname": {"type": "bool"},
+    }
+
+
+def login_connection(params, recorder=None):
+    """The (not yet opened) connection to the managed server from the options of login_options()."""
+    config = read_option_file(params.get("config_file"))
+    user = params.get("login_user") or config.get("user") or "root"
+    password = params.get("login_password")
+    if password is None:
+        password = config.get("password", "")
+    socket = params.get("login_unix_socket")
+    if not socket and params.get("login_host") in (None, "", "localhost"):
+        socket = config.get("socket")
+    arguments = {"user": user, "password": password, "connect_timeout": params.get("connect_timeout") or 30}
+    ca_cert = params.get("ca_cert") or config.get("ssl-ca")
+    client_cert = params.get("client_cert") or config.get("ssl-cert")
+    client_key = params.get("client_key") or config.get("ssl-key")
+    if socket:
+        arguments["unix_socket"] = socket
+        where = socket
+    else:
+        host = params.get("login_host") or config.get("host") or "localhost"
+        arguments["host"] = host
+        arguments["port"] = params.get("login_port") or 3306
+        where = format_address(host, arguments["port"])
+        wanted = bool(ca_cert or client_cert or params.get("check_hostname") is not None)
+        try:
+            # Without TLS options, TLS is used when the server offers it, as the mysql client does.
+            arguments["ssl"] = tls_context(ca_cert, client_cert, client_key, params.get("check_hostname"))
+        except (OSError, ssl.SSLError) as error:
+            raise ServerError("ca_cert, client_cert or client_key: cannot be read (%s)" % error) from None
+        arguments["tls_required"] = wanted
+    return Connection(where, recorder, **arguments)
+
+
+def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, read_timeout=10, recorder=None):
+    """The (not yet opened) connection to another declared member: TLS always, verified when a CA is given."""
+    host, port = parse_address(address)
+    try:
+        context = tls_context(ca_cert)
+    except (OSError, ssl.SSLError) as error:
+        raise ServerError("peer_ca_cert: '%s' cannot be read (%s)" % (ca_cert, error)) from None
+    return Connection(address, recorder, host=host, port=port, user=user, password=password or "", ssl=context, tls_required=True,
+                      connect_timeout=connect_timeout, read_timeout=read_timeout, write_timeout=read_timeout)
