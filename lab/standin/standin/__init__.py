@@ -6,5 +6,7 @@
 Not a proxy for use. See ../README.md for what it does and where it differs from the real one.
 """
 
-SERIES = "2.7.1"  # tables, variables and behaviour are those of this version
-VERSION = SERIES + "-standin"
+# What it calls itself: a series whose monitor works with MySQL 9, as the stand-in's does. Tables, variables and behaviour were read from
+# and tried against BASED_ON, whose monitor differs from later ones in just that (see ../README.md).
+VERSION = "3.0.6-standin"
+BASED_ON = "2.7.1"

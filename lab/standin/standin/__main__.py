@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import ssl
 
 from . import VERSION, wire
@@ -22,12 +23,20 @@ from .traffic import Session, Traffic
 
 def client_tls(datadir: str) -> ssl.SSLContext | None:
     """TLS towards clients when somebody has put ProxySQL's files there; the stand-in makes no certificates."""
-    cert, key = (os.path.join(datadir, "proxysql-%s.pem" % name) for name in ("cert", "key"))
+    cert, key = (os.path.join(datadir, f"proxysql-{name}.pem") for name in ("cert", "key"))
     if not (os.path.exists(cert) and os.path.exists(key)):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return context
+
+
+def tell_systemd():
+    """READY=1, for Type=notify."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(b"READY=1", address.replace("@", "\0", 1))
 
 
 async def run(args):
@@ -43,6 +52,7 @@ async def run(args):
     await wire.listen(store.values["admin-mysql_ifaces"], lambda r, w: AdminSession(r, w, admin, tls))
     await wire.listen(store.values["mysql-interfaces"], lambda r, w: Session(r, w, traffic, tls))
     monitor.start()
+    tell_systemd()
     logging.info("ProxySQL stand-in %s (not a proxy for use) is ready", VERSION)
     await stop.wait()
 
@@ -51,8 +61,9 @@ def main():
     parser = argparse.ArgumentParser(prog="standin", description="Stand-in for ProxySQL in the lab. Not a proxy for use.")
     parser.add_argument("-D", "--datadir", default="/var/lib/proxysql")
     parser.add_argument("-c", "--config", default="/etc/proxysql.cnf")
+    parser.add_argument("-f", "--foreground", action="store_true", help="always so")
     parser.add_argument("--initial", action="store_true", help="start from the config file, not from the stored configuration")
-    parser.add_argument("-V", "--version", action="version", version="ProxySQL stand-in " + VERSION)
+    parser.add_argument("-V", "--version", action="version", version=f"ProxySQL version {VERSION}, a stand-in, not ProxySQL")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
     asyncio.run(run(args))

@@ -16,12 +16,14 @@ from .wire import MysqlError
 
 log = logging.getLogger(__name__)
 
-LOAD_SAVE = re.compile(r"(LOAD|SAVE) (%s) (TO|FROM) (MEMORY|MEM|RUNTIME|RUN|DISK|CONFIG)" % "|".join((*MODULES, *PREFIXES)), re.I)
+LOAD_SAVE = re.compile(r"(LOAD|SAVE) ({}) (TO|FROM) (MEMORY|MEM|RUNTIME|RUN|DISK|CONFIG)".format("|".join((*MODULES, *PREFIXES))), re.I)
 MOVES = {("LOAD", "FROM", "MEM"): "memory_to_runtime", ("LOAD", "TO", "RUN"): "memory_to_runtime",
          ("SAVE", "TO", "MEM"): "runtime_to_memory", ("SAVE", "FROM", "RUN"): "runtime_to_memory",
          ("LOAD", "TO", "MEM"): "disk_to_memory", ("LOAD", "FROM", "DIS"): "disk_to_memory",
          ("SAVE", "FROM", "MEM"): "memory_to_disk", ("SAVE", "TO", "DIS"): "memory_to_disk",
          ("LOAD", "FROM", "CON"): "config_to_memory"}
+LOADED_SERVERS = ("PROXY_SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, max_replication_lag, use_ssl,"
+                  " max_latency_ms, comment FROM mysql_servers_v2 WHERE status<>'OFFLINE_HARD' ORDER BY hostgroup_id, hostname, port")
 ACCEPTED = re.compile(r"(BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SET (CHARACTER_SET_RESULTS|SQL_AUTO_IS_NULL|NAMES|AUTOCOMMIT)\b|USE |/\*!40101 SET)", re.I)
 CHECKSUM = re.compile(r"CHECKSUM (?:(DISK|MEMORY|MEM) )?MYSQL (SERVERS|USERS|QUERY RULES|VARIABLES|REPLICATION HOSTGROUPS|"
                       r"GROUP REPLICATION HOSTGROUPS|HOSTGROUP ATTRIBUTES|SERVERS SSL PARAMS)", re.I)
@@ -29,9 +31,10 @@ TABLES = "SELECT name AS tables FROM %ssqlite_master WHERE type='table' AND name
 VARIABLES = "SELECT variable_name AS Variable_name, variable_value AS Value FROM global_variables WHERE %s"
 # Commands that are a query in other words: (pattern, query); groups are passed on.
 REWRITES = [(re.compile(pattern + r"\Z", re.I | re.S), query) for pattern, query in (
-    (r"SELECT @@version", "SELECT '%s' AS '@@version'" % VERSION),
-    (r"SELECT version\(\)", "SELECT '%s' AS 'version()'" % VERSION),
     (r"SELECT @@version_comment LIMIT 1", "SELECT '(ProxySQL Admin Module)'"),
+    (r"SELECT @@version.*", f"SELECT '{VERSION}' AS '@@version'"),
+    (r"SELECT version\(\).*", f"SELECT '{VERSION}' AS 'version()'"),
+    (r"PROXY_SELECT (.* FROM runtime_.*)", r"SELECT \1"),  # as members of a ProxySQL cluster ask one another
     (r"SELECT DATABASE\(\)", "SELECT 'admin' AS 'DATABASE()'"),
     (r"SELECT connection_id\(\).*", "SELECT 0 AS 'CONNECTION_ID()'"),
     (r"SELECT @@sql_mode.*", "SELECT '' AS '@@sql_mode'"),
@@ -46,7 +49,7 @@ REWRITES = [(re.compile(pattern + r"\Z", re.I | re.S), query) for pattern, query
     (r"SHOW MYSQL SERVERS", "SELECT * FROM mysql_servers ORDER BY hostgroup_id, hostname, port"),
     (r"SHOW (?:GLOBAL |ALL )?VARIABLES", VARIABLES % "1 ORDER BY variable_name"),
     (r"SHOW (MYSQL|ADMIN) VARIABLES", VARIABLES % r"variable_name LIKE '\1-%%' ORDER BY variable_name"),
-    (r"SHOW GLOBAL VARIABLES LIKE 'version'", "SELECT 'version' AS Variable_name, '%s' AS Value" % VERSION),
+    (r"SHOW GLOBAL VARIABLES LIKE 'version'", f"SELECT 'version' AS Variable_name, '{VERSION}' AS Value"),
     (r"SHOW GLOBAL VARIABLES LIKE 'read_only'", "SELECT 'read_only' Variable_name, variable_value Value FROM global_variables"
                                                 " WHERE variable_name='admin-read_only'"),
     (r"SHOW (?:GLOBAL )?VARIABLES LIKE (.*)", VARIABLES % r"variable_name LIKE \1"),
@@ -110,7 +113,7 @@ class Admin:
     def _fill(self, table: str, rows: list):
         self.db.execute("DELETE FROM " + table)
         if rows:
-            self.db.executemany("INSERT OR REPLACE INTO %s VALUES (%s)" % (table, ",".join("?" * len(rows[0]))), rows)
+            self.db.executemany("INSERT OR REPLACE INTO {} VALUES ({})".format(table, ",".join("?" * len(rows[0]))), rows)
 
     # --- statements ----------------------------------------------------------------------------------------------
 
@@ -122,7 +125,7 @@ class Admin:
         if ACCEPTED.match(plain):
             return 0, ""
         if plain.lower() in ("select user()", "select current_user()"):
-            return [plain.split(" ")[1].lower()], [("%s@%s" % (session.user, session.address),)]
+            return [plain.split(" ")[1].lower()], [(f"{session.user}@{session.address}",)]
         if session.writes:
             result = self._command(plain)
             if result is not None:
@@ -147,11 +150,13 @@ class Admin:
             if move == "runtime_to_memory" and module == "MYSQL SERVERS":
                 self._refresh("runtime_mysql_servers")
             return getattr(self.store, move)(module), ""
+        if plain == LOADED_SERVERS:
+            return [name.split()[-1] for name in LOADED_SERVERS.split(" FROM ")[0].split(",")], self.store.loaded_servers
         match = CHECKSUM.fullmatch(plain)
         if match:
             layer, what = "disk" if (match[1] or "").upper() == "DISK" else "main", match[2].upper()
             source = "global_variables WHERE variable_name LIKE 'mysql-%'" if what == "VARIABLES" else "mysql_" + what.lower().replace(" ", "_")
-            rows = self.db.execute("SELECT * FROM %s.%s ORDER BY 1, 2" % (layer, source))
+            rows = self.db.execute(f"SELECT * FROM {layer}.{source} ORDER BY 1, 2")
             return ["table", "checksum"], [("MYSQL " + what, digest(rows.fetchall()))]
         if re.fullmatch(r"SELECT GLOBAL_CHECKSUM\(\)", plain, re.I):
             return ["CHECKSUM"], [(str(int(digest([v for v in self.store.checksums.values() if v[0]]), 16)),)]
@@ -168,12 +173,12 @@ class Admin:
     def _set(self, plain: str):
         match = re.fullmatch(r"SET (?:GLOBAL )?[`'\"]?([\w-]+)[`'\"]?\s*=\s*(.*)", plain, re.I)
         if not match:
-            raise MysqlError('ProxySQL Admin Error: near "%s": syntax error' % plain.split(" ")[0])
+            raise MysqlError('ProxySQL Admin Error: near "{}": syntax error'.format(plain.split(" ")[0]))
         value = match[2].strip()
         if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
             value = value[1:-1]
         if match[1].lower() not in self.store.variables:
-            return 0, "ERROR: Unknown global variable: '%s'." % match[1]
+            return 0, f"ERROR: Unknown global variable: '{match[1]}'."
         return self.db.execute("UPDATE main.global_variables SET variable_value=? WHERE variable_name=? COLLATE NOCASE", (value, match[1])).rowcount, ""
 
     def _sqlite(self, sql: str, writer: bool, unrestricted: bool):
@@ -182,7 +187,7 @@ class Admin:
         if not sql:
             raise MysqlError("ProxySQL Admin Error: not an error")
         self._refresh(sql)
-        self.db.execute("PRAGMA query_only=%d" % (not writer))
+        self.db.execute(f"PRAGMA query_only={int(not writer)}")
         try:
             cursor = self.db.execute(self._first(sql))
             if cursor.description is None:
@@ -191,7 +196,7 @@ class Admin:
                 tuple(None if v is None else v if isinstance(v, str) else v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in row)
                 for row in cursor]
         except (sqlite3.Error, sqlite3.Warning) as e:
-            raise MysqlError("ProxySQL Admin Error: %s" % e) from None
+            raise MysqlError(f"ProxySQL Admin Error: {e}") from None
         finally:
             self.db.execute("PRAGMA query_only=0")
 

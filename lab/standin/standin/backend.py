@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -88,7 +89,7 @@ def error_text(error: BaseException, host: str) -> str:
     code, text = (error.args + ("", ""))[:2]
     if code == 2003:
         cause = getattr(error, "original_exception", None)
-        return "Can't connect to server on '%s' (%s)" % (host, getattr(cause, "errno", None) or 110)
+        return "Can't connect to server on '{}' ({})".format(host, getattr(cause, "errno", None) or 110)
     return str(text)
 
 
@@ -108,10 +109,8 @@ class Backend:
     def abort(self):
         """Ends a statement under way in another thread."""
         self.aborted = True
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def close(self):
         self.connection._force_close()

@@ -80,8 +80,8 @@ class Monitor:
                                max(1.0, self._ms("connect_timeout") / 1000))
 
     def _insert(self, table: str, row: tuple):
-        self.store.db.execute("INSERT OR REPLACE INTO monitor.%s VALUES (%s)" % (table, ",".join("?" * len(row))), row)
-        self.store.db.execute("DELETE FROM monitor.%s WHERE time_start_us < ?" % table, (int(time.time() * 1e6) - 1000 * self._ms("history"),))
+        self.store.db.execute("INSERT OR REPLACE INTO monitor.{} VALUES ({})".format(table, ",".join("?" * len(row))), row)
+        self.store.db.execute(f"DELETE FROM monitor.{table} WHERE time_start_us < ?", (int(time.time() * 1e6) - 1000 * self._ms("history"),))
 
     async def _pause(self, until: float):
         try:

@@ -12,11 +12,11 @@ import re
 import sqlite3
 import time
 from pathlib import Path
+from pkgutil import get_data
 
 from . import VERSION
 
 log = logging.getLogger(__name__)
-HERE = Path(__file__).parent
 
 # Tables of each module of LOAD and SAVE; the variables modules share global_variables and are told apart by prefix.
 MODULES = {
@@ -50,13 +50,13 @@ def digest(rows) -> str:
     """64 bits as ProxySQL writes them; zero for no rows. The hash function is ours."""
     rows = list(rows)
     value = int.from_bytes(hashlib.blake2b(repr(rows).encode(), digest_size=8).digest(), "big") if rows else 0
-    return "0x%016X" % value
+    return f"0x{value:016X}"
 
 
 def read_variables() -> dict:
     """{lower-case name: (name, kind, default)}"""
     table = {}
-    for line in (HERE / "variables.tsv").read_text(encoding="utf-8").splitlines():
+    for line in get_data(__package__, "variables.tsv").decode().splitlines():
         if line and not line.startswith("#"):
             name, kind, default = line.split("\t")
             table[name.lower()] = (name, kind, default)
@@ -82,6 +82,7 @@ class Store:
         self.on_load = {}  # module -> called after its rows are at runtime
         self.checksums = {name: [0, 0, digest(())] for name in (*CHECKSUMS.values(), "mysql_servers_v2")}
         self.config = config
+        self.loaded_servers: list = []  # main.mysql_servers at its last LOAD
         path = os.path.join(datadir, "proxysql.db")
         if initial and os.path.exists(path):
             os.rename(path, path + ".bak")
@@ -93,7 +94,7 @@ class Store:
         if not fresh:
             for module in (*MODULES, *PREFIXES):
                 self.disk_to_memory(module)
-        values = dict((name, default) for name, _kind, default in self.variables.values())
+        values = {name: default for name, _kind, default in self.variables.values()}
         if fresh and config and os.path.exists(config):
             values.update(read_config(config))
         self.db.executemany("INSERT OR IGNORE INTO main.global_variables VALUES (?, ?)", sorted(values.items()))
@@ -104,7 +105,7 @@ class Store:
 
     def _make_tables(self):
         layer = ""
-        for chunk in re.split(r"^(?=CREATE|-- layer)", (HERE / "tables.sql").read_text(encoding="utf-8"), flags=re.M):
+        for chunk in re.split(r"^(?=CREATE|-- layer)", get_data(__package__, "tables.sql").decode(), flags=re.M):
             if chunk.startswith("-- layer"):
                 layer = chunk.split(":")[1].strip()
                 continue
@@ -127,12 +128,12 @@ class Store:
 
     def _copy(self, module: str, source: str, target: str) -> int:
         if module in PREFIXES:
-            return self.db.execute("INSERT OR REPLACE INTO %s.global_variables SELECT * FROM %s.global_variables WHERE variable_name LIKE '%s%%'"
-                                   % (target, source, PREFIXES[module])).rowcount
+            return self.db.execute(f"INSERT OR REPLACE INTO {target}.global_variables SELECT * FROM {source}.global_variables"
+                                   " WHERE variable_name LIKE ?", (PREFIXES[module] + "%",)).rowcount
         self.db.execute("BEGIN")
         for table in MODULES[module]:
-            self.db.execute("DELETE FROM %s.%s" % (target, table))
-            self.db.execute("INSERT INTO %s.%s SELECT * FROM %s.%s" % (target, table, source, table))
+            self.db.execute(f"DELETE FROM {target}.{table}")
+            self.db.execute(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table}")
         self.db.execute("COMMIT")
         return 0
 
@@ -162,11 +163,11 @@ class Store:
                 if table == "mysql_servers":
                     continue  # placed by hostgroups.py, which may move rows later
                 self.db.execute("DELETE FROM main.runtime_" + table)
-                self.db.execute("INSERT INTO main.runtime_%s %s" % (table, RUNTIME_ROWS.get(table, "SELECT * FROM main." + table)))
+                self.db.execute("INSERT INTO main.runtime_{} {}".format(table, RUNTIME_ROWS.get(table, "SELECT * FROM main." + table)))
                 rows += self.db.execute("SELECT * FROM main.runtime_" + table).fetchall()
         if module == "MYSQL SERVERS":
-            rows = self.servers() + rows
-            self.set_checksum("mysql_servers_v2", rows)
+            self.loaded_servers = self.db.execute("SELECT * FROM main.mysql_servers WHERE status<>'OFFLINE_HARD' ORDER BY 1, 2, 3").fetchall()
+            self.set_checksum("mysql_servers_v2", self.servers() + rows)
         elif module in CHECKSUMS:
             self.set_checksum(CHECKSUMS[module], rows)
         if module in self.on_load:
@@ -182,7 +183,7 @@ class Store:
         for table in MODULES[module]:
             keep = " WHERE active=1" if table in ("mysql_users", "scheduler", "mysql_query_rules") else ""  # inactive rows are in memory only
             self.db.execute("DELETE FROM main." + table + (keep if table == "mysql_users" else ""))
-            self.db.execute("INSERT OR REPLACE INTO main.%s SELECT * FROM main.runtime_%s" % (table, table))
+            self.db.execute(f"INSERT OR REPLACE INTO main.{table} SELECT * FROM main.runtime_{table}")
         if module == "MYSQL SERVERS":
             self.db.execute("UPDATE main.mysql_servers SET status='ONLINE' WHERE status='SHUNNED'")
         return 0
@@ -205,11 +206,11 @@ class Store:
     def _load_users(self) -> list:
         """At runtime every user is two rows, one towards clients and one towards servers, and inactive ones are absent."""
         self.db.execute("DELETE FROM main.runtime_mysql_users")
-        for backend, frontend in ((0, 1), (1, 0)):
+        for side, columns in (("frontend", "0, 1"), ("backend", "1, 0")):  # values of the columns backend, frontend
             self.db.execute(
                 "INSERT INTO main.runtime_mysql_users SELECT username, password, active, use_ssl, default_hostgroup, IFNULL(default_schema,''),"
-                " schema_locked, transaction_persistent, fast_forward, %d, %d, max_connections, attributes, comment FROM main.mysql_users"
-                " WHERE active=1 AND %s=1 ORDER BY username" % (backend, frontend, "frontend" if frontend else "backend"))
+                f" schema_locked, transaction_persistent, fast_forward, {columns}, max_connections, attributes, comment FROM main.mysql_users"
+                f" WHERE active=1 AND {side}=1 ORDER BY username")
         return self.db.execute("SELECT * FROM main.runtime_mysql_users").fetchall()
 
     def _load_variables(self, prefix: str):

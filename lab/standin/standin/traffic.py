@@ -48,7 +48,7 @@ class Traffic:
 
     def load_users(self):
         names = ("password", "default_hostgroup", "default_schema", "transaction_persistent", "max_connections", "use_ssl")
-        rows = self.store.db.execute("SELECT username, %s FROM main.runtime_mysql_users WHERE frontend=1" % ", ".join(names)).fetchall()
+        rows = self.store.db.execute("SELECT username, {} FROM main.runtime_mysql_users WHERE frontend=1".format(", ".join(names))).fetchall()
         self.users = {row[0]: dict(zip(names, row[1:])) for row in rows}
 
     def load_rules(self):
@@ -121,8 +121,8 @@ class Traffic:
             return self._use(server, found)
         if failed is not None and retries <= 0:
             raise wire.MysqlError(be.error_text(failed, "server"), failed.args[0], "HY000") from None
-        raise wire.MysqlError("Max connect timeout reached while reaching hostgroup %d after %dms"
-                              % (hostgroup, (time.monotonic() - started) * 1000), 9001, "HY000")
+        waited = int((time.monotonic() - started) * 1000)
+        raise wire.MysqlError(f"Max connect timeout reached while reaching hostgroup {hostgroup} after {waited}ms", 9001, "HY000")
 
     @staticmethod
     def _use(server: Server, found: be.Backend) -> be.Backend:

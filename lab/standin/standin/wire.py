@@ -130,8 +130,8 @@ class Client:
             answer = await asyncio.wait_for(self.stream.read(), 10)
         if password is None or not password_matches(self.plugin, password, nonce, answer):
             log.warning("Access denied for user '%s'@'%s'", user, self.address)
-            await self.error(MysqlError("ProxySQL Error: Access denied for user '%s'@'%s' (using password: %s)"
-                                        % (user, self.address, "YES" if answer else "NO")))
+            given = "YES" if answer else "NO"
+            await self.error(MysqlError(f"ProxySQL Error: Access denied for user '{user}'@'{self.address}' (using password: {given})"))
             return False
         if self.plugin == SHA2 and answer:
             await self.stream.write(packets.make_auth_more_data(b"\3"))  # fast authentication succeeded
