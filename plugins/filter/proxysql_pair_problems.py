@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: proxysql_pair_problems
 short_description: Why a ProxySQL version does not work with given MySQL versions
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:

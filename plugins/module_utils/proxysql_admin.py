@@ -467,3 +467,63 @@ def read_ping_errors(admin: Admin) -> Dict[Tuple[str, int], str]:
         "SELECT hostname, port, ping_error, MAX(time_start_us) AS checked_at FROM monitor.mysql_server_ping_log GROUP BY hostname, port"
     )
     return {(_text(row["hostname"]), int(row["port"])): _text(row["ping_error"]) for row in rows}
+
+
+# ---- comparing memory with what a role wants -------------------------------------------------------------------------
+
+_USER_KEY = ("username", "backend", "frontend")
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, bool):
+        wanted = int(wanted)
+    return str(wanted) == _text(found)
+
+
+def _variable_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def compare_memory(admin: Admin, wanted: Dict[str, Any]) -> Dict[str, List[Any]]:
+    """What memory does not have as wanted, by name: columns and variables that are not mentioned do not count."""
+    differs: Dict[str, List[Any]] = {}
+    variables = dict(wanted.get("variables") or {}, **(wanted.get("secret_variables") or {}))
+    if variables:
+        rows = {row["variable_name"]: _text(row["variable_value"]) for row in admin.query("SELECT * FROM main.global_variables")}
+        unknown = sorted(name for name in variables if name not in rows)
+        if unknown:
+            raise AdminError("input", "ProxySQL {0} has no variable {1}.".format(admin.version, ", ".join(unknown)))
+        differs["variables"] = sorted(name for name, value in variables.items() if rows[name] != _variable_text(value))
+    if wanted.get("users"):
+        rows = {tuple(_text(row[name]) for name in _USER_KEY): row for row in admin.query("SELECT * FROM main.mysql_users")}
+        differs["users"] = []
+        for index, user in enumerate(wanted["users"]):
+            sides = ["1" if user.get(name) is None or user[name] else "0" for name in ("backend", "frontend")]
+            row = rows.get((user["username"], sides[0], sides[1]))
+            if user.get("state") == "absent":
+                same = row is None
+            else:
+                columns = [name for name, value in user.items() if value is not None and name not in _USER_KEY + ("state",)]
+                same = row is not None and all(_same(user[name], row[name]) for name in columns)
+            if not same:
+                differs["users"].append(index)
+    if wanted.get("query_rules") is not None:
+        rows = {int(row["rule_id"]): row for row in admin.query("SELECT * FROM main.mysql_query_rules")}
+        differs["query_rules"] = []
+        for index, rule in enumerate(wanted["query_rules"]):
+            row = rows.get(int(rule["rule_id"]))
+            if rule.get("state") == "absent":
+                same = row is None
+            else:
+                columns = {name.lower(): value for name, value in rule.items() if value is not None and name not in ("state", "rule_id")}
+                found = {name.lower(): value for name, value in (row or {}).items()}
+                same = row is not None and all(_same(value, found.get(name)) for name, value in columns.items())
+            if not same:
+                differs["query_rules"].append(index)
+        prefix = wanted.get("query_rules_comment")
+        if prefix:
+            kept = {int(rule["rule_id"]) for rule in wanted["query_rules"]}
+            differs["leftover_rules"] = sorted(
+                rule_id for rule_id, row in rows.items() if _text(row["comment"]).startswith(prefix) and rule_id not in kept
+            )
+    return differs

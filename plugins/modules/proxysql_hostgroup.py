@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: proxysql_hostgroup
 short_description: Hostgroups of a MySQL group in ProxySQL, with their servers
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:

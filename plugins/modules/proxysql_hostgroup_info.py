@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: proxysql_hostgroup_info
 short_description: Hostgroups of MySQL groups in ProxySQL, their servers, drift between layers, and what the monitor says
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
@@ -46,6 +46,68 @@ options:
     type: list
     elements: str
     default: []
+  compare:
+    description:
+      - What memory is to hold of variables, users and query rules. The answer is RV(differs).
+      - Columns and variables that are not mentioned do not count.
+    type: dict
+    suboptions:
+      variables:
+        description: Variables by their full name, such as C(mysql-monitor_username).
+        type: dict
+      secret_variables:
+        description: The same for variables whose value is a secret.
+        type: dict
+      users:
+        description: Rows of C(mysql_users) by O(compare.users[].username), with the columns as options and C(state).
+        type: list
+        elements: dict
+        suboptions:
+          username:
+            description: Name of the user.
+            type: str
+            required: true
+          password:
+            description: Password or hash.
+            type: str
+          active:
+            description: Column of the same name.
+            type: bool
+          use_ssl:
+            description: Column of the same name.
+            type: bool
+          default_hostgroup:
+            description: Column of the same name.
+            type: int
+          default_schema:
+            description: Column of the same name.
+            type: str
+          transaction_persistent:
+            description: Column of the same name.
+            type: bool
+          fast_forward:
+            description: Column of the same name.
+            type: bool
+          backend:
+            description: Column of the same name.
+            type: bool
+          frontend:
+            description: Column of the same name.
+            type: bool
+          max_connections:
+            description: Column of the same name.
+            type: int
+          state:
+            description: Whether the row is to be there.
+            type: str
+            choices: [present, absent]
+      query_rules:
+        description: Rows of C(mysql_query_rules) by C(rule_id), with the columns as keys and C(state).
+        type: list
+        elements: dict
+      query_rules_comment:
+        description: Rules whose comment begins with this and that O(compare.query_rules) does not list are in RV(differs.leftover_rules).
+        type: str
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup
 """
@@ -135,6 +197,12 @@ placement:
       hostgroups: [{hostgroup: 2, role: writer, status: ONLINE}, {hostgroup: 3, role: reader, status: ONLINE}]
       check: {viable_candidate: true, read_only: false, transactions_behind: 0, error: '', checked_at: 1782000000.5}
       ping_error: ''
+differs:
+  description:
+    - What memory does not hold as O(compare) says, names of variables, positions in the lists of users and rules, and left over rules.
+  returned: when reachable and O(compare) is given
+  type: dict
+  sample: {variables: [mysql-monitor_username], users: [0], query_rules: [], leftover_rules: []}
 problems:
   description: Why servers are not where they belong, one sentence each; empty when all are.
   returned: when reachable
@@ -163,6 +231,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin imp
     PYMYSQL_ERROR,
     Admin,
     AdminError,
+    compare_memory,
     connection_argument_spec,
     read_checks,
     read_drift,
@@ -264,6 +333,7 @@ def read_all(params):
             drift=dict(hostgroup_drift(facts), **read_drift(admin, sorted(MODULES))),
             placement=placement,
             problems=problems,
+            differs=compare_memory(admin, params["compare"]) if params["compare"] else {},
         )
 
 
@@ -275,6 +345,34 @@ def main():
             wait_placed=dict(type="int", default=0),
             unreachable_ok=dict(type="bool", default=False),
             probe_members=dict(type="list", elements="str", default=[]),
+            compare=dict(
+                type="dict",
+                options=dict(
+                    variables=dict(type="dict", no_log=False),
+                    secret_variables=dict(type="dict", no_log=True),
+                    users=dict(
+                        type="list",
+                        elements="dict",
+                        no_log=False,
+                        options=dict(
+                            username=dict(type="str", required=True),
+                            password=dict(type="str", no_log=True),
+                            active=dict(type="bool"),
+                            use_ssl=dict(type="bool"),
+                            default_hostgroup=dict(type="int"),
+                            default_schema=dict(type="str"),
+                            transaction_persistent=dict(type="bool"),
+                            fast_forward=dict(type="bool"),
+                            backend=dict(type="bool"),
+                            frontend=dict(type="bool"),
+                            max_connections=dict(type="int"),
+                            state=dict(type="str", choices=["present", "absent"]),
+                        ),
+                    ),
+                    query_rules=dict(type="list", elements="dict"),
+                    query_rules_comment=dict(type="str"),
+                ),
+            ),
         ),
         supports_check_mode=True,
     )
