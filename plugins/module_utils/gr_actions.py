@@ -12,12 +12,15 @@ import os
 import time
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import (
-    RECOVERY_CHANNEL,
-    Cluster,
-    find_me,
-    gather,
-    lock_name,
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
+    Failure,
+    check_cluster_options,
+    check_range,
+    check_some,
+    check_uuid,
+    close_cluster,
+    open_cluster,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import has_persist, statement
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
@@ -26,56 +29,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
     ER_GR_NOT_CONFIGURED,
     ER_GR_RUNNING,
     MASK,
-    AddressError,
     Recorder,
     ServerError,
-    login_connection,
-    normal_address,
 )
 
 POLL = 0.3    # seconds between two looks at a condition that is waited for
 SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
-
-
-class Failure(Exception):
-    """The wish cannot be fulfilled; str() is what the user reads."""
-
-    def __init__(self, message, **details):
-        super().__init__(message)
-        self.details = details
-
-
-def check_members(members, option="members"):
-    """Normalized addresses of the declared members; Failure with one sentence."""
-    if not members:
-        raise Failure("%s: an empty list is not allowed (allowed: host or host:port of every declared member)" % option)
-    try:
-        normal = [normal_address(item, option=option) for item in members]
-    except AddressError as error:
-        raise Failure(str(error)) from None
-    twice = sorted({item for item in normal if normal.count(item) > 1})
-    if twice:
-        raise Failure("%s: %s is named twice (allowed: every member once)" % (option, twice[0]))
-    return normal
-
-
-def check_some(params, option, members):
-    """Normalized addresses of an option that names some of the declared members."""
-    some = params.get(option)
-    if not some:
-        return None if some is None else []
-    normal = check_members(some if isinstance(some, list) else [some], option)
-    for item in normal:
-        if item not in members:
-            raise Failure("%s: '%s' is not among members (%s)" % (option, item, ", ".join(members)))
-    return normal
-
-
-def check_range(params, option, least, most):
-    """Refuse a number outside its range."""
-    value = params.get(option)
-    if value is not None and not least <= value <= most:
-        raise Failure("%s: %d is not allowed (allowed: %d to %d seconds)" % (option, value, least, most))
 
 
 def snapshot(facts):
@@ -110,48 +69,45 @@ class Manager:
 
     # -- preparation -------------------------------------------------------------------------------------------------
     def prepare(self):
-        """Check the options, connect, find out which member this is."""
+        """Check the options, connect, ask everybody, find out which member this is."""
         params = self.params
-        self.members = check_members(params["members"])
+        self.members, me = check_cluster_options(params)
         check_range(params, "timeout", 1, 86400)
-        check_range(params, "peer_connect_timeout", 1, 3600)
-        check_range(params, "connect_timeout", 1, 3600)
         acting = check_some(params, "acting_members", self.members)
-        if params.get("member"):
-            check_some(params, "member", self.members)
         wish = {"state": params.get("state") or "present", "clone": params.get("clone") or "never"}
         for option in ("recovery_user", "allow_last_member", "allow_quorum_loss"):
             wish[option] = params.get(option)
         wish["group_name"] = check_uuid(params.get("group_name"))
         wish["bootstrap_without"] = check_some(params, "bootstrap_without", self.members)
         wish["bootstrap_from"] = (check_some(params, "bootstrap_from", self.members) or [None])[0]
+        if wish["bootstrap_from"] and wish["bootstrap_from"] in (wish["bootstrap_without"] or []):
+            raise Failure(f"bootstrap_from: '{wish['bootstrap_from']}' is not allowed (allowed: a member not in bootstrap_without)")
         if params.get("recovery_user") and params.get("recovery_password") is None:
             raise Failure("recovery_password: must be given together with recovery_user")
         if params.get("recovery_password") is not None and not params.get("recovery_user"):
             raise Failure("recovery_user: must be given together with recovery_password")
         if len(self.members) > 9 and wish["state"] == "present":
-            raise Failure("members: %d members are not allowed (allowed: at most 9, the limit of a group)" % len(self.members))
+            raise Failure(f"members: {len(self.members)} members are not allowed (allowed: at most 9, the limit of a group)")
+        if me is not None and acting is not None and me not in acting:
+            raise Failure(f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)")
         self.wish = wish
         self.deadline = time.monotonic() + (params.get("timeout") or 300)
-        self.local = login_connection(params, self.recorder)
-        own = gather(self.local, self.local.where)
-        try:
-            self.me = find_me(self.members, own, params.get("member"))
-        except ValueError as error:
-            raise Failure(str(error)) from None
+        self.cluster, self.facts, _name = open_cluster(params, self.recorder)
+        self.local = self.cluster.local
+        self.me = self.cluster.me
         self.acting = acting if acting is not None else list(self.members)
         if self.me not in self.acting:
-            raise Failure("acting_members: this server (%s) is not among them (%s), although the task runs on it"
-                          % (self.me, ", ".join(self.acting)))
-        lock = lock_name(wish["group_name"] or own["group_name"])
-        self.cluster = Cluster(self.members, self.me, self.local, params.get("peer_user") or self.params.get("login_user") or "root",
-                               params.get("peer_password") if params.get("peer_user") else params.get("login_password"),
-                               params.get("peer_ca_cert"), params.get("peer_connect_timeout") or 3, lock=lock)
+            raise Failure(f"acting_members: '{', '.join(self.acting)}' is not allowed (allowed: a list with this server, {self.me}, in it)")
+        return self.judge()
 
     # -- facts and decisions -----------------------------------------------------------------------------------------
     def look(self):
         """Gather the facts of all members and decide."""
         self.facts = self.cluster.gather()
+        return self.judge()
+
+    def judge(self):
+        """Decide on the facts at hand."""
         for facts in self.facts.values():
             text = facts.get("version_warning")
             if text and text not in self.warned:
@@ -176,18 +132,14 @@ class Manager:
     def run(self):
         """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
         try:
-            self.prepare()
-            decision = self.look()
+            decision = self.prepare()
             self.before = snapshot(self.mine)
             self._loop(decision)
             if not self.check_mode:
                 self.facts.update(self.cluster.gather([self.me]))
             return self.result()
         finally:
-            if self.cluster is not None:
-                self.cluster.close()
-            if self.local is not None:
-                self.local.close()
+            close_cluster(self.cluster)
 
     def _loop(self, decision):
         refused = None
@@ -236,7 +188,7 @@ class Manager:
     def waiting_hint(self, decision):
         """What may be wrong when a wait ends without success."""
         if decision.action == "wait_for_seed":
-            return " (is the task running on %s at the same time? forks must be at least the number of members)" % decision.details["seed"]
+            return " (is the task running on {} at the same time? forks must be at least the number of members)".format(decision.details["seed"])
         return ""
 
     def rehearse(self, decision):
@@ -257,7 +209,7 @@ class Manager:
             if decision.action == "bootstrap":
                 self.recorder.add("SET GLOBAL group_replication_bootstrap_group = OFF")
         elif decision.action == "clone":
-            self.recorder.add("CLONE INSTANCE FROM '%s'@%s IDENTIFIED BY '%s' REQUIRE SSL" % (
+            self.recorder.add("CLONE INSTANCE FROM '{}'@{} IDENTIFIED BY '{}' REQUIRE SSL".format(
                 self.wish["recovery_user"], decision.details["donor"], MASK))
             self.execute("start_group_replication")
         elif decision.action == "leave":
@@ -282,7 +234,7 @@ class Manager:
         if has_persist(self.version):
             self.execute("set_persist", (value,), name=name)
         else:
-            text = "SET GLOBAL %s = %%s" % name
+            text = f"SET GLOBAL {name} = %s"
             if self.check_mode:
                 self.recorder.add(self.local.masked(text, (value,)))
             else:
@@ -388,7 +340,7 @@ class Manager:
     def start_failed(self, error):
         """A Failure that carries what the server's error log says."""
         log = self.error_log()
-        return Failure("START GROUP_REPLICATION failed: %s%s" % (error, ". The error log says: " + " | ".join(log[-5:]) if log else ""),
+        return Failure("START GROUP_REPLICATION failed: {}{}".format(error, ". The error log says: " + " | ".join(log[-5:]) if log else ""),
                        error_log=log)
 
     def watch_recovery(self):
@@ -401,8 +353,8 @@ class Manager:
             if self.started_at is not None:
                 # This run started it: do not leave a member behind that cannot recover.
                 self.retrying("stop_group_replication")
-            raise Failure("the donor refuses the recovery account%s: %s (check recovery_user, recovery_password and that the account "
-                          "exists on every member)" % (" '%s'" % self.wish["recovery_user"] if self.wish["recovery_user"] else "",
+            raise Failure("the donor refuses the recovery account{}: {} (check recovery_user, recovery_password and that the account "
+                          "exists on every member)".format(" '{}'".format(self.wish["recovery_user"]) if self.wish["recovery_user"] else "",
                                                        channel.get("error_message")), error_log=self.error_log())
 
     def retrying(self, meaning):
@@ -434,7 +386,7 @@ class Manager:
                         held.append(connection)
                         break
                     if self.left() <= 0:
-                        raise Failure("timeout: another controller holds the lock '%s' on %s" % (name, address))
+                        raise Failure(f"timeout: another controller holds the lock '{name}' on {address}")
             return action()
         finally:
             for connection in reversed(held):
@@ -478,9 +430,9 @@ class Manager:
             if state == "ONLINE":
                 return
             if state in ("ERROR", "OFFLINE"):
-                raise Failure("after the bootstrap this member is %s" % state, error_log=self.error_log())
+                raise Failure(f"after the bootstrap this member is {state}", error_log=self.error_log())
             if self.left() <= 0:
-                raise Failure("timeout: after the bootstrap this member is still %s" % state, error_log=self.error_log())
+                raise Failure(f"timeout: after the bootstrap this member is still {state}", error_log=self.error_log())
             time.sleep(POLL)
 
     # -- clone -------------------------------------------------------------------------------------------------------
@@ -503,13 +455,13 @@ class Manager:
                          port=int(port))
         except ServerError as error:
             if error.code == ER_CLONE_RESTART:
-                raise Failure("cloned from %s, but nothing restarts this mysqld: start it and run again" % donor) from None
+                raise Failure(f"cloned from {donor}, but nothing restarts this mysqld: start it and run again") from None
             if not error.lost:
-                raise Failure("clone from %s failed: %s" % (donor, error), error_log=self.error_log()) from None
+                raise Failure(f"clone from {donor} failed: {error}", error_log=self.error_log()) from None
         self.wait_for_server()
         rows = self.local.query("SELECT STATE AS state, ERROR_NO AS number, ERROR_MESSAGE AS message FROM performance_schema.clone_status")
         if rows and rows[-1]["state"] != "Completed":
-            raise Failure("clone from %s ended as %s: %s" % (donor, rows[-1]["state"], rows[-1]["message"]))
+            raise Failure("clone from {} ended as {}: {}".format(donor, rows[-1]["state"], rows[-1]["message"]))
 
     def wait_for_server(self):
         """Wait until this server has restarted and answers again."""
@@ -521,7 +473,7 @@ class Manager:
             except ServerError as error:
                 self.local.close()
                 if self.left() <= 0:
-                    raise Failure("timeout: the server did not come back after the clone (%s)" % error) from None
+                    raise Failure(f"timeout: the server did not come back after the clone ({error})") from None
                 time.sleep(POLL)
 
     # -- leave -------------------------------------------------------------------------------------------------------
@@ -546,8 +498,8 @@ class Manager:
         if has_persist(self.version):
             self.execute("set_persist", ("OFF",), name="group_replication_start_on_boot")
         else:
-            self.warn("MySQL %s cannot persist variables: write group_replication_start_on_boot=OFF into its configuration, or the "
-                      "member comes back at its next boot" % self.version)
+            self.warn(f"MySQL {self.version} cannot persist variables: write group_replication_start_on_boot=OFF into its configuration, or the "
+                      "member comes back at its next boot")
             text = "SET GLOBAL group_replication_start_on_boot = OFF"
             self.recorder.add(text) if self.check_mode else self.local.run(text)
         self.changed = True
@@ -565,7 +517,7 @@ class Manager:
                 rows = self.local.query("SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
                                         "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') "
                                         "ORDER BY LOGGED DESC LIMIT %s", (self.started_at, lines))
-                return ["%s [%s] [%s] %s" % (row["logged"], row["prio"], row["code"], row["data"]) for row in reversed(rows)]
+                return ["{} [{}] [{}] {}".format(row["logged"], row["prio"], row["code"], row["data"]) for row in reversed(rows)]
             except ServerError:
                 path = self.mine.get("log_error") or ""
                 if path.startswith("."):
@@ -602,16 +554,3 @@ class Manager:
 def comparable(state):
     """The part of a snapshot that a diff shows (GTID sets grow by themselves)."""
     return {name: value for name, value in state.items() if name in ("state", "role", "group_name", "members", "start_on_boot")}
-
-
-def check_uuid(text):
-    """The group name in lower case; Failure with one sentence when it is no UUID."""
-    import uuid
-    if not text:
-        return None
-    try:
-        if len(text) != 36:
-            raise ValueError
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise Failure("group_name: '%s' is not allowed (allowed: a UUID, for instance from uuidgen)" % text) from None

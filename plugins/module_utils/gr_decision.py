@@ -149,7 +149,7 @@ def undeclared(members, facts):
         for uuid, entry in (facts[address].get("view") or {}).items():
             where = ("[%s]:%d" if ":" in entry["host"] else "%s:%d") % (entry["host"].lower(), entry["port"])
             if uuid not in uuids and where not in members:
-                found[uuid] = "%s (%s) %s" % (where, uuid, entry["state"])
+                found[uuid] = "{} ({}) {}".format(where, uuid, entry["state"])
     return [found[uuid] for uuid in sorted(found)]
 
 
@@ -162,9 +162,9 @@ def unsuitable_reason(facts):
     if not facts.get("group_name"):
         return "group_replication_group_name is not set"
     if facts.get("gtid_mode") != "ON":
-        return "gtid_mode is %s (needed: ON)" % facts.get("gtid_mode")
+        return "gtid_mode is {} (needed: ON)".format(facts.get("gtid_mode"))
     if facts.get("enforce_gtid_consistency") != "ON":
-        return "enforce_gtid_consistency is %s (needed: ON)" % facts.get("enforce_gtid_consistency")
+        return "enforce_gtid_consistency is {} (needed: ON)".format(facts.get("enforce_gtid_consistency"))
     if not facts.get("log_bin"):
         return "the binary log is off (needed: log_bin)"
     return ""
@@ -223,7 +223,7 @@ class Situation:
         """Why this server cannot be provisioned by clone, or ''."""
         version = self.mine.get("version")
         if not has_clone(version):
-            return "MySQL %s has no clone plugin (it came with 8.0.17)" % version
+            return f"MySQL {version} has no clone plugin (it came with 8.0.17)"
         if not self.wish.get("recovery_user"):
             return "recovery_user and recovery_password are needed to clone"
         if not self.clone_donors:
@@ -288,8 +288,8 @@ class Situation:
         for address in self.asked:
             rest = GtidSet().union(*[transactions(self.facts[other]) for other in self.asked if other != address])
             alone = transactions(self.facts[address]) - rest
-            words.append("%s has %s%s" % (address, transactions(self.facts[address]) or "nothing",
-                                          " (alone: %s)" % alone if alone else ""))
+            words.append("{} has {}{}".format(address, transactions(self.facts[address]) or "nothing",
+                                          f" (alone: {alone})" if alone else ""))
         return "; ".join(words)
 
 
@@ -338,7 +338,7 @@ def lasting_flag(facts):
         return "persisted in mysqld-auto.cnf; RESET PERSIST group_replication_bootstrap_group removes it"
     source = facts.get("bootstrap_flag_source") or ""
     if facts.get("bootstrap_flag") and source.split(" ")[0] not in ("", "DYNAMIC"):
-        return "set by %s; remove it there" % source
+        return f"set by {source}; remove it there"
     return ""
 
 
@@ -349,7 +349,7 @@ def _my_flag(s):
 
 def _flag_lasting_elsewhere(s):
     found = [a for a in s.asked if lasting_flag(s.facts[a])]
-    return _when(found, members="; ".join("%s (%s)" % (a, lasting_flag(s.facts[a])) for a in found))
+    return _when(found, members="; ".join(f"{a} ({lasting_flag(s.facts[a])})" for a in found))
 
 
 def _my_leftover_flag(s):
@@ -424,7 +424,7 @@ def _settings(s):
     if not _home(s):
         return None
     found = s.setting_differences()
-    return _when(found, differences="; ".join("%s is %s, the group has %s" % item for item in found))
+    return _when(found, differences="; ".join("{} is {}, the group has {}".format(*item) for item in found))
 
 
 def _errant_clone(s):
@@ -473,7 +473,7 @@ def _unasked(s):
 
 def _configured_otherwise(s):
     found = [a for a in s.asked if s.facts[a].get("group_name") and s.facts[a]["group_name"] != s.group]
-    return _when(found, members="; ".join("%s is configured for group %s" % (a, s.facts[a]["group_name"]) for a in found), group=s.group)
+    return _when(found, members="; ".join("{} is configured for group {}".format(a, s.facts[a]["group_name"]) for a in found), group=s.group)
 
 
 def _sees_others(s):
@@ -656,7 +656,7 @@ def decide(members, facts, me, acting=None, wish=None, rules=None):
 def diagnose(members, facts, group_name=None):
     """The state of the whole cluster and the kind of each declared member, as a plain dict."""
     situation = Situation(members, facts, None, None, {"group_name": group_name})
-    reasons = ["%s could not be asked: %s" % (address, facts[address].get("error")) for address in situation.unasked]
+    reasons = ["{} could not be asked: {}".format(address, facts[address].get("error")) for address in situation.unasked]
     if not group_name:
         known = [facts[a]["group_name"] for part in situation.quorate for a in part.addresses] + \
             [facts[a].get("group_name") for a in situation.asked]
@@ -678,24 +678,24 @@ def diagnose(members, facts, group_name=None):
     else:
         state = OFFLINE
         if parts:
-            reasons.append("%s is RECOVERING: a group may be forming" % names([a for part in parts for a in part.addresses]))
+            reasons.append(f"{names([a for part in parts for a in part.addresses])} is RECOVERING: a group may be forming")
     report = {}
     for address in members:
         report[address] = _member_report(situation, address, home, parts, group_name)
     extra = undeclared(members, facts)
     warnings = [facts[a]["version_warning"] for a in situation.asked if facts[a].get("version_warning")]
     for what, value, addresses in situation.duplicates:
-        warnings.append("%s have the same %s %s" % (names(addresses), what, value))
+        warnings.append(f"{names(addresses)} have the same {what} {value}")
     for address in situation.asked:
         if facts[address].get("bootstrap_flag"):
-            warnings.append("%s: group_replication_bootstrap_group is ON" % address)
+            warnings.append(f"{address}: group_replication_bootstrap_group is ON")
     if extra:
-        warnings.append("members of the group that are not declared: %s" % "; ".join(extra))
+        warnings.append("members of the group that are not declared: {}".format("; ".join(extra)))
     for part in situation.partitions:
         if group_name not in part.group_names:
-            warnings.append("%s is in another group: %s" % (names(part.addresses), names(part.group_names)))
+            warnings.append(f"{names(part.addresses)} is in another group: {names(part.group_names)}")
         elif home is not None and part is not home:
-            warnings.append("%s is cut off from the group" % names(part.addresses))
+            warnings.append(f"{names(part.addresses)} is cut off from the group")
     return {
         "state": state, "uncertain": bool(reasons), "uncertain_because": reasons, "group_name": group_name,
         "mode": _mode(situation, home or (parts[0] if parts else None)),
@@ -734,19 +734,19 @@ def _member_report(situation, address, home, parts, group_name):
     have = transactions(facts)
     reason = unsuitable_reason(facts)
     if not reason and facts["group_name"] != group_name:
-        reason = "group_replication_group_name is %s" % facts["group_name"]
+        reason = "group_replication_group_name is {}".format(facts["group_name"])
     twins = [item for item in situation.duplicates if address in item[2]]
     if twins:
-        reason = "same %s as %s" % (twins[0][0], names([a for a in twins[0][2] if a != address]))
+        reason = f"same {twins[0][0]} as {names([a for a in twins[0][2] if a != address])}"
     if home is not None and home.online and address not in home.addresses:
         view = Situation(situation.members, situation.facts, address, None, {"group_name": group_name})
         out["errant"] = str(have - home.transactions)
-        out["differing_settings"] = ["%s: %s, group: %s" % item for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
+        out["differing_settings"] = ["{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
     if inside and (home is None or inside[0] is home):
         out["kind"] = MEMBER
         if home is not None and address in home.addresses and home.online:
             view = Situation(situation.members, situation.facts, address, None, {"group_name": group_name})
-            out["differing_settings"] = ["%s: %s, group: %s" % item for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
+            out["differing_settings"] = ["{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
         return out
     if reason:
         out["kind"], out["why"] = UNSUITABLE, reason
@@ -763,7 +763,7 @@ def _member_report(situation, address, home, parts, group_name):
             out["kind"], out["why"] = BROKEN, "has transactions that the group lacks"
             return out
         if view.purged_at_all_donors:
-            out["kind"], out["why"] = BROKEN, "no member still has the binary logs with %s" % view.purged_at_all_donors
+            out["kind"], out["why"] = BROKEN, f"no member still has the binary logs with {view.purged_at_all_donors}"
             return out
     elif not situation.supersets:
         rest = GtidSet().union(*[transactions(situation.facts[a]) for a in situation.asked if a != address])

@@ -14,8 +14,16 @@ from __future__ import annotations
 import threading
 import time
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError, check_version, has_persist
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import ServerError, normal_address, peer_connection
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+    VersionError,
+    check_version,
+    has_persist,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+    ServerError,
+    normal_address,
+    peer_connection,
+)
 
 APPLIER_CHANNEL = "group_replication_applier"
 RECOVERY_CHANNEL = "group_replication_recovery"
@@ -102,7 +110,7 @@ def gather(connection, address, lock=""):
         facts["persisted"] = {item["name"]: item["value"] for item in connection.query(_PERSISTED)}
         if facts["bootstrap_flag"]:
             for item in connection.query(_FLAG_SOURCE):
-                facts["bootstrap_flag_source"] = ("%s %s" % (item["source"], item["path"] or "")).strip()
+                facts["bootstrap_flag_source"] = ("{} {}".format(item["source"], item["path"] or "")).strip()
     facts["plugins"] = {item["name"]: item["status"] for item in connection.query(_PLUGINS)}
     facts["plugin_active"] = facts["plugins"].get("group_replication") == "ACTIVE"
     facts["clone_active"] = facts["plugins"].get("clone") == "ACTIVE"
@@ -184,7 +192,7 @@ class Cluster:
                 found[address] = unreachable(address, str(error), "unreachable" if error.lost else "refused")
             except Exception as error:  # a thread must not lose its member: that would make it absent
                 connection.close()
-                found[address] = unreachable(address, "%s: %s: %s" % (address, type(error).__name__, error))
+                found[address] = unreachable(address, f"{address}: {type(error).__name__}: {error}")
 
         threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in wanted]
         for thread in threads:
@@ -193,7 +201,7 @@ class Cluster:
         end = time.monotonic() + 4 * (self.connect_timeout + 10)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return {address: dict(found.get(address) or unreachable(address, "%s: no answer in time" % address)) for address in wanted}
+        return {address: dict(found.get(address) or unreachable(address, f"{address}: no answer in time")) for address in wanted}
 
     def close(self):
         """Close the connections to the others; the local one belongs to the caller."""
@@ -206,12 +214,11 @@ def find_me(members, facts, declared=None):
     if declared:
         address = normal_address(declared, option="member")
         if address not in members:
-            raise ValueError("member: '%s' is not among members (%s)" % (declared, ", ".join(members)))
+            raise ValueError("member: '{}' is not among members ({})".format(declared, ", ".join(members)))
         return address
     host = facts.get("report_host") or facts.get("hostname") or ""
     port = int(facts.get("report_port") or facts.get("port") or 3306)
     address = ("[%s]:%d" if ":" in host else "%s:%d") % (host.lower(), port)
     if address in members:
         return address
-    raise ValueError("member: cannot tell which of members (%s) is this server, whose report_host:report_port is %s; name it with member"
-                     % (", ".join(members), address))
+    raise ValueError("member: cannot tell which of members ({}) is this server, whose report_host:report_port is {}; name it with member".format(", ".join(members), address))

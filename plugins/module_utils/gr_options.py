@@ -1,14 +1,32 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that the Group Replication modules share; documented in doc_fragments/group_replication.py.
+"""Options that the Group Replication modules share, their checks, and the connections made from them.
+
+The options are documented in doc_fragments/mysql.py and doc_fragments/group_replication.py.
 
 Private to this collection.
 """
 
 from __future__ import annotations
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import login_options
+import uuid
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, gather, lock_name
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+    AddressError,
+    login_connection,
+    login_options,
+    normal_address,
+)
+
+
+class Failure(Exception):
+    """The wish cannot be fulfilled; str() is what the user reads."""
+
+    def __init__(self, message, **details):
+        super().__init__(message)
+        self.details = details
 
 
 def cluster_options():
@@ -23,3 +41,104 @@ def cluster_options():
         peer_connect_timeout={"type": "int", "default": 3},
     )
     return spec
+
+
+def check_members(members, option="members"):
+    """Normalized addresses; Failure with one sentence when one is not an address or is named twice."""
+    if not members:
+        raise Failure(f"{option}: an empty list is not allowed (allowed: host or host:port of every declared member)")
+    try:
+        normal = [normal_address(item, option=option) for item in members]
+    except AddressError as error:
+        raise Failure(str(error)) from None
+    twice = sorted({item for item in normal if normal.count(item) > 1})
+    if twice:
+        raise Failure(f"{option}: '{twice[0]}' is named twice (allowed: every member once)")
+    return normal
+
+
+def check_some(params, option, members):
+    """Normalized addresses of an option that names some of the declared members; None when it is not given."""
+    some = params.get(option)
+    if not some:
+        return None if some is None else []
+    normal = check_members(some if isinstance(some, list) else [some], option)
+    for item in normal:
+        if item not in members:
+            raise Failure(f"{option}: '{item}' is not allowed (allowed: one of members, {', '.join(members)})")
+    return normal
+
+
+def check_range(params, option, least, most, unit=" seconds"):
+    """Refuse a number outside its range."""
+    value = params.get(option)
+    if value is not None and not least <= value <= most:
+        raise Failure(f"{option}: {value} is not allowed (allowed: {least} to {most}{unit})")
+
+
+def check_uuid(text, option="group_name"):
+    """The UUID in lower case, or None; Failure with one sentence when it is none."""
+    if text is None:
+        return None
+    try:
+        if len(text) != 36:
+            raise ValueError
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Failure(f"{option}: '{text}' is not allowed (allowed: a UUID, for instance from uuidgen)") from None
+
+
+def check_cluster_options(params):
+    """Check the shared options; the declared members and, when it is named, this server's own address."""
+    members = check_members(params["members"])
+    check_range(params, "peer_connect_timeout", 1, 3600)
+    check_range(params, "connect_timeout", 1, 3600)
+    check_range(params, "login_port", 1, 65535, "")
+    me = check_some(params, "member", members) if params.get("member") else None
+    if params.get("peer_password") is not None and not params.get("peer_user"):
+        raise Failure("peer_user: must be given together with peer_password")
+    if params.get("peer_user") and params.get("peer_password") is None:
+        raise Failure("peer_password: must be given together with peer_user")
+    if params.get("client_key") and not params.get("client_cert"):
+        raise Failure("client_cert: must be given together with client_key")
+    return members, me[0] if me else None
+
+
+def make_cluster(params, members, me, local, lock):
+    """The Cluster of these options."""
+    own_account = not params.get("peer_user")
+    return Cluster(members, me, local,
+                   params.get("login_user") or "root" if own_account else params["peer_user"],
+                   params.get("login_password") if own_account else params.get("peer_password"),
+                   params.get("peer_ca_cert"), params.get("peer_connect_timeout") or 3, lock=lock)
+
+
+def open_cluster(params, recorder=None):
+    """(Cluster, facts of all declared members, wished group name): options checked, everybody asked at the same time."""
+    members, me = check_cluster_options(params)
+    group_name = check_uuid(params.get("group_name"))
+    local = login_connection(params, recorder)
+    if me is None:
+        own = gather(local, local.where)
+        try:
+            me = find_me(members, own)
+        except ValueError as error:
+            raise Failure(str(error)) from None
+        group_name_known = group_name or own["group_name"]
+        cluster = make_cluster(params, members, me, local, lock_name(group_name_known))
+        facts = cluster.gather([address for address in members if address != me])
+        own["address"] = me
+        facts = {address: own if address == me else facts[address] for address in members}
+    else:
+        cluster = make_cluster(params, members, me, local, lock_name(group_name) if group_name else "")
+        facts = cluster.gather()
+        if group_name is None:
+            cluster.lock = lock_name(facts[me].get("group_name"))
+    return cluster, facts, group_name
+
+
+def close_cluster(cluster):
+    """Close all connections of open_cluster()."""
+    if cluster is not None:
+        cluster.close()
+        cluster.local.close()

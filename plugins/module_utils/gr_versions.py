@@ -51,11 +51,10 @@ def parse_version(text):
         return Version(*(numbers + [0] * (3 - len(numbers))))
     text = str(text or "").strip()
     if "mariadb" in text.lower():
-        raise VersionError("server version '%s' is MariaDB, which has no Group Replication (needed: MySQL %s or newer)"
-                           % (text, "%d.%d.%d" % OLDEST))
+        raise VersionError("server version '{}' is MariaDB, which has no Group Replication (needed: MySQL {} or newer)".format(text, "%d.%d.%d" % OLDEST))
     match = re.match(r"^(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])", text)
     if not match:
-        raise VersionError("server version '%s' is not understood (expected numbers such as 8.4.6 or 26.7)" % text)
+        raise VersionError(f"server version '{text}' is not understood (expected numbers such as 8.4.6 or 26.7)")
     return Version(int(match.group(1)), int(match.group(2)), int(match.group(3) or 0))
 
 
@@ -63,11 +62,11 @@ def check_version(text):
     """(Version, warning or None). Refuses servers without Group Replication; a series not in the table is a warning."""
     version = parse_version(text)
     if version < OLDEST:
-        raise VersionError("server version %s has no Group Replication (needed: MySQL %s or newer)" % (version, "%d.%d.%d" % OLDEST))
+        raise VersionError("server version {} has no Group Replication (needed: MySQL {} or newer)".format(version, "%d.%d.%d" % OLDEST))
     if version.series in KNOWN_SERIES:
         return version, None
     newest = "%d.%d" % KNOWN_SERIES[-1]
-    return version, "MySQL %s is not known to this collection; it is treated as %s, the newest known" % (version, newest)
+    return version, f"MySQL {version} is not known to this collection; it is treated as {newest}, the newest known"
 
 
 def effective_version(text):
@@ -119,7 +118,7 @@ STATEMENTS = {
 def statement(version, meaning, **words):
     """The statement of this meaning for a server version; VersionError where that version has none."""
     if meaning not in STATEMENTS:
-        raise KeyError("no statement with the meaning '%s'" % meaning)
+        raise KeyError(f"no statement with the meaning '{meaning}'")
     wanted = effective_version(version)
     text = None
     first = None
@@ -129,8 +128,7 @@ def statement(version, meaning, **words):
         if wanted >= since:
             text = candidate
     if text is None:
-        raise VersionError("MySQL %s has no statement to %s (it came with %s)"
-                           % (parse_version(version), meaning.replace("_", " "), "%d.%d.%d" % first))
+        raise VersionError("MySQL {} has no statement to {} (it came with {})".format(parse_version(version), meaning.replace("_", " "), "%d.%d.%d" % first))
     return text.format(**words) if words else text
 
 
@@ -314,7 +312,7 @@ def option_name(version, meaning):
     if meaning not in OPTIONS and "group_replication_" + meaning in OPTIONS:
         meaning = "group_replication_" + meaning
     if meaning not in OPTIONS:
-        raise KeyError("no option '%s' in the version table" % meaning)
+        raise KeyError(f"no option '{meaning}' in the version table")
     wanted = effective_version(version)
     found = None
     for since, name in OPTIONS[meaning].names:
@@ -347,7 +345,7 @@ def check_value(meaning, value):
     """The value as option text; VersionError with one sentence when it is not allowed."""
     text = _text(value)
     if "\n" in text or "\r" in text:
-        raise VersionError("option %s: a value must not contain a line break" % meaning)
+        raise VersionError(f"option {meaning}: a value must not contain a line break")
     allowed = OPTIONS[meaning].allowed
     if allowed is None:
         return text
@@ -360,7 +358,7 @@ def check_value(meaning, value):
     for word in allowed:
         if text.upper() == word.upper():
             return word
-    raise VersionError("option %s: '%s' is not allowed (allowed: %s)" % (meaning, text, ", ".join(allowed)))
+    raise VersionError("option {}: '{}' is not allowed (allowed: {})".format(meaning, text, ", ".join(allowed)))
 
 
 def render_settings(version, wishes, preferred=None, extra=None):
@@ -391,8 +389,8 @@ def render_settings(version, wishes, preferred=None, extra=None):
             name = str(key).replace("-", "_")
             name = name[6:] if name.startswith("loose_") else name
             if name in FORBIDDEN or "group_replication_" + name in FORBIDDEN:
-                raise VersionError("option %s is never written into a file: at every start it would act again (bootstrap a second "
-                                   "group, or force a membership)" % name)
+                raise VersionError(f"option {name} is never written into a file: at every start it would act again (bootstrap a second "
+                                   "group, or force a membership)")
             if value is None:
                 continue
             if name == "single_primary":
@@ -404,12 +402,12 @@ def render_settings(version, wishes, preferred=None, extra=None):
                 name = "group_replication_" + name
             if name not in OPTIONS:
                 if not free:
-                    raise VersionError("option %s is not in the version table (give it as an extra setting)" % key)
+                    raise VersionError(f"option {key} is not in the version table (give it as an extra setting)")
                 others[name] = check_free(name, value)
                 continue
             if option_name(version, name) is None:
                 if strict:
-                    raise VersionError("option %s does not exist in MySQL %s%s" % (name, shown, _existence(name)))
+                    raise VersionError(f"option {name} does not exist in MySQL {shown}{_existence(name)}")
                 continue
             settings[name] = check_value(name, value)
 
@@ -435,10 +433,10 @@ def render_settings(version, wishes, preferred=None, extra=None):
 def check_free(name, value):
     """An option that the table does not know: only its form is checked."""
     if not re.match(r"^[A-Za-z][A-Za-z0-9_.]*$", name):
-        raise VersionError("option '%s' is no name of a server option (allowed: letters, digits, '_', '-' and '.')" % name)
+        raise VersionError(f"option '{name}' is no name of a server option (allowed: letters, digits, '_', '-' and '.')")
     text = _text(value)
     if "\n" in text or "\r" in text:
-        raise VersionError("option %s: a value must not contain a line break" % name)
+        raise VersionError(f"option {name}: a value must not contain a line break")
     return text
 
 
@@ -449,7 +447,7 @@ def _existence(meaning):
         words.append("since %s" % ("%d.%d.%d" % names[0][0]))
     if names[-1][1] is None:
         words.append("removed in %s" % ("%d.%d.%d" % names[-1][0]))
-    return " (%s)" % ", ".join(words) if words else ""
+    return " ({})".format(", ".join(words)) if words else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -483,5 +481,4 @@ def can_join(joiner, lowest_in_group):
         return True, ""
     if new.series == old.series and new.series == (8, 0) and old < (8, 0, 17):
         return True, ""
-    return False, ("MySQL %s is older than the group's oldest member (%s), and the group does not take older members"
-                   % (parse_version(joiner), parse_version(lowest_in_group)))
+    return False, (f"MySQL {parse_version(joiner)} is older than the group's oldest member ({parse_version(lowest_in_group)}), and the group does not take older members")

@@ -109,7 +109,7 @@ class GtidSet:
         if isinstance(text, bytes):
             text = text.decode("ascii", "replace")
         if not isinstance(text, str):
-            raise GtidError("GTID set: expected text, got %s" % type(text).__name__)
+            raise GtidError(f"GTID set: expected text, got {type(text).__name__}")
         found = {}
         for item in text.split(","):
             item = item.strip()
@@ -118,10 +118,9 @@ class GtidSet:
             parts = [part.strip() for part in item.split(":")]
             uuid = parts[0].lower()
             if not _UUID.match(uuid):
-                raise GtidError("GTID set: '%s' is no UUID (expected 8-4-4-4-12 hexadecimal digits before the first colon)"
-                                % _short(parts[0]))
+                raise GtidError(f"GTID set: '{_short(parts[0])}' is no UUID (expected 8-4-4-4-12 hexadecimal digits before the first colon)")
             if len(parts) == 1:
-                raise GtidError("GTID set: '%s' has no interval (expected uuid:first-last)" % _short(item))
+                raise GtidError(f"GTID set: '{_short(item)}' has no interval (expected uuid:first-last)")
             tag = ""
             tag_open = False  # a tag was named and still lacks its interval
             for part in parts[1:]:
@@ -131,16 +130,16 @@ class GtidSet:
                     first = _number(match.group(1), item)
                     last = _number(match.group(2), item) if match.group(2) else first
                     if last < first:
-                        raise GtidError("GTID set: interval '%s' in '%s' ends before it begins" % (part, _short(item)))
+                        raise GtidError(f"GTID set: interval '{part}' in '{_short(item)}' ends before it begins")
                     found.setdefault((uuid, tag), []).append((first, last))
                 elif _TAG.match(part.lower()) and not tag_open:
                     tag = part.lower()
                     tag_open = True
                 else:
-                    raise GtidError("GTID set: '%s' in '%s' is neither an interval (n or n-m) nor a tag (a letter or '_', then "
-                                    "letters, digits or '_', at most 32)" % (_short(part), _short(item)))
+                    raise GtidError(f"GTID set: '{_short(part)}' in '{_short(item)}' is neither an interval (n or n-m) nor a tag (a letter or '_', then "
+                                    "letters, digits or '_', at most 32)")
             if tag_open:
-                raise GtidError("GTID set: tag '%s' in '%s' has no interval" % (tag, _short(item)))
+                raise GtidError(f"GTID set: tag '{tag}' in '{_short(item)}' has no interval")
         return {key: _normal(pairs) for key, pairs in found.items()}
 
     # -- algebra -----------------------------------------------------------------------------------------------------
@@ -215,11 +214,11 @@ class GtidSet:
         by_uuid = {}
         for uuid, tag in sorted(self._sets):
             text = ":".join("%d" % first if first == last else "%d-%d" % (first, last) for first, last in self._sets[uuid, tag])
-            by_uuid.setdefault(uuid, []).append("%s:%s" % (tag, text) if tag else text)
-        return ",".join("%s:%s" % (uuid, ":".join(parts)) for uuid, parts in by_uuid.items())
+            by_uuid.setdefault(uuid, []).append(f"{tag}:{text}" if tag else text)
+        return ",".join("{}:{}".format(uuid, ":".join(parts)) for uuid, parts in by_uuid.items())
 
     def __repr__(self):
-        return "GtidSet(%r)" % str(self)
+        return f"GtidSet({str(self)!r})"
 
 
 def as_gtid_set(value):

@@ -60,12 +60,10 @@ def parse_address(text, default_port=3306, option="members"):
     match = re.match(r"^\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\](?::(\d+))?$", text)
     if not match:
         if text.count(":") > 1:
-            raise AddressError("%s: '%s' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
-                               % (option, text))
+            raise AddressError(f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)")
         match = re.match(r"^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d+))?$", text)
     if not match:
-        raise AddressError("%s: '%s' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
-                           % (option, text))
+        raise AddressError(f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)")
     port = int(match.group(2)) if match.group(2) else default_port
     if not 1 <= port <= 65535:
         raise AddressError("%s: port %d of '%s' is not allowed (allowed: 1 to 65535)" % (option, port, text))
@@ -74,7 +72,7 @@ def parse_address(text, default_port=3306, option="members"):
 
 def format_address(host, port):
     """'host:port', IPv6 in brackets."""
-    return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+    return "%s:%d" % (f"[{host}]" if ":" in host else host, port)
 
 
 def normal_address(text, default_port=3306, option="members"):
@@ -143,16 +141,16 @@ def translate(error, where, user=None):
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
     if code == ER_ACCESS_DENIED:
-        return ServerError("%s refuses account '%s' (wrong password, no such account, or TLS required and not used)" % (where, user), code)
+        return ServerError(f"{where} refuses account '{user}' (wrong password, no such account, or TLS required and not used)", code)
     if code == 1130:
-        return ServerError("%s has no account for this host (%s)" % (where, text), code)
+        return ServerError(f"{where} has no account for this host ({text})", code)
     if code in CR_CANNOT_CONNECT:
         reason = re.sub(r"^.*\(\[?(.*?)\]?\)$", r"\1", text) or text
-        return ServerError("%s does not answer (%s)" % (where, reason.replace("[", "").replace("]", "")), code, lost=True)
+        return ServerError("{} does not answer ({})".format(where, reason.replace("[", "").replace("]", "")), code, lost=True)
     if code in CR_CONNECTION_LOST or code == 0:
-        return ServerError("%s: the connection was lost (%s)" % (where, text or type(error).__name__), code, lost=True)
+        return ServerError(f"{where}: the connection was lost ({text or type(error).__name__})", code, lost=True)
     if code == 2026:
-        return ServerError("%s: no TLS (%s)" % (where, text), code)
+        return ServerError(f"{where}: no TLS ({text})", code)
     return ServerError("%s: error %d: %s" % (where, code, text), code)
 
 
@@ -189,10 +187,10 @@ class Connection:
         except pymysql.err.MySQLError as error:
             raise translate(error, self.where, self._user) from None
         except (OSError, ssl.SSLError) as error:
-            raise ServerError("%s does not answer (%s)" % (self.where, error), lost=True) from None
+            raise ServerError(f"{self.where} does not answer ({error})", lost=True) from None
         except RuntimeError as error:
             # PyMySQL says so when caching_sha2_password would need RSA, which it has only with the cryptography package.
-            raise ServerError("%s: %s" % (self.where, error)) from None
+            raise ServerError(f"{self.where}: {error}") from None
         return self
 
     def close(self):
@@ -221,7 +219,7 @@ class Connection:
             raise self._failed(error) from None
         except (OSError, ssl.SSLError) as error:
             self.close()
-            raise ServerError("%s: the connection was lost (%s)" % (self.where, error), lost=True) from None
+            raise ServerError(f"{self.where}: the connection was lost ({error})", lost=True) from None
 
     def run(self, text, args=None, secrets=(), record=True):
         """Run and record a statement that changes something. secrets: positions in args that are masked in the record."""
@@ -235,7 +233,7 @@ class Connection:
         if not args:
             return text
         shown = tuple(MASK if position in secrets else value for position, value in enumerate(args))
-        return text % tuple(str(value) if isinstance(value, int) else "'%s'" % str(value).replace("'", "''") for value in shown)
+        return text % tuple(str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''")) for value in shown)
 
     def _failed(self, error):
         failed = translate(error, self.where, self._user)
@@ -288,7 +286,7 @@ def login_connection(params, recorder=None):
             # Without TLS options, TLS is used when the server offers it, as the mysql client does.
             arguments["ssl"] = tls_context(ca_cert, client_cert, client_key, params.get("check_hostname"))
         except (OSError, ssl.SSLError) as error:
-            raise ServerError("ca_cert, client_cert or client_key: cannot be read (%s)" % error) from None
+            raise ServerError(f"ca_cert, client_cert or client_key: cannot be read ({error})") from None
         arguments["tls_required"] = wanted
     return Connection(where, recorder, **arguments)
 
@@ -299,6 +297,6 @@ def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, re
     try:
         context = tls_context(ca_cert)
     except (OSError, ssl.SSLError) as error:
-        raise ServerError("peer_ca_cert: '%s' cannot be read (%s)" % (ca_cert, error)) from None
+        raise ServerError(f"peer_ca_cert: '{ca_cert}' cannot be read ({error})") from None
     return Connection(address, recorder, host=host, port=port, user=user, password=password or "", ssl=context, tls_required=True,
                       connect_timeout=connect_timeout, read_timeout=read_timeout, write_timeout=read_timeout)

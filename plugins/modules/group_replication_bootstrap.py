@@ -209,7 +209,6 @@ error_log:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Failure, Manager
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError

@@ -112,7 +112,7 @@ loose-group_replication_start_on_boot={boot}
         if not os.path.isdir(base):
             os.makedirs(self.root + self.top, exist_ok=True)
             self.run_in_root(["/usr/sbin/mysqld", "--no-defaults", "--user=root", "--initialize-insecure",
-                              "--datadir=%s/base" % self.top, "--log-error=%s/init.log" % self.top], check=True)
+                              f"--datadir={self.top}/base", f"--log-error={self.top}/init.log"], check=True)
         shutil.rmtree(self.host_path(), ignore_errors=True)
         os.makedirs(self.host_path())
         shutil.copytree(base, self.datadir)
@@ -128,9 +128,9 @@ loose-group_replication_start_on_boot={boot}
         self.sql("SET sql_log_bin=0")
         with self.connect() as conn, conn.cursor() as cur:
             cur.execute("SET sql_log_bin=0")
-            cur.execute("CREATE USER repl@'%%' IDENTIFIED BY '%s' REQUIRE SSL" % REPL_PASSWORD)
+            cur.execute(f"CREATE USER repl@'%' IDENTIFIED BY '{REPL_PASSWORD}' REQUIRE SSL")
             cur.execute("GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO repl@'%'")
-            cur.execute("CREATE USER gr_peer@'%%' IDENTIFIED BY '%s' REQUIRE SSL" % PEER_PASSWORD)
+            cur.execute(f"CREATE USER gr_peer@'%' IDENTIFIED BY '{PEER_PASSWORD}' REQUIRE SSL")
             cur.execute("GRANT SELECT ON performance_schema.* TO gr_peer@'%'")
 
     def start(self, wait=True):

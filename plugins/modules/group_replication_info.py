@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Facts of one member and a diagnosis of the whole cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: group_replication_info
+short_description: Facts of a Group Replication member and a diagnosis of the whole cluster
+version_added: 1.0.0
+description:
+  - Asks the managed server and all other declared members, at the same time, and says in which state the cluster is.
+  - Changes nothing.
+  - The words are those of MySQL Shell's AdminAPI.
+options:
+  group_name:
+    description:
+      - The group to diagnose, a UUID. Default is the name of the living group, else what the servers are configured for.
+    type: str
+extends_documentation_fragment:
+  - distdb.mysql_ha.attributes
+  - distdb.mysql_ha.attributes.group_replication
+  - distdb.mysql_ha.mysql
+  - distdb.mysql_ha.group_replication
+attributes:
+  check_mode:
+    support: full
+    details: Does not change anything.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+seealso:
+  - module: distdb.mysql_ha.group_replication_bootstrap
+author:
+  - distdb contributors (@distdb)
+"""
+
+EXAMPLES = r"""
+- name: Ask the cluster
+  distdb.mysql_ha.group_replication_info:
+    login_unix_socket: /run/mysqld/mysqld.sock
+    members: [192.0.2.130, 192.0.2.131, 192.0.2.132]
+    peer_user: gr_peer
+    peer_password: "{{ mysql_gr_peer_password }}"
+  register: cluster
+
+- name: All three are there
+  ansible.builtin.assert:
+    that:
+      - cluster.cluster.state == 'ONLINE'
+      - not cluster.cluster.uncertain
+
+- name: Who has transactions that the group lacks
+  ansible.builtin.debug:
+    msg: "{{ cluster.cluster.members.values() | selectattr('errant') | items2dict(key_name='address', value_name='errant') }}"
+"""
+
+RETURN = r"""
+cluster:
+  description: Diagnosis of the whole cluster.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - V(ONLINE) - every declared member is ONLINE in one group with quorum.
+        - V(ONLINE_PARTIAL) - a group has quorum, and some declared member is not ONLINE in it.
+        - V(NO_QUORUM) - members are ONLINE, but none of them sees a majority; they cannot write.
+        - V(OFFLINE) - nobody who could be asked is in a group.
+        - V(SPLIT_BRAIN) - more than one group of this name has quorum.
+      type: str
+      sample: ONLINE_PARTIAL
+    uncertain:
+      description: Whether somebody could not be asked, or the members' views differ, so that the state may be another one.
+      type: bool
+    uncertain_because:
+      description: Why, one sentence each.
+      type: list
+      elements: str
+      sample: ["192.0.2.132:3306 could not be asked: 192.0.2.132:3306 does not answer (timed out)"]
+    group_name:
+      description: The group that was diagnosed.
+      type: str
+    mode:
+      description: V(single_primary), V(multi_primary), or empty when there is no group.
+      type: str
+    primaries:
+      description: Addresses of the ONLINE members that are PRIMARY.
+      type: list
+      elements: str
+    partitions:
+      description: Groups that the declared members are in - members, those ONLINE, whether they have quorum, name.
+      type: list
+      elements: dict
+    undeclared:
+      description: Members that a view lists and that are not declared.
+      type: list
+      elements: str
+    warnings:
+      description: What else an operator should know.
+      type: list
+      elements: str
+    members:
+      description: One entry per declared member, by address.
+      type: dict
+      contains:
+        kind:
+          description:
+            - V(member) - in the group.
+            - V(rejoinable) - was in the group, is not, and can come back as it is.
+            - V(joinable) - never was in the group and can join.
+            - V(broken) - has transactions that the group lacks, or lacks transactions that nobody can send any more.
+            - V(unsuitable) - its version, plugin, settings, identity or group name does not fit.
+            - V(unreachable) - could not be asked.
+          type: str
+        why:
+          description: Reason for V(broken), V(unsuitable) and V(unreachable).
+          type: str
+        state:
+          description: ONLINE, RECOVERING, ERROR, OFFLINE; of an unreachable member what the others' view says, else UNKNOWN.
+          type: str
+        role:
+          description: PRIMARY, SECONDARY or empty.
+          type: str
+        version:
+          description: Server version.
+          type: str
+        server_uuid:
+          description: The server's UUID.
+          type: str
+        gtid_executed:
+          description: Executed transactions.
+          type: str
+        received:
+          description: Transactions received by the applier channel, applied or not.
+          type: str
+        errant:
+          description: Transactions that the group (without a group, every other member) lacks.
+          type: str
+        transactions_behind:
+          description: Number of transactions waiting to be applied, or null when not in a group.
+          type: int
+        transactions_to_certify:
+          description: Number of transactions waiting for certification, or null when not in a group.
+          type: int
+        differing_settings:
+          description: Settings that must be equal in a group and differ from the group's.
+          type: list
+          elements: str
+member:
+  description: Facts of the managed server, with its settings C(group_replication_*), view, channels and plugins.
+  returned: success
+  type: dict
+address:
+  description: Which declared member the managed server is.
+  returned: success
+  type: str
+  sample: 192.0.2.130:3306
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
+    Failure,
+    close_cluster,
+    cluster_options,
+    open_cluster,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
+
+
+def main():
+    """Entry point."""
+    spec = cluster_options()
+    spec.update(group_name={"type": "str"})
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    if PYMYSQL_ERROR:
+        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
+    cluster = None
+    try:
+        cluster, facts, group_name = open_cluster(module.params)
+    except (Failure, ServerError) as error:
+        module.fail_json(msg=str(error))
+    finally:
+        close_cluster(cluster)
+    report = diagnose(cluster.members, facts, group_name)
+    for text in report["warnings"]:
+        module.warn(text)
+    module.exit_json(changed=False, cluster=report, member=facts[cluster.me], address=cluster.me)
+
+
+if __name__ == "__main__":
+    main()
