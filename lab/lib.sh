@@ -87,11 +87,10 @@ lab_tools="podman:podman crun:crun netavark:netavark conmon:conmon debootstrap:d
 
 # Prints the Debian packages whose tools are missing.
 missing_packages() {
-  local entry tool
+  local entry path
   for entry in $lab_tools; do
-    tool=${entry%%:*}
-    PATH=$PATH:/usr/sbin:/sbin:/usr/lib/podman:/usr/libexec/podman:/usr/local/libexec/podman \
-      command -v "$tool" >/dev/null || printf '%s\n' "${entry#*:}"
+    path=$(PATH=$PATH:/usr/sbin:/sbin:/usr/lib/podman:/usr/libexec/podman:/usr/local/libexec/podman type -P "${entry%%:*}") &&
+      [[ -x $path ]] || printf '%s\n' "${entry#*:}"
   done | sort -u
 }
 
