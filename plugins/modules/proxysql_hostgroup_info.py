@@ -402,7 +402,9 @@ def main():
     if params["wait_placed"] and result.get("problems"):
         module.fail_json(
             msg="After {0} s (wait_placed) not every server is where it belongs. {1}.".format(params["wait_placed"], "; ".join(result["problems"])),
-            **result
+            problems=result["problems"],
+            placement=result["placement"],
+            proxysql_version=result["proxysql_version"],
         )
     module.exit_json(**result)
 
