@@ -11,13 +11,12 @@ Environment:
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 import testinfra
+from support import Inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = os.environ.get("TESTINFRA_INVENTORY", "inventories/lab")
@@ -27,29 +26,30 @@ if BACKEND.startswith("podman"):
     os.environ["PATH"] = f"{ROOT / 'lab'}:{os.environ['PATH']}"
 
 
-def read_inventory() -> dict:
-    shown = subprocess.run(
-        ["ansible-inventory", "-i", INVENTORY, "--list"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        env=dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")), check=True,
-    )  # fmt: skip
-    return json.loads(shown.stdout)
-
-
 class Cluster:
     """The hosts of one cluster, and its inventory variables."""
 
     def __init__(self) -> None:
-        inventory = read_inventory()
-        self.variables = inventory["_meta"]["hostvars"]
-        self.members = sorted(inventory["mysql_gr"]["hosts"])
-        self.proxies = sorted(inventory["proxysql"]["hosts"])
+        self.inventory = Inventory(INVENTORY)
+        self.members = self.inventory.hosts("mysql_gr")
+        self.proxies = self.inventory.hosts("proxysql")
         self.hosts = {name: testinfra.get_host(BACKEND.format(name)) for name in self.members + self.proxies}
 
     def __getitem__(self, name: str):
         return self.hosts[name]
 
+    def passwords(self) -> set[str]:
+        """Every password that the inventory holds."""
+        found = {
+            self.var(host, name)
+            for host in self.hosts
+            for name in self.inventory.names(host)
+            if name.endswith("_password")
+        }
+        return {str(value) for value in found if value}
+
     def var(self, host: str, name: str, default=None):
-        return self.variables[host].get(name, default)
+        return self.inventory.variable(host, name, default)
 
     def address(self, host: str) -> str:
         return self.var(host, "mysql_gr_address")

@@ -12,7 +12,7 @@ import re
 import time
 
 import pytest
-from conftest import kill_group
+from support import kill_group
 
 TASK = re.compile(r"^TASK \[(.*?)\]", re.MULTILINE)
 

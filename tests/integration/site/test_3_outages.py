@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from conftest import wait_for
+from support import wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
