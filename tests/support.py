@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
@@ -27,6 +28,10 @@ INVENTORY = "inventories/lab"
 MEMBERS = ("db0", "db1", "db2")
 
 RECAP = re.compile(r"^(\S+)\s*:\s+ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+# Templates in an inventory use lookup plugins.
+init_plugin_loader()
 
 
 class Inventory:
