@@ -26,6 +26,10 @@ class Lab:
         self.root = root
         self.name = name
         self.state = root / ".lab" / "labs" / name if name else root / ".lab"
+        script = f'LAB_NAME={name}; . "{root}/lab/lib.sh"; echo "$lab_id"'
+        self.group = subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, check=True, env=CLEAN_ENV
+        ).stdout.strip()
 
     def run(
         self, *command: object, check: bool = True, cwd: Path | None = None, **env: str
@@ -71,13 +75,6 @@ class Lab:
                 if f"/{self.group}/" in cgroup or cgroup.endswith(f"/{self.group}\n"):
                     found.append(int(entry.name))
         return found
-
-    @property
-    def group(self) -> str:
-        script = f'LAB_NAME={self.name}; . "{self.root}/lab/lib.sh"; echo "$lab_id"'
-        return subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, check=True, env=CLEAN_ENV
-        ).stdout.strip()
 
 
 def wait_for(condition, what: str, seconds: float = 20.0):
