@@ -48,8 +48,22 @@ def main(target: Path):
         root = packages_of_this_python(pins)
         if root is None:
             root = Path(scratch)
-            subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", scratch,
-                            "-r", str(HERE / "requirements.txt")], check=True, stdin=subprocess.DEVNULL)
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-compile",
+                    "--target",
+                    scratch,
+                    "-r",
+                    str(HERE / "requirements.txt"),
+                ],
+                check=True,
+                stdin=subprocess.DEVNULL,
+            )
         data = io.BytesIO(b"#!/usr/bin/python3\n")
         data.seek(0, io.SEEK_END)
         with zipfile.ZipFile(data, "w") as bundle:

@@ -58,12 +58,18 @@ async def run(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="standin", description="Stand-in for ProxySQL in the lab. Not a proxy for use.")
+    parser = argparse.ArgumentParser(
+        prog="standin", description="Stand-in for ProxySQL in the lab. Not a proxy for use."
+    )
     parser.add_argument("-D", "--datadir", default="/var/lib/proxysql")
     parser.add_argument("-c", "--config", default="/etc/proxysql.cnf")
     parser.add_argument("-f", "--foreground", action="store_true", help="always so")
-    parser.add_argument("--initial", action="store_true", help="start from the config file, not from the stored configuration")
-    parser.add_argument("-V", "--version", action="version", version=f"ProxySQL version {VERSION}, a stand-in, not ProxySQL")
+    parser.add_argument(
+        "--initial", action="store_true", help="start from the config file, not from the stored configuration"
+    )
+    parser.add_argument(
+        "-V", "--version", action="version", version=f"ProxySQL version {VERSION}, a stand-in, not ProxySQL"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
     asyncio.run(run(args))

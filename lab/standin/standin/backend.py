@@ -33,13 +33,14 @@ class Lost(Exception):
 # --- caching_sha2_password without TLS ---------------------------------------------------------------------------
 # PyMySQL leaves this to the package "cryptography"; the lab's hosts get pure Python only, so the RSA step (OAEP with SHA-1) is here.
 
+
 def _der(data: bytes, at: int = 0):
     """(content, end) of the DER element at a position"""
     length, at = data[at + 1], at + 2
     if length & 0x80:
         size = length & 0x7F
-        length, at = int.from_bytes(data[at:at + size], "big"), at + size
-    return data[at:at + length], at + length
+        length, at = int.from_bytes(data[at : at + size], "big"), at + size
+    return data[at : at + length], at + length
 
 
 def rsa_encrypt(password: bytes, salt: bytes, public_key: bytes) -> bytes:
@@ -60,7 +61,7 @@ def rsa_encrypt(password: bytes, salt: bytes, public_key: bytes) -> bytes:
         return bytes(x ^ y for x, y in zip(a, b))
 
     plain = password + b"\0"
-    message = xor(plain, (salt * (len(plain) // len(salt) + 1))[:len(plain)])
+    message = xor(plain, (salt * (len(plain) // len(salt) + 1))[: len(plain)])
     block = hashlib.sha1(b"").digest() + bytes(size - len(message) - 42) + b"\1" + message
     seed = os.urandom(20)
     block = xor(block, mask(seed, len(block)))
@@ -72,13 +73,26 @@ _auth.sha2_rsa_encrypt = rsa_encrypt
 _auth._have_cryptography = True
 
 
-def connect(host: str, port: int, user: str, password: str, use_ssl: bool, connect_timeout: float, **options) -> pymysql.Connection:
+def connect(
+    host: str, port: int, user: str, password: str, use_ssl: bool, connect_timeout: float, **options
+) -> pymysql.Connection:
     context = None
     if use_ssl:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # as ProxySQL without mysql-ssl_p2s_ca
-    connection = pymysql.Connection(host=host, port=port, user=user, password=password, autocommit=None, charset="utf8mb4",
-                                    connect_timeout=connect_timeout, ssl=context, ssl_disabled=not use_ssl, defer_connect=True, **options)
+    connection = pymysql.Connection(
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        autocommit=None,
+        charset="utf8mb4",
+        connect_timeout=connect_timeout,
+        ssl=context,
+        ssl_disabled=not use_ssl,
+        defer_connect=True,
+        **options,
+    )
     connection.connect()
     connection._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
@@ -100,8 +114,15 @@ class Backend:
         self.server, self.user, self.flags = server, user, flags
         self.state: tuple = ()
         self.aborted = False
-        self.connection = connect(server.host, server.port, user, password, bool(server.place.use_ssl), timeout,
-                                  client_flag=CLIENT.MULTI_STATEMENTS | flags)
+        self.connection = connect(
+            server.host,
+            server.port,
+            user,
+            password,
+            bool(server.place.use_ssl),
+            timeout,
+            client_flag=CLIENT.MULTI_STATEMENTS | flags,
+        )
         self.sock = self.connection._sock
         self.reader = self.connection._rfile
         self.sock.settimeout(None)
@@ -118,7 +139,7 @@ class Backend:
     def send(self, payload: bytes):
         parts = []
         for number, at in enumerate(range(0, len(payload) + 1, 0xFFFFFF)):
-            part = payload[at:at + 0xFFFFFF]
+            part = payload[at : at + 0xFFFFFF]
             parts.append(struct.pack("<I", len(part) | (number & 0xFF) << 24) + part)
         self.sock.sendall(b"".join(parts))
 

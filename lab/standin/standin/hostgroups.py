@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
-ONLINE, SHUNNED, OFFLINE_SOFT, OFFLINE_HARD, SHUNNED_LAG = "ONLINE", "SHUNNED", "OFFLINE_SOFT", "OFFLINE_HARD", "SHUNNED_REPLICATION_LAG"
+ONLINE, SHUNNED, OFFLINE_SOFT, OFFLINE_HARD, SHUNNED_LAG = (
+    "ONLINE",
+    "SHUNNED",
+    "OFFLINE_SOFT",
+    "OFFLINE_HARD",
+    "SHUNNED_REPLICATION_LAG",
+)
 # Errors of a failed connect that say nothing about the server's health.
 NOT_THE_SERVER = {1007, 1008, 1044, 1045, 1120, 1203, 1226, 3118} | set(range(1048, 1053)) | set(range(1054, 1076))
 
@@ -20,6 +26,7 @@ NOT_THE_SERVER = {1007, 1008, 1044, 1045, 1120, 1203, 1226, 3118} | set(range(10
 @dataclass
 class Placement:
     """One row of mysql_servers without its key (hostgroup, hostname, port)."""
+
     gtid_port: int = 0
     status: str = ONLINE
     weight: int = 1
@@ -37,6 +44,7 @@ class Placement:
 @dataclass
 class Server:
     """A server in one hostgroup with its connections and counters."""
+
     hostgroup: int
     host: str
     port: int
@@ -81,6 +89,7 @@ class Server:
 @dataclass
 class Cluster:
     """A row of mysql_group_replication_hostgroups at runtime."""
+
     writer: int
     backup: int
     reader: int
@@ -143,7 +152,11 @@ class Hostgroups:
             hosts = {}
             for hostgroup, host, port in sorted(self.servers):
                 server = self.servers[(hostgroup, host, port)]
-                if hostgroup in cluster.all and server.status != OFFLINE_HARD and ((host, port) not in seen or (host, port) in hosts):
+                if (
+                    hostgroup in cluster.all
+                    and server.status != OFFLINE_HARD
+                    and ((host, port) not in seen or (host, port) in hosts)
+                ):
                     seen.add((host, port))
                     hosts[(host, port)] = hosts.get((host, port), 0) or server.place.use_ssl
             members[cluster.writer] = [(h, p, ssl) for (h, p), ssl in sorted(hosts.items())]
@@ -164,7 +177,9 @@ class Hostgroups:
 
     def _in_any(self, host: str, port: int, kinds) -> bool:
         hostgroups = {getattr(c, kind) for c in self.clusters.values() for kind in kinds}
-        return any(k[1:] == (host, port) and k[0] in hostgroups and s.status != OFFLINE_HARD for k, s in self.servers.items())
+        return any(
+            k[1:] == (host, port) and k[0] in hostgroups and s.status != OFFLINE_HARD for k, s in self.servers.items()
+        )
 
     def set_offline(self, host: str, port: int, writer: int, reason: str):
         cluster = self.clusters.get(writer)
@@ -180,7 +195,12 @@ class Hostgroups:
         cluster = self.clusters.get(writer)
         if cluster is None or not self._in_any(host, port, ("writer", "backup", "offline")):
             return
-        log.warning("Group Replication: %s:%d of writer hostgroup %d is read-only, goes to the reader hostgroup", host, port, writer)
+        log.warning(
+            "Group Replication: %s:%d of writer hostgroup %d is read-only, goes to the reader hostgroup",
+            host,
+            port,
+            writer,
+        )
         places = self._places()
         self._move(places, host, port, (cluster.writer, cluster.backup, cluster.offline), cluster.reader)
         self._converge(places, cluster)
@@ -211,17 +231,21 @@ class Hostgroups:
     @staticmethod
     def _converge(places: dict, cluster: Cluster):
         """Surplus writers become backup writers, lowest weight, hostname and port first; missing ones come back highest first."""
-        ranked = sorted(((p.weight, k[1], k[2], k[0]) for k, p in places.items() if p.status in (ONLINE, SHUNNED)), reverse=True)
+        ranked = sorted(
+            ((p.weight, k[1], k[2], k[0]) for k, p in places.items() if p.status in (ONLINE, SHUNNED)), reverse=True
+        )
         writers = [r for r in ranked if r[3] == cluster.writer]
         backups = [r for r in ranked if r[3] == cluster.backup]
         if len(writers) > cluster.max_writers:
-            moves, target = writers[cluster.max_writers:], cluster.backup
+            moves, target = writers[cluster.max_writers :], cluster.backup
         else:
-            moves, target = backups[:cluster.max_writers - len(writers)], cluster.writer
+            moves, target = backups[: cluster.max_writers - len(writers)], cluster.writer
         for _weight, host, port, hostgroup in moves:
             place = places.pop((hostgroup, host, port))
             places[(target, host, port)] = place.copy(status=ONLINE)
-        if cluster.writer_is_also_reader == 2 and any(k[0] == cluster.backup and p.status == ONLINE for k, p in places.items()):
+        if cluster.writer_is_also_reader == 2 and any(
+            k[0] == cluster.backup and p.status == ONLINE for k, p in places.items()
+        ):
             for key in [k for k in places if k[0] == cluster.reader]:
                 del places[key]
             for key in [k for k in places if k[0] == cluster.backup]:
@@ -256,7 +280,10 @@ class Hostgroups:
 
     def add_discovered(self, host: str, port: int, writer: int):
         cluster = self.clusters.get(writer)
-        if cluster is None or any(k[1:] == (host, port) and k[0] == cluster.reader and s.status != OFFLINE_HARD for k, s in self.servers.items()):
+        if cluster is None or any(
+            k[1:] == (host, port) and k[0] == cluster.reader and s.status != OFFLINE_HARD
+            for k, s in self.servers.items()
+        ):
             return
         log.info("Group Replication: member %s:%d found, added to hostgroup %d", host, port, cluster.reader)
         self._commit({**self._places(), (cluster.reader, host, port): Placement()})
@@ -282,7 +309,13 @@ class Hostgroups:
         server.errors_now = server.errors_now + 1 if server.errors_at == now else 1
         server.errors_at = now
         if server.errors_now >= min(shun_on, retries + 1) and server.status == ONLINE:
-            log.error("Server %d:%s:%d shunned: %d connect errors in one second", server.hostgroup, server.host, server.port, server.errors_now)
+            log.error(
+                "Server %d:%s:%d shunned: %d connect errors in one second",
+                server.hostgroup,
+                server.host,
+                server.port,
+                server.errors_now,
+            )
             server.set_status(SHUNNED)
 
     # --- views ---------------------------------------------------------------------------------------------------
@@ -290,15 +323,46 @@ class Hostgroups:
     def rows(self) -> list:
         """runtime_mysql_servers"""
         self.purge()
-        return [(*k, s.place.gtid_port, SHUNNED if s.status == SHUNNED_LAG else s.status, s.place.weight, s.place.compression,
-                 s.place.max_connections, s.place.max_replication_lag, s.place.use_ssl, s.place.max_latency_ms, s.place.comment)
-                for k, s in sorted(self.servers.items())]
+        return [
+            (
+                *k,
+                s.place.gtid_port,
+                SHUNNED if s.status == SHUNNED_LAG else s.status,
+                s.place.weight,
+                s.place.compression,
+                s.place.max_connections,
+                s.place.max_replication_lag,
+                s.place.use_ssl,
+                s.place.max_latency_ms,
+                s.place.comment,
+            )
+            for k, s in sorted(self.servers.items())
+        ]
 
     def pool_rows(self, reset: bool = False) -> list:
         """stats_mysql_connection_pool"""
-        rows = [(s.hostgroup, s.host, s.port, s.status, len(s.used), len(s.free), s.connects, s.connect_errors, s.max_used, s.queries, 0,
-                 s.sent, s.received, s.latency_us) for _k, s in sorted(self.servers.items())]
+        rows = [
+            (
+                s.hostgroup,
+                s.host,
+                s.port,
+                s.status,
+                len(s.used),
+                len(s.free),
+                s.connects,
+                s.connect_errors,
+                s.max_used,
+                s.queries,
+                0,
+                s.sent,
+                s.received,
+                s.latency_us,
+            )
+            for _k, s in sorted(self.servers.items())
+        ]
         if reset:
             for server in self.servers.values():
-                server.connects = server.connect_errors = server.max_used = server.queries = server.sent = server.received = 0
+                server.connects = server.connect_errors = server.max_used = server.queries = server.sent = (
+                    server.received
+                ) = 0
         return rows

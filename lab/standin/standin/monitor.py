@@ -27,7 +27,9 @@ GR_QUERY = """SELECT
   (SELECT GROUP_CONCAT(CONCAT(member_host, ':', member_port)) FROM performance_schema.replication_group_members)
 FROM performance_schema.replication_group_members me JOIN performance_schema.replication_group_member_stats stats USING (member_id)
 WHERE stats.member_id = @@server_uuid"""
-GR_QUERY_BEFORE_8 = "SELECT viable_candidate, read_only, transactions_behind, NULL FROM sys.gr_member_routing_candidate_status"
+GR_QUERY_BEFORE_8 = (
+    "SELECT viable_candidate, read_only, transactions_behind, NULL FROM sys.gr_member_routing_candidate_status"
+)
 
 
 class Check:
@@ -46,7 +48,16 @@ class Check:
         return bool(self.error and self.error.startswith("timeout"))
 
     def row(self, host, port):
-        return (host, port, self.started_us, self.took_us, "YES" if self.viable else "NO", "YES" if self.read_only else "NO", self.behind, self.error)
+        return (
+            host,
+            port,
+            self.started_us,
+            self.took_us,
+            "YES" if self.viable else "NO",
+            "YES" if self.read_only else "NO",
+            self.behind,
+            self.error,
+        )
 
 
 class Monitor:
@@ -76,12 +87,23 @@ class Monitor:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
     def _connect(self, host, port, use_ssl) -> pymysql.Connection:
-        return backend.connect(host, port, self.store.values["mysql-monitor_username"], self.store.values["mysql-monitor_password"], use_ssl,
-                               max(1.0, self._ms("connect_timeout") / 1000))
+        return backend.connect(
+            host,
+            port,
+            self.store.values["mysql-monitor_username"],
+            self.store.values["mysql-monitor_password"],
+            use_ssl,
+            max(1.0, self._ms("connect_timeout") / 1000),
+        )
 
     def _insert(self, table: str, row: tuple):
-        self.store.db.execute("INSERT OR REPLACE INTO monitor.{} VALUES ({})".format(table, ",".join("?" * len(row))), row)
-        self.store.db.execute(f"DELETE FROM monitor.{table} WHERE time_start_us < ?", (int(time.time() * 1e6) - 1000 * self._ms("history"),))
+        self.store.db.execute(
+            "INSERT OR REPLACE INTO monitor.{} VALUES ({})".format(table, ",".join("?" * len(row))), row
+        )
+        self.store.db.execute(
+            f"DELETE FROM monitor.{table} WHERE time_start_us < ?",
+            (int(time.time() * 1e6) - 1000 * self._ms("history"),),
+        )
 
     async def _pause(self, until: float):
         try:
@@ -126,7 +148,14 @@ class Monitor:
         self._insert("mysql_server_ping_log", (host, port, int(started * 1e6), took, error))
 
     def _ping(self, host, port, use_ssl):
-        key = (host, port, use_ssl, "ping", self.store.values["mysql-monitor_username"], self.store.values["mysql-monitor_password"])
+        key = (
+            host,
+            port,
+            use_ssl,
+            "ping",
+            self.store.values["mysql-monitor_username"],
+            self.store.values["mysql-monitor_password"],
+        )
         connection = self.connections.pop(key, None)
         try:
             connection = connection or self._connect(host, port, use_ssl)
@@ -146,8 +175,11 @@ class Monitor:
 
     def _pingable(self, host, port) -> bool:
         """False when each of the last mysql-monitor_ping_max_failures pings failed, other than by a refused password."""
-        last = self.store.db.execute("SELECT ping_error FROM monitor.mysql_server_ping_log WHERE hostname=? AND port=?"
-                                     " ORDER BY time_start_us DESC LIMIT ?", (host, port, self._ms("ping_max_failures"))).fetchall()
+        last = self.store.db.execute(
+            "SELECT ping_error FROM monitor.mysql_server_ping_log WHERE hostname=? AND port=?"
+            " ORDER BY time_start_us DESC LIMIT ?",
+            (host, port, self._ms("ping_max_failures")),
+        ).fetchall()
         bad = [row for row in last if row[0] and not row[0].startswith("Access denied for user")]
         return len(bad) < self._ms("ping_max_failures")
 
@@ -172,7 +204,9 @@ class Monitor:
                 if members and not ask:
                     log.error("No member of the cluster with writer hostgroup %d answers pings", writer)
                 discoverer = random.randrange(len(ask)) if ask else -1
-                await asyncio.gather(*(self._check_member(writer, members, number == discoverer, *m) for number, m in enumerate(ask)))
+                await asyncio.gather(
+                    *(self._check_member(writer, members, number == discoverer, *m) for number, m in enumerate(ask))
+                )
             await self._pause(due)
 
     async def _check_member(self, writer, members, discover, host, port, use_ssl):
@@ -202,7 +236,14 @@ class Monitor:
             self.hostgroups.set_writer(host, port, writer)
         count = self._ms("groupreplication_max_transactions_behind_count")
         late = sum(c.behind > cluster.max_transactions_behind for c in list(history)[-count:])
-        self.hostgroups.lag(host, port, writer, check.read_only, late < count, self._ms("groupreplication_max_transactions_behind_for_read_only"))
+        self.hostgroups.lag(
+            host,
+            port,
+            writer,
+            check.read_only,
+            late < count,
+            self._ms("groupreplication_max_transactions_behind_for_read_only"),
+        )
         if discover:
             for member in check.members:
                 name, _colon, number = member.rpartition(":")
@@ -211,13 +252,22 @@ class Monitor:
 
     def _ask(self, host, port, use_ssl) -> Check:
         check = Check()
-        key = (host, port, use_ssl, "group", self.store.values["mysql-monitor_username"], self.store.values["mysql-monitor_password"])
+        key = (
+            host,
+            port,
+            use_ssl,
+            "group",
+            self.store.values["mysql-monitor_username"],
+            self.store.values["mysql-monitor_password"],
+        )
         connection = self.connections.pop(key, None)
         try:
             connection = connection or self._connect(host, port, use_ssl)
         except (pymysql.Error, OSError) as e:
             check.error = "timeout or error in creating new connection: " + backend.error_text(e, host)
-            check.started_us += int(time.monotonic() * 1e6)  # ProxySQL's log is ahead of the clock for these; whoever reads it must cope
+            check.started_us += int(
+                time.monotonic() * 1e6
+            )  # ProxySQL's log is ahead of the clock for these; whoever reads it must cope
             return check
         timeout = self._ms("groupreplication_healthcheck_timeout") / 1000
         started = time.monotonic()

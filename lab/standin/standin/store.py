@@ -20,25 +20,54 @@ log = logging.getLogger(__name__)
 
 # Tables of each module of LOAD and SAVE; the variables modules share global_variables and are told apart by prefix.
 MODULES = {
-    "MYSQL SERVERS": ("mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups", "mysql_galera_hostgroups",
-                      "mysql_aws_aurora_hostgroups", "mysql_hostgroup_attributes", "mysql_servers_ssl_params"),
+    "MYSQL SERVERS": (
+        "mysql_servers",
+        "mysql_replication_hostgroups",
+        "mysql_group_replication_hostgroups",
+        "mysql_galera_hostgroups",
+        "mysql_aws_aurora_hostgroups",
+        "mysql_hostgroup_attributes",
+        "mysql_servers_ssl_params",
+    ),
     "MYSQL USERS": ("mysql_users",),
     "MYSQL QUERY RULES": ("mysql_query_rules", "mysql_query_rules_fast_routing"),
     "PROXYSQL SERVERS": ("proxysql_servers",),
     "SCHEDULER": ("scheduler",),
     "RESTAPI": ("restapi_routes",),
-    "MYSQL FIREWALL": ("mysql_firewall_whitelist_users", "mysql_firewall_whitelist_rules", "mysql_firewall_whitelist_sqli_fingerprints"),
+    "MYSQL FIREWALL": (
+        "mysql_firewall_whitelist_users",
+        "mysql_firewall_whitelist_rules",
+        "mysql_firewall_whitelist_sqli_fingerprints",
+    ),
 }
 PREFIXES = {"MYSQL VARIABLES": "mysql-", "ADMIN VARIABLES": "admin-"}
-CHECKSUMS = {"ADMIN VARIABLES": "admin_variables", "MYSQL QUERY RULES": "mysql_query_rules", "MYSQL SERVERS": "mysql_servers",
-             "MYSQL USERS": "mysql_users", "MYSQL VARIABLES": "mysql_variables", "PROXYSQL SERVERS": "proxysql_servers"}
-NOT_CHECKSUMMED = ("admin-mysql_ifaces", "admin-restapi_port", "admin-telnet_admin_ifaces", "admin-telnet_stats_ifaces", "admin-web_port",
-                   "mysql-threads", "mysql-interfaces")
+CHECKSUMS = {
+    "ADMIN VARIABLES": "admin_variables",
+    "MYSQL QUERY RULES": "mysql_query_rules",
+    "MYSQL SERVERS": "mysql_servers",
+    "MYSQL USERS": "mysql_users",
+    "MYSQL VARIABLES": "mysql_variables",
+    "PROXYSQL SERVERS": "proxysql_servers",
+}
+NOT_CHECKSUMMED = (
+    "admin-mysql_ifaces",
+    "admin-restapi_port",
+    "admin-telnet_admin_ifaces",
+    "admin-telnet_stats_ifaces",
+    "admin-web_port",
+    "mysql-threads",
+    "mysql-interfaces",
+)
 # A hostgroup row whose writer is another row's reader, backup writer or offline hostgroup is left out of runtime.
 GR_COMPATIBLE = """SELECT * FROM main.mysql_group_replication_hostgroups a WHERE NOT EXISTS (SELECT 1 FROM main.mysql_group_replication_hostgroups b
     WHERE a.writer_hostgroup IN (b.reader_hostgroup, b.backup_writer_hostgroup, b.offline_hostgroup)) ORDER BY writer_hostgroup"""
-RESET = ("stats_mysql_connection_pool", "stats_mysql_query_digest", "stats_mysql_errors", "stats_mysql_client_host_cache",
-         "stats_proxysql_message_metrics")
+RESET = (
+    "stats_mysql_connection_pool",
+    "stats_mysql_query_digest",
+    "stats_mysql_errors",
+    "stats_mysql_client_host_cache",
+    "stats_proxysql_message_metrics",
+)
 RUNTIME_ROWS = {
     "mysql_group_replication_hostgroups": GR_COMPATIBLE,
     "mysql_query_rules": "SELECT * FROM main.mysql_query_rules WHERE active=1 ORDER BY rule_id",
@@ -90,6 +119,7 @@ class Store:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         for name, file in (("disk", path), ("stats", ":memory:"), ("monitor", ":memory:")):
             self.db.execute("ATTACH DATABASE ? AS " + name, (file,))
+        self.db.execute("PRAGMA disk.synchronous=OFF")
         self._make_tables()
         if not fresh:
             for module in (*MODULES, *PREFIXES):
@@ -112,7 +142,7 @@ class Store:
             if not chunk.startswith("CREATE"):
                 continue
             name = chunk.split()[2]
-            ddl = "CREATE TABLE IF NOT EXISTS %s" + chunk[len("CREATE TABLE ") + len(name):]
+            ddl = "CREATE TABLE IF NOT EXISTS %s" + chunk[len("CREATE TABLE ") + len(name) :]
             if layer == "main":
                 self.db.execute(ddl % ("main." + name))
                 if name not in ("coredump_filters", "runtime_checksums_values"):
@@ -128,8 +158,11 @@ class Store:
 
     def _copy(self, module: str, source: str, target: str) -> int:
         if module in PREFIXES:
-            return self.db.execute(f"INSERT OR REPLACE INTO {target}.global_variables SELECT * FROM {source}.global_variables"
-                                   " WHERE variable_name LIKE ?", (PREFIXES[module] + "%",)).rowcount
+            return self.db.execute(
+                f"INSERT OR REPLACE INTO {target}.global_variables SELECT * FROM {source}.global_variables"
+                " WHERE variable_name LIKE ?",
+                (PREFIXES[module] + "%",),
+            ).rowcount
         self.db.execute("BEGIN")
         for table in MODULES[module]:
             self.db.execute(f"DELETE FROM {target}.{table}")
@@ -152,7 +185,11 @@ class Store:
     def memory_to_runtime(self, module: str) -> int:
         if module in PREFIXES:
             self._load_variables(PREFIXES[module])
-            rows = [r for r in sorted(self.values.items()) if r[0].startswith(PREFIXES[module]) and r[0] not in NOT_CHECKSUMMED]
+            rows = [
+                r
+                for r in sorted(self.values.items())
+                if r[0].startswith(PREFIXES[module]) and r[0] not in NOT_CHECKSUMMED
+            ]
         elif module == "MYSQL USERS":
             rows = self._load_users()
         else:
@@ -163,10 +200,19 @@ class Store:
                 if table == "mysql_servers":
                     continue  # placed by hostgroups.py, which may move rows later
                 self.db.execute("DELETE FROM main.runtime_" + table)
-                self.db.execute("INSERT INTO main.runtime_{} {}".format(table, RUNTIME_ROWS.get(table, "SELECT * FROM main." + table)))
+                self.db.execute(
+                    "INSERT INTO main.runtime_{} {}".format(
+                        table, RUNTIME_ROWS.get(table, "SELECT * FROM main." + table)
+                    )
+                )
                 rows += self.db.execute("SELECT * FROM main.runtime_" + table).fetchall()
         if module == "MYSQL SERVERS":
-            self.loaded_servers = self.db.execute("SELECT * FROM main.mysql_servers WHERE status<>'OFFLINE_HARD' ORDER BY 1, 2, 3").fetchall()
+            rows_of_servers = self.db.execute(
+                "SELECT * FROM main.mysql_servers WHERE status<>'OFFLINE_HARD' ORDER BY 1, 2, 3"
+            )
+            self.loaded_servers = [
+                tuple("ONLINE" if value == "SHUNNED" else value for value in row) for row in rows_of_servers
+            ]
             self.set_checksum("mysql_servers_v2", self.servers() + rows)
         elif module in CHECKSUMS:
             self.set_checksum(CHECKSUMS[module], rows)
@@ -181,7 +227,9 @@ class Store:
                     self.db.execute("INSERT OR REPLACE INTO main.global_variables VALUES (?, ?)", (name, value))
             return 0
         for table in MODULES[module]:
-            keep = " WHERE active=1" if table in ("mysql_users", "scheduler", "mysql_query_rules") else ""  # inactive rows are in memory only
+            keep = (
+                " WHERE active=1" if table in ("mysql_users", "scheduler", "mysql_query_rules") else ""
+            )  # inactive rows are in memory only
             self.db.execute("DELETE FROM main." + table + (keep if table == "mysql_users" else ""))
             self.db.execute(f"INSERT OR REPLACE INTO main.{table} SELECT * FROM main.runtime_{table}")
         if module == "MYSQL SERVERS":
@@ -192,16 +240,23 @@ class Store:
 
     def servers(self) -> list:
         """main.mysql_servers as the checksum sees it: a shunned server counts as ONLINE, an OFFLINE_HARD one not at all."""
-        return self.db.execute("SELECT hostgroup_id, hostname, port, gtid_port, CASE UPPER(status) WHEN 'SHUNNED' THEN 'ONLINE' ELSE UPPER(status) END,"
-                               " weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms, comment"
-                               " FROM main.mysql_servers WHERE UPPER(status)<>'OFFLINE_HARD' ORDER BY 1, 2, 3").fetchall()
+        return self.db.execute(
+            "SELECT hostgroup_id, hostname, port, gtid_port, CASE UPPER(status) WHEN 'SHUNNED' THEN 'ONLINE' ELSE UPPER(status) END,"
+            " weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms, comment"
+            " FROM main.mysql_servers WHERE UPPER(status)<>'OFFLINE_HARD' ORDER BY 1, 2, 3"
+        ).fetchall()
 
     def _warn_incompatible(self):
         kept = {row[0] for row in self.db.execute(GR_COMPATIBLE)}
-        for row in self.db.execute("SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup"
-                                   " FROM main.mysql_group_replication_hostgroups"):
+        for row in self.db.execute(
+            "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup"
+            " FROM main.mysql_group_replication_hostgroups"
+        ):
             if row[0] not in kept:
-                log.error("Row left out, its writer hostgroup is used by another row: mysql_group_replication_hostgroups %s", row)
+                log.error(
+                    "Row left out, its writer hostgroup is used by another row: mysql_group_replication_hostgroups %s",
+                    row,
+                )
 
     def _load_users(self) -> list:
         """At runtime every user is two rows, one towards clients and one towards servers, and inactive ones are absent."""
@@ -210,12 +265,15 @@ class Store:
             self.db.execute(
                 "INSERT INTO main.runtime_mysql_users SELECT username, password, active, use_ssl, default_hostgroup, IFNULL(default_schema,''),"
                 f" schema_locked, transaction_persistent, fast_forward, {columns}, max_connections, attributes, comment FROM main.mysql_users"
-                f" WHERE active=1 AND {side}=1 ORDER BY username")
+                f" WHERE active=1 AND {side}=1 ORDER BY username"
+            )
         return self.db.execute("SELECT * FROM main.runtime_mysql_users").fetchall()
 
     def _load_variables(self, prefix: str):
         """A value that is not allowed is put back in memory, an unknown variable is removed from it, as ProxySQL does."""
-        for name, value in self.db.execute("SELECT * FROM main.global_variables WHERE variable_name LIKE ?", (prefix + "%",)).fetchall():
+        for name, value in self.db.execute(
+            "SELECT * FROM main.global_variables WHERE variable_name LIKE ?", (prefix + "%",)
+        ).fetchall():
             known = self.variables.get(name.lower())
             if known is None:
                 log.warning("Unknown variable %s removed", name)
@@ -236,8 +294,10 @@ class Store:
             self.values[name] = good
         self.values["admin-version"] = VERSION
         self.db.execute("DELETE FROM main.runtime_global_variables WHERE variable_name LIKE ?", (prefix + "%",))
-        self.db.executemany("INSERT INTO main.runtime_global_variables VALUES (?, ?)",
-                            [r for r in sorted(self.values.items()) if r[0].startswith(prefix)])
+        self.db.executemany(
+            "INSERT INTO main.runtime_global_variables VALUES (?, ?)",
+            [r for r in sorted(self.values.items()) if r[0].startswith(prefix)],
+        )
 
     def set_checksum(self, name: str, rows, count: bool = True):
         entry = self.checksums[name]

@@ -22,9 +22,14 @@ log = logging.getLogger(__name__)
 IN_TRANSACTION, AUTOCOMMIT = 0x0001, 0x0002
 
 COMMENT = re.compile(r"/\*(?!!).*?\*/|--[ \t][^\n]*|#[^\n]*", re.S)
-VALUE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|(?<![\w`])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)", re.I)
+VALUE = re.compile(
+    r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|(?<![\w`])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)", re.I
+)
 # What lives in one server connection: from then on the session keeps it.
-STICKY = re.compile(r"@|^\s*(LOCK\s+TABLES?|CREATE\s+TEMPORARY|PREPARE\b|HANDLER\b|FLUSH\s+TABLES|SET\s+TRANSACTION)|\bGET_LOCK\s*\(|SQL_CALC_FOUND_ROWS", re.I)
+STICKY = re.compile(
+    r"@|^\s*(LOCK\s+TABLES?|CREATE\s+TEMPORARY|PREPARE\b|HANDLER\b|FLUSH\s+TABLES|SET\s+TRANSACTION)|\bGET_LOCK\s*\(|SQL_CALC_FOUND_ROWS",
+    re.I,
+)
 PINNED_NOT = re.compile(r"^\s*SELECT\s+@@(SESSION\.)?(tx_isolation|transaction_isolation|version)\b", re.I)
 SET = re.compile(r"^\s*SET\s+(?!GLOBAL|PERSIST|PASSWORD|ROLE|DEFAULT|RESOURCE)(.*)$", re.I | re.S)
 USE = re.compile(r"^\s*USE\s+`?([^`;\s]+)`?\s*;?\s*$", re.I)
@@ -47,8 +52,17 @@ class Traffic:
         self.hits: dict[int, int] = {}
 
     def load_users(self):
-        names = ("password", "default_hostgroup", "default_schema", "transaction_persistent", "max_connections", "use_ssl")
-        rows = self.store.db.execute("SELECT username, {} FROM main.runtime_mysql_users WHERE frontend=1".format(", ".join(names))).fetchall()
+        names = (
+            "password",
+            "default_hostgroup",
+            "default_schema",
+            "transaction_persistent",
+            "max_connections",
+            "use_ssl",
+        )
+        rows = self.store.db.execute(
+            "SELECT username, {} FROM main.runtime_mysql_users WHERE frontend=1".format(", ".join(names))
+        ).fetchall()
         self.users = {row[0]: dict(zip(names, row[1:])) for row in rows}
 
     def load_rules(self):
@@ -66,10 +80,15 @@ class Traffic:
         for rule in self.rules:
             if rule["flagIN"] != flag or (rule["username"] or session.user) != session.user:
                 continue
-            if (rule["schemaname"] or session.database) != session.database or (rule["client_addr"] or session.address) != session.address:
+            if (rule["schemaname"] or session.database) != session.database or (
+                rule["client_addr"] or session.address
+            ) != session.address:
                 continue
-            matches = [not r.search(t) if rule["negate_match_pattern"] else bool(r.search(t))
-                       for r, t in ((rule["match_digest"], text), (rule["match_pattern"], sql)) if r]
+            matches = [
+                not r.search(t) if rule["negate_match_pattern"] else bool(r.search(t))
+                for r, t in ((rule["match_digest"], text), (rule["match_pattern"], sql))
+                if r
+            ]
             if not all(matches):
                 continue
             self.hits[rule["rule_id"]] = self.hits.get(rule["rule_id"], 0) + 1
@@ -104,7 +123,9 @@ class Traffic:
                     server.free.remove(found)
                     return self._use(server, found)
             try:
-                found = await self.run(be.Backend, server, user, password, flags, number("mysql-connect_timeout_server") / 1000)
+                found = await self.run(
+                    be.Backend, server, user, password, flags, number("mysql-connect_timeout_server") / 1000
+                )
             except (pymysql.Error, OSError) as e:
                 failed = e
                 code = e.args[0] if e.args and isinstance(e.args[0], int) else 2003
@@ -122,7 +143,9 @@ class Traffic:
         if failed is not None and retries <= 0:
             raise wire.MysqlError(be.error_text(failed, "server"), failed.args[0], "HY000") from None
         waited = int((time.monotonic() - started) * 1000)
-        raise wire.MysqlError(f"Max connect timeout reached while reaching hostgroup {hostgroup} after {waited}ms", 9001, "HY000")
+        raise wire.MysqlError(
+            f"Max connect timeout reached while reaching hostgroup {hostgroup} after {waited}ms", 9001, "HY000"
+        )
 
     @staticmethod
     def _use(server: Server, found: be.Backend) -> be.Backend:
@@ -141,7 +164,11 @@ class Traffic:
     def count(self, session, hostgroup: int, sql: str, took: float):
         key = (hostgroup, session.database or "information_schema", session.user, "", digest_text(sql)[:2048])
         now, took_us = int(time.time()), int(took * 1e6)
-        entry = self.digests.setdefault(key, [0, now, now, 0, took_us, 0]) if len(self.digests) < 10000 else [0, now, now, 0, 0, 0]
+        entry = (
+            self.digests.setdefault(key, [0, now, now, 0, took_us, 0])
+            if len(self.digests) < 10000
+            else [0, now, now, 0, 0, 0]
+        )
         entry[:] = [entry[0] + 1, entry[1], now, entry[3] + took_us, min(entry[4], took_us), max(entry[5], took_us)]
 
 
@@ -150,7 +177,9 @@ class Session(wire.Client):
 
     def __init__(self, reader, writer, traffic: Traffic, tls=None):
         values = traffic.store.values
-        super().__init__(reader, writer, values["mysql-server_version"], values["mysql-default_authentication_plugin"], tls)
+        super().__init__(
+            reader, writer, values["mysql-server_version"], values["mysql-default_authentication_plugin"], tls
+        )
         self.traffic = traffic
         self.settings: list[tuple] = []  # (names, SET statement) to apply to every server connection that is used
         self.backend: be.Backend | None = None  # kept while a transaction is open or something lives in the connection
@@ -197,7 +226,9 @@ class Session(wire.Client):
         elif number == be.COM_STMT_PREPARE:
             sql = payload[1:].decode("utf-8", "surrogateescape")
             hostgroup, sql = self.traffic.route(self, sql)
-            answer, _status, error = await self._forward(hostgroup, payload[:1] + sql.encode("utf-8", "surrogateescape"), keep=True)
+            answer, _status, error = await self._forward(
+                hostgroup, payload[:1] + sql.encode("utf-8", "surrogateescape"), keep=True
+            )
             if not error:
                 self.statements[int.from_bytes(answer[5:9], "little")] = sql
             await self._reply(answer)
@@ -228,7 +259,11 @@ class Session(wire.Client):
         self.traffic.count(self, hostgroup, sql, time.monotonic() - started)
         change = SET.match(COMMENT.sub(" ", sql))
         if change and not error and not self.sticky:
-            names = tuple(re.findall(r"(?:^|,)\s*(?:SESSION\s+)?([\w.]+)", re.sub(r"'[^']*'|\([^)]*\)", "", change.group(1)), re.I))
+            names = tuple(
+                re.findall(
+                    r"(?:^|,)\s*(?:SESSION\s+)?([\w.]+)", re.sub(r"'[^']*'|\([^)]*\)", "", change.group(1)), re.I
+                )
+            )
             self.settings = [s for s in self.settings if s[0] != names] + [(names, sql)]
             if self.backend:
                 self.backend.state = self._state()
@@ -252,7 +287,9 @@ class Session(wire.Client):
         if found.state:
             found.exchange(bytes([be.COM_RESET_CONNECTION]))
         commands = [bytes([wire.COM_INIT_DB]) + state[0].encode()] if state[0] else []
-        for payload in commands + [bytes([wire.COM_QUERY]) + sql.encode("utf-8", "surrogateescape") for sql in state[1:]]:
+        for payload in commands + [
+            bytes([wire.COM_QUERY]) + sql.encode("utf-8", "surrogateescape") for sql in state[1:]
+        ]:
             answer, _status, error = found.exchange(payload)
             if error:
                 found.state = ("?",)
@@ -271,13 +308,21 @@ class Session(wire.Client):
         retries = traffic.store.number("mysql-query_retries_on_failure")
         while True:
             kept = self.backend is not None
-            if kept and not self.status & IN_TRANSACTION and not self.sticky and hostgroup != self.hostgroup and payload[0] == wire.COM_QUERY:
+            if (
+                kept
+                and not self.status & IN_TRANSACTION
+                and not self.sticky
+                and hostgroup != self.hostgroup
+                and payload[0] == wire.COM_QUERY
+            ):
                 kept = False  # only prepared statements hold it: this statement goes its own way
             if kept:
                 found = self.backend
             else:
                 flags = int(self.capabilities & C.CLIENT_FOUND_ROWS)
-                found = await traffic.acquire(hostgroup, self.user, traffic.users.get(self.user, {}).get("password") or "", flags)
+                found = await traffic.acquire(
+                    hostgroup, self.user, traffic.users.get(self.user, {}).get("password") or "", flags
+                )
                 if self.backend is None:
                     self.backend, self.hostgroup = found, hostgroup
             server = found.server
@@ -294,8 +339,12 @@ class Session(wire.Client):
             except be.Lost as lost:
                 in_transaction, sticky = bool(self.status & IN_TRANSACTION), kept
                 if not found.aborted:
-                    traffic.hostgroups.connect_failed(server, 2013, traffic.store.number("mysql-shun_on_failures"),
-                                                      traffic.store.number("mysql-connect_retries_on_failure"))
+                    traffic.hostgroups.connect_failed(
+                        server,
+                        2013,
+                        traffic.store.number("mysql-shun_on_failures"),
+                        traffic.store.number("mysql-connect_retries_on_failure"),
+                    )
                 self._drop(found, False)
                 if retries > 0 and not lost.begun and not in_transaction and not sticky:
                     retries -= 1

@@ -23,9 +23,20 @@ log = logging.getLogger(__name__)
 
 NATIVE, SHA2 = "mysql_native_password", "caching_sha2_password"
 # Without DEPRECATE_EOF, SESSION_TRACK and QUERY_ATTRIBUTES packets look the same towards clients and servers and can be passed on as they are.
-CAPABILITIES = (C.CLIENT_LONG_PASSWORD | C.CLIENT_FOUND_ROWS | C.CLIENT_CONNECT_WITH_DB | C.CLIENT_PROTOCOL_41 | C.CLIENT_TRANSACTIONS
-                | C.CLIENT_SECURE_CONNECTION | C.CLIENT_MULTI_STATEMENTS | C.CLIENT_MULTI_RESULTS | C.CLIENT_PS_MULTI_RESULTS
-                | C.CLIENT_PLUGIN_AUTH | C.CLIENT_CONNECT_ATTRS | C.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)
+CAPABILITIES = (
+    C.CLIENT_LONG_PASSWORD
+    | C.CLIENT_FOUND_ROWS
+    | C.CLIENT_CONNECT_WITH_DB
+    | C.CLIENT_PROTOCOL_41
+    | C.CLIENT_TRANSACTIONS
+    | C.CLIENT_SECURE_CONNECTION
+    | C.CLIENT_MULTI_STATEMENTS
+    | C.CLIENT_MULTI_RESULTS
+    | C.CLIENT_PS_MULTI_RESULTS
+    | C.CLIENT_PLUGIN_AUTH
+    | C.CLIENT_CONNECT_ATTRS
+    | C.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA
+)
 COM_QUIT, COM_INIT_DB, COM_QUERY, COM_FIELD_LIST, COM_STATISTICS, COM_PING = 0x01, 0x02, 0x03, 0x04, 0x09, 0x0E
 COM_CHANGE_USER, COM_SET_OPTION = 0x11, 0x1B
 _ids = itertools.count(1)
@@ -87,13 +98,24 @@ class Client:
         await self.stream.write(packets.make_eof(capabilities=C.CLIENT_PROTOCOL_41, status_flags=self.status))
 
     async def error(self, error: MysqlError):
-        await self.stream.write(b"\xff" + struct.pack("<H", error.code) + b"#" + error.state.encode() + error.text.encode())
+        await self.stream.write(
+            b"\xff" + struct.pack("<H", error.code) + b"#" + error.state.encode() + error.text.encode()
+        )
 
     async def table(self, names, rows):
         """A result set in which every value is a string or NULL."""
-        self.stream.write_many([uint_len(len(names)), *(
-            packets.make_column_definition_41(server_charset=CharacterSet.utf8mb4, name=name, column_type=ColumnType.VAR_STRING) for name in names),
-            packets.make_eof(capabilities=C.CLIENT_PROTOCOL_41, status_flags=self.status)])
+        self.stream.write_many(
+            [
+                uint_len(len(names)),
+                *(
+                    packets.make_column_definition_41(
+                        server_charset=CharacterSet.utf8mb4, name=name, column_type=ColumnType.VAR_STRING
+                    )
+                    for name in names
+                ),
+                packets.make_eof(capabilities=C.CLIENT_PROTOCOL_41, status_flags=self.status),
+            ]
+        )
         self.stream.write_many([b"".join(b"\xfb" if v is None else str_len(v) for v in row) for row in rows])
         await self.eof()
 
@@ -112,14 +134,26 @@ class Client:
     async def _handshake(self) -> bool:
         offered = CAPABILITIES | (C.CLIENT_SSL if self.tls else C(0))
         nonce = utils.nonce(20)
-        await self.stream.write(packets.make_handshake_v10(
-            capabilities=offered, server_charset=CharacterSet.utf8mb4, server_version=self.version, connection_id=self.id,
-            auth_data=nonce + b"\0", status_flags=self.status, auth_plugin_name=self.plugin))
+        await self.stream.write(
+            packets.make_handshake_v10(
+                capabilities=offered,
+                server_charset=CharacterSet.utf8mb4,
+                server_version=self.version,
+                connection_id=self.id,
+                auth_data=nonce + b"\0",
+                status_flags=self.status,
+                auth_plugin_name=self.plugin,
+            )
+        )
         answer = packets.parse_handshake_response(offered, await asyncio.wait_for(self.stream.read(), 10))
         if isinstance(answer, packets.SSLRequest):
             await self.stream.start_tls(self.tls)
             answer = packets.parse_handshake_response_41(offered, await asyncio.wait_for(self.stream.read(), 10))
-        self.capabilities, self.charset, self.database = answer.capabilities, answer.client_charset.name, answer.database or ""
+        self.capabilities, self.charset, self.database = (
+            answer.capabilities,
+            answer.client_charset.name,
+            answer.database or "",
+        )
         return await self._login(answer.username, answer.client_plugin, nonce, answer.auth_response)
 
     async def _login(self, user: str, plugin: str | None, nonce: bytes, answer: bytes) -> bool:
@@ -131,7 +165,11 @@ class Client:
         if password is None or not password_matches(self.plugin, password, nonce, answer):
             log.warning("Access denied for user '%s'@'%s'", user, self.address)
             given = "YES" if answer else "NO"
-            await self.error(MysqlError(f"ProxySQL Error: Access denied for user '{user}'@'{self.address}' (using password: {given})"))
+            await self.error(
+                MysqlError(
+                    f"ProxySQL Error: Access denied for user '{user}'@'{self.address}' (using password: {given})"
+                )
+            )
             return False
         if self.plugin == SHA2 and answer:
             await self.stream.write(packets.make_auth_more_data(b"\3"))  # fast authentication succeeded
@@ -164,6 +202,7 @@ class Client:
 
 async def listen(interfaces: str, make_client):
     """interfaces: as in admin-mysql_ifaces, addresses and unix sockets divided by ';'."""
+
     async def connected(reader, writer):
         await make_client(reader, writer).serve()
 
