@@ -82,7 +82,7 @@ check_root() {
 }
 
 lab_tools="podman:podman crun:crun netavark:netavark conmon:conmon debootstrap:debootstrap
-  slirp4netns:slirp4netns iptables:iptables ip:iproute2 nsenter:util-linux unshare:util-linux
+  slirp4netns:slirp4netns iptables:iptables nft:nftables ip:iproute2 nsenter:util-linux unshare:util-linux
   setpriv:util-linux mount:mount mkfs.ext4:e2fsprogs flock:util-linux curl:curl"
 
 # Prints the Debian packages whose tools are missing.
@@ -122,6 +122,16 @@ check_disk() {
     ((free >= LAB_MIN_FREE_MB)) ||
       die "$dir has $free MB free; the lab needs $LAB_MIN_FREE_MB MB (set LAB_CACHE to use another disk)."
   done
+}
+
+# Each host's systemd needs six of the inotify instances that the machine allows root. Without
+# them it stops before it can say so.
+check_inotify() {
+  local hosts=$1 limit used
+  limit=$(</proc/sys/fs/inotify/max_user_instances)
+  used=$({ find /proc/[0-9]*/fd -lname anon_inode:inotify -printf x 2>/dev/null || :; } | wc -c)
+  ((used + 6 * hosts <= limit)) ||
+    die "$used of this machine's $limit inotify instances are in use and $hosts more hosts need $((6 * hosts)); raise the limit: sysctl -w fs.inotify.max_user_instances=512"
 }
 
 # hybrid = cgroup v1 controllers with or without a v2 tree beside them; unified = cgroup v2 only.

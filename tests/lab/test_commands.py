@@ -258,6 +258,18 @@ def test_up_says_that_the_disk_is_too_small(tmp_path):
     assert re.fullmatch(expected, sentence(done))
 
 
+def test_up_says_that_the_machine_allows_too_few_inotify_instances(lab, tmp_path):
+    """The lab is up already: only what a new host needs is looked at."""
+    (tmp_path / "limit").write_text("10\n")
+    hide = f"mount --bind {tmp_path}/limit /proc/sys/fs/inotify/max_user_instances"
+    done = in_a_mount_namespace(hide, f"{UP} db7", LAB_NAME="test")
+    expected = (
+        r"lab: \d+ of this machine's 10 inotify instances are in use and 1 more hosts need 6; "
+        r"raise the limit: sysctl -w fs\.inotify\.max_user_instances=512"
+    )
+    assert re.fullmatch(expected, sentence(done))
+
+
 def test_a_running_lab_refuses_another_subnet(lab):
     done = lab.run("up", "db0", check=False, LAB_SUBNET="10.99.0.0/24")
     assert (

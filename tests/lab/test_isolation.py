@@ -12,7 +12,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from conftest import Lab, wait_for
+from conftest import CLEAN_ENV, Lab, wait_for
 
 
 def output(*command: str) -> str:
@@ -117,3 +117,27 @@ def test_the_lab_cannot_reach_the_machines_loopback(lab):
             assert done.returncode in (7, 28), f"{address} answered inside the lab"
     finally:
         server.shutdown()
+
+
+def test_the_lab_comes_up_on_a_machine_with_cgroup_v2_only(checkout):
+    """And without overlay below its directory: .lab is on an overlay itself here, where only a disk of its own helps."""
+    script = """
+        mkdir -p "$1/o" && cd "$1" && mkdir o/lower o/upper o/work o/top
+        mount -t overlay -o lowerdir=o/lower,upperdir=o/upper,workdir=o/work overlay o/top
+        cp -r lab inventories o/top/
+        umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
+        cd o/top
+        trap lab/down EXIT
+        lab/up db0
+        lab/podman exec db0 systemctl is-system-running
+    """
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", str(checkout)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**CLEAN_ENV, "LAB_PREPARE": "0"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() == "running"
