@@ -1,0 +1,135 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: gr_members
+short_description: The declared members of a group, from the inventory
+version_added: 1.0.0
+author:
+  - distdb contributors (@distdb)
+description:
+  - Makes the list of declared members from the names of the inventory's hosts and their variables, in the inventory's order.
+  - Hosts outside the current play are declared like any other; nothing but their inventory variables is looked at.
+  - Addresses are brought into their canonical form. What is wrong with one is said by P(distdb.mysql_ha.gr_preflight#filter), not here.
+positional: hostvars
+requirements:
+  - netaddr (Python library, on the control node)
+options:
+  _input:
+    description: Names of the hosts that form one group.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description: >-
+      Variables by host. Read are C(mysql_gr_address) (else C(ansible_host), else the host's name), C(mysql_gr_port),
+      C(mysql_gr_local_port) and C(mysql_gr_server_id).
+    type: dict
+    required: true
+  port:
+    description: SQL port of a host without C(mysql_gr_port).
+    type: int
+    default: 3306
+  local_port:
+    description: Port for the group's own traffic of a host without C(mysql_gr_local_port).
+    type: int
+    default: 33061
+"""
+
+EXAMPLES = r"""
+- name: Show the declared members
+  ansible.builtin.debug:
+    msg: "{{ groups['mysql_gr'] | distdb.mysql_ha.gr_members(hostvars) | map(attribute='sql') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    One dict per member: C(name) (in the inventory), C(address) (canonical, without brackets), C(kind) (C(ipv4), C(ipv6), C(name) or
+    C(invalid)), C(port), C(local_port), C(server_id), C(sql) and C(group) (address and port of the SQL and the group's own traffic, IPv6 in
+    brackets).
+  type: list
+  elements: dict
+"""
+
+import re
+
+from ansible.errors import AnsibleFilterError
+
+try:
+    import netaddr
+except ImportError:
+    netaddr = None
+
+LABEL = re.compile(r"^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$")
+
+
+def classify(text):
+    """(kind, canonical form) of an address: ipv4, ipv6, name or invalid."""
+    text = str(text).strip()
+    if netaddr.valid_ipv4(text, flags=netaddr.INET_PTON):
+        return "ipv4", text
+    if ":" in text:
+        if netaddr.valid_ipv6(text):
+            return "ipv6", str(netaddr.IPAddress(text, 6)).lower()
+        return "invalid", text
+    labels = text[:-1].split(".") if text.endswith(".") else text.split(".")
+    if len(text) > 253 or not all(LABEL.match(label) for label in labels):
+        return "invalid", text
+    # A last label of digits only is an IPv4 address that went wrong, never a name.
+    if labels[-1].isdigit():
+        return "invalid", text
+    return "name", text.lower()
+
+
+def endpoint(kind, address, port):
+    return "[{0}]:{1}".format(address, port) if kind == "ipv6" else "{0}:{1}".format(address, port)
+
+
+def number(value, default):
+    """A whole number where it is one, else what was given, for the preflight to name."""
+    if value is None or value == "":
+        return default
+    return int(value) if re.match(r"^\d+$", str(value)) else value
+
+
+def gr_members(names, hostvars, port=3306, local_port=33061):
+    if netaddr is None:
+        raise AnsibleFilterError("The Python library netaddr is missing on the control node; install it for the Python that runs Ansible.")
+    if isinstance(names, str):
+        raise AnsibleFilterError("gr_members needs a list of host names, not the string {0!r}.".format(names))
+    members = []
+    for name in names:
+        facts = hostvars[name]
+
+        def first(*keys, facts=facts):
+            for key in keys:
+                value = facts.get(key)
+                if value is not None and value != "":
+                    return value
+            return None
+
+        kind, address = classify(first("mysql_gr_address", "ansible_host") or name)
+        sql_port = number(first("mysql_gr_port"), port)
+        group_port = number(first("mysql_gr_local_port"), local_port)
+        members.append(
+            {
+                "name": str(name),
+                "address": address,
+                "kind": kind,
+                "port": sql_port,
+                "local_port": group_port,
+                "server_id": number(first("mysql_gr_server_id"), None),
+                "sql": endpoint(kind, address, sql_port),
+                "group": endpoint(kind, address, group_port),
+            }
+        )
+    return members
+
+
+class FilterModule:
+    def filters(self):
+        return {"gr_members": gr_members}
