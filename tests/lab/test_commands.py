@@ -132,6 +132,29 @@ def test_ansible_reaches_the_hosts(lab, inside, tmp_path):
         assert (tmp_path / "fetched" / host / "root/name").read_text() == host
 
 
+def test_playbooks_create_and_destroy_hosts(tmp_path):
+    """As molecule uses them; in a lab of their own, with hosts named by the caller."""
+    lab = Lab(name="play")
+    names = '{"lab_name": "play", "lab_hosts": ["db0"]}'
+
+    def changed(playbook: str) -> str:
+        done = subprocess.run(
+            [str(ROOT / ".venv/bin/ansible-playbook"), "-i", "inventories/lab", "-e", names, f"lab/{playbook}.yml"],
+            cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            env={**CLEAN_ENV, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return re.search(r"changed=(\d+)", done.stdout)[1]
+
+    try:
+        assert [changed("create"), changed("create")] == ["1", "0"]
+        assert lab.on("db0", "hostname") == "db0"
+        assert [changed("destroy"), changed("destroy")] == ["1", "0"]
+        assert lab.processes() == []
+    finally:
+        lab.down()
+
+
 # -- secrets ----------------------------------------------------------------------------------
 
 
