@@ -44,14 +44,15 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import pair_problem
 
 
 def proxysql_pair_problems(proxysql_version, mysql_versions):
     if isinstance(mysql_versions, str):
         raise AnsibleFilterError(
-            "proxysql_pair_problems: mysql_versions must be a list of version strings, not the string {0!r}.".format(mysql_versions)
+            "proxysql_pair_problems: mysql_versions must be a list of version strings, not the string {0!r}.".format(
+                mysql_versions
+            )
         )
     problems = (pair_problem(str(proxysql_version or ""), str(version or "")) for version in mysql_versions)
     return sorted({problem for problem in problems if problem})

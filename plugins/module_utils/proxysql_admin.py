@@ -7,19 +7,20 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import hashlib
 import os
 import time
 import traceback
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+    LOAD,
     Facts,
     Group,
     Layer,
     Plan,
     Server,
-    LOAD,
     loading_layer,
     rewrite,
     show_address,
@@ -42,17 +43,22 @@ GROUP_COLUMNS = ", ".join(Group._fields)
 # Word for word the query by which ProxySQL's own cluster peers fetch the servers as they were at the last LOAD
 # (include/ProxySQL_Cluster.hpp, CLUSTER_QUERY_MYSQL_SERVERS_V2, since v2.6.0): it is matched as text, not parsed.
 LOADED_SERVERS = (
-    "PROXY_SELECT " + SERVER_COLUMNS + " FROM mysql_servers_v2 WHERE status<>'OFFLINE_HARD' ORDER BY hostgroup_id, hostname, port"
+    "PROXY_SELECT "
+    + SERVER_COLUMNS
+    + " FROM mysql_servers_v2 WHERE status<>'OFFLINE_HARD' ORDER BY hostgroup_id, hostname, port"
 )
 
 _FOREIGN = (
     ("mysql_replication_hostgroups", ("writer_hostgroup", "reader_hostgroup")),
-    ("mysql_galera_hostgroups", ("writer_hostgroup", "backup_writer_hostgroup", "reader_hostgroup", "offline_hostgroup")),
+    (
+        "mysql_galera_hostgroups",
+        ("writer_hostgroup", "backup_writer_hostgroup", "reader_hostgroup", "offline_hostgroup"),
+    ),
     ("mysql_aws_aurora_hostgroups", ("writer_hostgroup", "reader_hostgroup")),
 )
 
 
-def connection_argument_spec() -> Dict[str, Any]:
+def connection_argument_spec() -> dict[str, Any]:
     """The names and defaults of community.proxysql, with a limit for connecting."""
     return dict(
         login_user=dict(type="str"),
@@ -73,20 +79,27 @@ class AdminError(Exception):
         self.kind = kind
 
 
-def _credentials_of(config_file: str) -> Tuple[Optional[str], Optional[str]]:
+def _credentials_of(config_file: str) -> tuple[str | None, str | None]:
     if not config_file:
         return None, None
     path = os.path.expanduser(config_file)
     parser = configparser.ConfigParser(allow_no_value=True, strict=False, interpolation=None)
     try:
         with open(path, encoding="utf-8") as handle:
-            parser.read_string("\n".join(line for line in handle.read().splitlines() if not line.lstrip().startswith("!")))
+            parser.read_string(
+                "\n".join(line for line in handle.read().splitlines() if not line.lstrip().startswith("!"))
+            )
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        raise AdminError("input", "config_file {0} cannot be read ({1}).".format(config_file, str(error).replace("\n", " "))) from error
+        raise AdminError(
+            "input", "config_file {0} cannot be read ({1}).".format(config_file, str(error).replace("\n", " "))
+        ) from error
     if not parser.has_section("client"):
-        raise AdminError("input", "config_file {0} has no section [client], where user and password are looked for.".format(config_file))
+        raise AdminError(
+            "input",
+            "config_file {0} has no section [client], where user and password are looked for.".format(config_file),
+        )
 
-    def value(name: str) -> Optional[str]:
+    def value(name: str) -> str | None:
         text = parser.get("client", name, fallback=None)
         if text and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
             text = text[1:-1]
@@ -98,17 +111,25 @@ def _credentials_of(config_file: str) -> Tuple[Optional[str], Optional[str]]:
 class Admin:
     """One connection to the admin interface."""
 
-    def __init__(self, params: Dict[str, Any]):
+    def __init__(self, params: dict[str, Any]):
         user, password = _credentials_of(params.get("config_file") or "")
         self.user = params.get("login_user") if params.get("login_user") is not None else user
         self._password = params.get("login_password") if params.get("login_password") is not None else password
         if not self.user:
-            raise AdminError("input", "login_user is not set; give it, or a config_file with user and password in its section [client].")
+            raise AdminError(
+                "input",
+                "login_user is not set; give it, or a config_file with user and password in its section [client].",
+            )
         port = params["login_port"]
         if not 1 <= port <= 65535:
             raise AdminError("input", "login_port is {0}; allowed are whole numbers from 1 to 65535.".format(port))
         if params["connect_timeout"] < 1:
-            raise AdminError("input", "connect_timeout is {0}; allowed are whole numbers of seconds from 1.".format(params["connect_timeout"]))
+            raise AdminError(
+                "input",
+                "connect_timeout is {0}; allowed are whole numbers of seconds from 1.".format(
+                    params["connect_timeout"]
+                ),
+            )
         self._arguments = dict(connect_timeout=params["connect_timeout"], read_timeout=120, write_timeout=120)
         if params.get("login_unix_socket"):
             self._arguments["unix_socket"] = params["login_unix_socket"]
@@ -133,39 +154,47 @@ class Admin:
         except pymysql.err.OperationalError as error:
             if error.args and error.args[0] == 1045:
                 raise AdminError(
-                    "denied", "ProxySQL's admin interface at {0} refused login_user {1!r} with the given login_password.".format(self.where, self.user)
+                    "denied",
+                    "ProxySQL's admin interface at {0} refused login_user {1!r} with the given login_password.".format(
+                        self.where, self.user
+                    ),
                 ) from error
             raise AdminError(
-                "unreachable", "ProxySQL's admin interface at {0} cannot be reached ({1}).".format(self.where, _reason(error))
+                "unreachable",
+                "ProxySQL's admin interface at {0} cannot be reached ({1}).".format(self.where, _reason(error)),
             ) from error
         except (pymysql.err.Error, RuntimeError, OSError) as error:
-            raise AdminError("unreachable", "ProxySQL's admin interface at {0} cannot be used ({1}).".format(self.where, _reason(error))) from error
+            raise AdminError(
+                "unreachable",
+                "ProxySQL's admin interface at {0} cannot be used ({1}).".format(self.where, _reason(error)),
+            ) from error
         rows = self.query("SELECT version() AS version")
         self.version = next(iter(rows[0].values())) if rows else ""
 
     def close(self) -> None:
         if self._connection is not None:
-            try:
+            with contextlib.suppress(pymysql.err.Error):
                 self._connection.close()
-            except pymysql.err.Error:
-                pass  # already gone
             self._connection = None
 
-    def __enter__(self) -> "Admin":
+    def __enter__(self) -> Admin:
         self.connect()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         self.close()
 
-    def query(self, statement: str) -> List[Dict[str, Any]]:
+    def query(self, statement: str) -> list[dict[str, Any]]:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement)
                 return list(cursor.fetchall() or ())
         except (pymysql.err.Error, OSError) as error:
             raise AdminError(
-                "statement", "ProxySQL's admin interface at {0} refused a statement ({1}): {2}".format(self.where, _reason(error), statement[:300])
+                "statement",
+                "ProxySQL's admin interface at {0} refused a statement ({1}): {2}".format(
+                    self.where, _reason(error), statement[:300]
+                ),
             ) from error
 
     def execute(self, statement: str) -> None:
@@ -186,7 +215,7 @@ def _text(value: Any) -> str:
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
-def _groups(rows: Sequence[Dict[str, Any]]) -> Dict[int, Group]:
+def _groups(rows: Sequence[dict[str, Any]]) -> dict[int, Group]:
     found = {}
     for row in rows:
         group = Group(*[_text(row[name]) if name == "comment" else int(row[name]) for name in Group._fields])
@@ -194,13 +223,15 @@ def _groups(rows: Sequence[Dict[str, Any]]) -> Dict[int, Group]:
     return found
 
 
-def _servers(rows: Sequence[Dict[str, Any]]) -> Dict[Tuple[int, str, int], Server]:
+def _servers(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str, int], Server]:
     found = {}
     for row in rows:
         values = {}
         for name in Server._fields:
             value = row[name]
-            values[name] = _text(value) if name == "comment" else _text(value).upper() if name == "status" else int(value)
+            values[name] = (
+                _text(value) if name == "comment" else _text(value).upper() if name == "status" else int(value)
+            )
         found[(int(row["hostgroup_id"]), _text(row["hostname"]), int(row["port"]))] = Server(**values)
     return found
 
@@ -212,7 +243,7 @@ def read_layer(admin: Admin, prefix: str) -> Layer:
     )
 
 
-def read_loaded(admin: Admin) -> Dict[Tuple[int, str, int], Server]:
+def read_loaded(admin: Admin) -> dict[tuple[int, str, int], Server]:
     """The servers as they were at the last LOAD. Before 2.6.0, and where nobody else knows, the placed ones: the group is the same."""
     if has_feature(parse_version(admin.version), "loaded_servers"):
         try:
@@ -223,18 +254,22 @@ def read_loaded(admin: Admin) -> Dict[Tuple[int, str, int], Server]:
     return _servers(admin.query("SELECT {0} FROM runtime_mysql_servers".format(SERVER_COLUMNS)))
 
 
-def read_placed(admin: Admin) -> Dict[Tuple[int, str, int], Server]:
+def read_placed(admin: Admin) -> dict[tuple[int, str, int], Server]:
     return _servers(admin.query("SELECT {0} FROM runtime_mysql_servers".format(SERVER_COLUMNS)))
 
 
 def monitor_enabled(admin: Admin) -> bool:
-    rows = admin.query("SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-monitor_enabled'")
+    rows = admin.query(
+        "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-monitor_enabled'"
+    )
     return not rows or _text(rows[0]["variable_value"]).lower() not in ("false", "0")
 
 
 def read_facts(admin: Admin) -> Facts:
     """Everything that a plan is made from, in a fixed number of statements."""
-    runtime_groups = _groups(admin.query("SELECT {0} FROM runtime_mysql_group_replication_hostgroups".format(GROUP_COLUMNS)))
+    runtime_groups = _groups(
+        admin.query("SELECT {0} FROM runtime_mysql_group_replication_hostgroups".format(GROUP_COLUMNS))
+    )
     return Facts(
         memory=read_layer(admin, "main."),
         runtime=Layer(runtime_groups, read_loaded(admin)),
@@ -244,10 +279,12 @@ def read_facts(admin: Admin) -> Facts:
     )
 
 
-def read_foreign(admin: Admin) -> Dict[int, str]:
+def read_foreign(admin: Admin) -> dict[int, str]:
     """Hostgroups that other tables of ProxySQL's manage."""
     selects = [
-        "SELECT '{0}' AS origin, {1} AS hostgroup FROM {0}".format(table, column) for table, columns in _FOREIGN for column in columns
+        "SELECT '{0}' AS origin, {1} AS hostgroup FROM {0}".format(table, column)
+        for table, columns in _FOREIGN
+        for column in columns
     ]
     try:
         rows = admin.query(" UNION ".join(selects))
@@ -261,14 +298,14 @@ def read_foreign(admin: Admin) -> Dict[int, str]:
 # ---- carrying out ---------------------------------------------------------------------------------------------------
 
 
-def used_connections(admin: Admin, hostgroups: Sequence[int], servers: Sequence[Tuple[str, int]]) -> Dict[str, int]:
+def used_connections(admin: Admin, hostgroups: Sequence[int], servers: Sequence[tuple[str, int]]) -> dict[str, int]:
     wanted = {tuple(server) for server in servers}
     rows = admin.query(
         "SELECT hostgroup, srv_host, srv_port, ConnUsed FROM stats_mysql_connection_pool WHERE hostgroup IN ({0})".format(
             ",".join(str(int(number)) for number in hostgroups)
         )
     )
-    used: Dict[str, int] = {}
+    used: dict[str, int] = {}
     for row in rows:
         address = (_text(row["srv_host"]), int(row["srv_port"]))
         if address in wanted and int(row["ConnUsed"]):
@@ -276,7 +313,7 @@ def used_connections(admin: Admin, hostgroups: Sequence[int], servers: Sequence[
     return used
 
 
-def wait_drained(admin: Admin, hostgroups: Sequence[int], servers: Sequence[Tuple[str, int]], timeout: int) -> None:
+def wait_drained(admin: Admin, hostgroups: Sequence[int], servers: Sequence[tuple[str, int]], timeout: int) -> None:
     deadline = time.monotonic() + timeout
     while True:
         used = used_connections(admin, hostgroups, servers)
@@ -294,7 +331,9 @@ def wait_drained(admin: Admin, hostgroups: Sequence[int], servers: Sequence[Tupl
 
 def carry_out(admin: Admin, plan: Plan, facts: Facts, drain_timeout: int) -> None:
     """Do the plan's steps; on any failure put memory, and runtime if it was loaded, back to what they were."""
-    hostgroups = sorted({key[0] for key in facts.placed} | {n for group in plan.target.groups.values() for n in group.numbers})
+    hostgroups = sorted(
+        {key[0] for key in facts.placed} | {n for group in plan.target.groups.values() for n in group.numbers}
+    )
     loaded = False
     written = False
     try:
@@ -326,7 +365,11 @@ def _put_back(admin: Admin, facts: Facts, loaded: bool) -> str:
             now = read_layer(admin, "main.")
         if loaded:
             before = Layer(facts.runtime.groups, facts.runtime.servers)
-            placing = facts._replace(placed=read_placed(admin), runtime=before)
+            # A server that is gone from runtime goes back to where the monitor had it a moment ago.
+            placed = read_placed(admin)
+            there = {key[1:] for key, row in placed.items() if row.status != "OFFLINE_HARD"}
+            placed.update({key: row for key, row in facts.placed.items() if key[1:] not in there})
+            placing = facts._replace(placed=placed, runtime=before)
             loading = loading_layer((), before, placing)
             for statement in rewrite(now, loading) + [LOAD]:
                 admin.execute(statement)
@@ -360,17 +403,21 @@ def same_password(one: str, other: str) -> bool:
     """ProxySQL up to 2.5 hashes a plain password on its way to runtime (admin-hash_passwords)."""
     if one == other:
         return True
-    return (other.startswith("*") and _native_hash(one) == other) or (one.startswith("*") and _native_hash(other) == one)
+    return (other.startswith("*") and _native_hash(one) == other) or (
+        one.startswith("*") and _native_hash(other) == one
+    )
 
 
-def _user_rows(rows: Sequence[Dict[str, Any]]) -> Dict[Tuple[str, str], Dict[str, str]]:
+def _user_rows(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
     """Users by name and side: runtime has a row for the backend and one for the frontend where memory has one for both."""
     found = {}
     for row in rows:
         if _text(row.get("active")) == "0":
             continue  # never loaded
         columns = {
-            name: _text(value) for name, value in row.items() if name not in ("username", "backend", "frontend", "active", "password", "attributes")
+            name: _text(value)
+            for name, value in row.items()
+            if name not in ("username", "backend", "frontend", "active", "password", "attributes")
         }
         columns["password"] = _text(row.get("password"))
         for side in ("backend", "frontend"):
@@ -379,21 +426,22 @@ def _user_rows(rows: Sequence[Dict[str, Any]]) -> Dict[Tuple[str, str], Dict[str
     return found
 
 
-def _users_differ(one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> List[str]:
+def _users_differ(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> list[str]:
     left, right = _user_rows(one), _user_rows(other)
     differ = set()
     for key in set(left) | set(right):
         a, b = left.get(key), right.get(key)
-        if a is None or b is None:
-            differ.add(key[0])
-        elif not same_password(a["password"], b["password"]):
-            differ.add(key[0])
-        elif any(a[name] != b[name] for name in set(a) & set(b) - {"password"}):
+        if (
+            a is None
+            or b is None
+            or not same_password(a["password"], b["password"])
+            or any(a[name] != b[name] for name in set(a) & set(b) - {"password"})
+        ):
             differ.add(key[0])
     return sorted(differ)
 
 
-def _rows_differ(name: str, one: Sequence[Dict[str, Any]], other: Sequence[Dict[str, Any]]) -> List[str]:
+def _rows_differ(name: str, one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> list[str]:
     """Names of what differs; never a value, since values can be secrets."""
     if name.endswith("_variables"):
         left = {row["variable_name"]: _text(row["variable_value"]) for row in one}
@@ -402,9 +450,11 @@ def _rows_differ(name: str, one: Sequence[Dict[str, Any]], other: Sequence[Dict[
         return sorted(key for key in set(left) & set(right) if key not in _NO_DRIFT and left[key] != right[key])
     key_of = {"mysql_query_rules": ("rule_id",), "proxysql_servers": ("hostname", "port")}[name]
 
-    def rows_of(rows: Sequence[Dict[str, Any]]) -> Dict[str, Tuple[Any, ...]]:
+    def rows_of(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
         return {
-            ":".join(_text(row[column]) for column in key_of): tuple((column, _text(value)) for column, value in sorted(row.items()))
+            ":".join(_text(row[column]) for column in key_of): tuple(
+                (column, _text(value)) for column, value in sorted(row.items())
+            )
             for row in rows
             if not (name == "mysql_query_rules" and _text(row.get("active")) == "0")
         }
@@ -413,7 +463,7 @@ def _rows_differ(name: str, one: Sequence[Dict[str, Any]], other: Sequence[Dict[
     return sorted(key for key in set(left) | set(right) if left.get(key) != right.get(key))
 
 
-def read_drift(admin: Admin, names: Sequence[str]) -> Dict[str, Dict[str, List[str]]]:
+def read_drift(admin: Admin, names: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """For each module of the configuration, the names of what differs between memory and runtime, and memory and disk."""
     drift = {}
     for name in names:
@@ -425,8 +475,12 @@ def read_drift(admin: Admin, names: Sequence[str]) -> Dict[str, Dict[str, List[s
             differ = _users_differ(memory, other) if name == "mysql_users" and layer == "runtime" else None
             if differ is None:
                 if name == "mysql_users":
-                    left = {(_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in memory}
-                    right = {(_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in other}
+                    left = {
+                        (_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in memory
+                    }
+                    right = {
+                        (_text(r["username"]), _text(r["backend"])): {k: _text(v) for k, v in r.items()} for r in other
+                    }
                     differ = sorted({key[0] for key in set(left) | set(right) if left.get(key) != right.get(key)})
                 else:
                     differ = _rows_differ(name, memory, other)
@@ -437,7 +491,7 @@ def read_drift(admin: Admin, names: Sequence[str]) -> Dict[str, Dict[str, List[s
 # ---- the monitor ----------------------------------------------------------------------------------------------------
 
 
-def read_checks(admin: Admin) -> Dict[Tuple[str, int], Dict[str, Any]]:
+def read_checks(admin: Admin) -> dict[tuple[str, int], dict[str, Any]]:
     """The monitor's last result for each server.
 
     ProxySQL stamps a failed connect with its time plus the machine's uptime (lib/MySQL_Monitor.cpp, gr_update_hosts_map: t2 is 0), so
@@ -462,7 +516,7 @@ def read_checks(admin: Admin) -> Dict[Tuple[str, int], Dict[str, Any]]:
     return found
 
 
-def read_ping_errors(admin: Admin) -> Dict[Tuple[str, int], str]:
+def read_ping_errors(admin: Admin) -> dict[tuple[str, int], str]:
     rows = admin.query(
         "SELECT hostname, port, ping_error, MAX(time_start_us) AS checked_at FROM monitor.mysql_server_ping_log GROUP BY hostname, port"
     )
@@ -484,18 +538,23 @@ def _variable_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def compare_memory(admin: Admin, wanted: Dict[str, Any]) -> Dict[str, List[Any]]:
+def compare_memory(admin: Admin, wanted: dict[str, Any]) -> dict[str, list[Any]]:
     """What memory does not have as wanted, by name: columns and variables that are not mentioned do not count."""
-    differs: Dict[str, List[Any]] = {}
+    differs: dict[str, list[Any]] = {}
     variables = dict(wanted.get("variables") or {}, **(wanted.get("secret_variables") or {}))
     if variables:
-        rows = {row["variable_name"]: _text(row["variable_value"]) for row in admin.query("SELECT * FROM main.global_variables")}
+        rows = {
+            row["variable_name"]: _text(row["variable_value"])
+            for row in admin.query("SELECT * FROM main.global_variables")
+        }
         unknown = sorted(name for name in variables if name not in rows)
         if unknown:
             raise AdminError("input", "ProxySQL {0} has no variable {1}.".format(admin.version, ", ".join(unknown)))
         differs["variables"] = sorted(name for name, value in variables.items() if rows[name] != _variable_text(value))
     if wanted.get("users"):
-        rows = {tuple(_text(row[name]) for name in _USER_KEY): row for row in admin.query("SELECT * FROM main.mysql_users")}
+        rows = {
+            tuple(_text(row[name]) for name in _USER_KEY): row for row in admin.query("SELECT * FROM main.mysql_users")
+        }
         differs["users"] = []
         for index, user in enumerate(wanted["users"]):
             sides = ["1" if user.get(name) is None or user[name] else "0" for name in ("backend", "frontend")]
@@ -503,7 +562,9 @@ def compare_memory(admin: Admin, wanted: Dict[str, Any]) -> Dict[str, List[Any]]
             if user.get("state") == "absent":
                 same = row is None
             else:
-                columns = [name for name, value in user.items() if value is not None and name not in _USER_KEY + ("state",)]
+                columns = [
+                    name for name, value in user.items() if value is not None and name not in _USER_KEY + ("state",)
+                ]
                 same = row is not None and all(_same(user[name], row[name]) for name in columns)
             if not same:
                 differs["users"].append(index)
@@ -515,7 +576,11 @@ def compare_memory(admin: Admin, wanted: Dict[str, Any]) -> Dict[str, List[Any]]
             if rule.get("state") == "absent":
                 same = row is None
             else:
-                columns = {name.lower(): value for name, value in rule.items() if value is not None and name not in ("state", "rule_id")}
+                columns = {
+                    name.lower(): value
+                    for name, value in rule.items()
+                    if value is not None and name not in ("state", "rule_id")
+                }
                 found = {name.lower(): value for name, value in (row or {}).items()}
                 same = row is not None and all(_same(value, found.get(name)) for name, value in columns.items())
             if not same:
@@ -524,6 +589,8 @@ def compare_memory(admin: Admin, wanted: Dict[str, Any]) -> Dict[str, List[Any]]
         if prefix:
             kept = {int(rule["rule_id"]) for rule in wanted["query_rules"]}
             differs["leftover_rules"] = sorted(
-                rule_id for rule_id, row in rows.items() if _text(row["comment"]).startswith(prefix) and rule_id not in kept
+                rule_id
+                for rule_id, row in rows.items()
+                if _text(row["comment"]).startswith(prefix) and rule_id not in kept
             )
     return differs

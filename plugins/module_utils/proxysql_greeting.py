@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Tuple
 
 _PROTOCOL_41 = 0x200
 _SECURE_CONNECTION = 0x8000
 _PLUGIN_AUTH = 0x80000
 
 
-def _read_packet(connection: socket.socket) -> Tuple[int, bytes]:
+def _read_packet(connection: socket.socket) -> tuple[int, bytes]:
     def exactly(count: int) -> bytes:
         data = b""
         while len(data) < count:
@@ -41,7 +40,12 @@ def parse_greeting(payload: bytes) -> str:
 def goodbye(user: str) -> bytes:
     """A login without a password. A connection cut after the greeting would count towards max_connect_errors; a refused login does not."""
     plugin = b"caching_sha2_password\0"
-    return struct.pack("<IIB23x", _PROTOCOL_41 | _SECURE_CONNECTION | _PLUGIN_AUTH, 1 << 24, 45) + user.encode("utf-8") + b"\0\0" + plugin
+    return (
+        struct.pack("<IIB23x", _PROTOCOL_41 | _SECURE_CONNECTION | _PLUGIN_AUTH, 1 << 24, 45)
+        + user.encode("utf-8")
+        + b"\0\0"
+        + plugin
+    )
 
 
 def server_version(host: str, port: int, timeout: float, user: str = "version_probe") -> str:

@@ -6,9 +6,16 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Sequence
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import Address, Group, Layer, Server, ServerKey, show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+    Address,
+    Group,
+    Layer,
+    Server,
+    ServerKey,
+    show_address,
+)
 
 
 class Check(NamedTuple):
@@ -27,8 +34,8 @@ class Problem(NamedTuple):
     reason: str
 
 
-def _placement(group: Group, placed: Dict[ServerKey, Server]) -> Dict[Address, Dict[str, str]]:
-    found: Dict[Address, Dict[str, str]] = {}
+def _placement(group: Group, placed: dict[ServerKey, Server]) -> dict[Address, dict[str, str]]:
+    found: dict[Address, dict[str, str]] = {}
     for key, row in placed.items():
         role = group.role_of(key[0])
         if role and row.status != "OFFLINE_HARD":
@@ -36,29 +43,36 @@ def _placement(group: Group, placed: Dict[ServerKey, Server]) -> Dict[Address, D
     return found
 
 
-def server_problem(group: Group, places: Dict[str, str], check: Optional[Check], ping_error: str) -> str:
+def server_problem(group: Group, places: dict[str, str], check: Check | None, ping_error: str) -> str:
     """Why this server is not (yet) where it belongs; "" if it is."""
     if not group.active:
         return "" if "ONLINE" in places.values() else "it is not ONLINE in any of the group's hostgroups"
+    if ping_error:
+        # then ProxySQL does not check it any further, and the last check may be old
+        return "the monitor cannot reach it: {0}".format(ping_error)
     if check is None:
-        if ping_error:
-            return "the monitor cannot reach it: {0}".format(ping_error)
         return "the monitor has no result for it yet (an answer that the monitor does not understand is only in ProxySQL's error log)"
     if check.error:
         return "the monitor's last check failed: {0}".format(check.error)
     if not check.viable:
-        return "the monitor's last check says viable_candidate=NO: it is not an ONLINE member of a group with a majority"
+        return (
+            "the monitor's last check says viable_candidate=NO: it is not an ONLINE member of a group with a majority"
+        )
     shunned = sorted(role for role, status in places.items() if status == "SHUNNED")
     if shunned:
-        return "it is SHUNNED in the {0} hostgroup with {1} transactions behind{2}".format(
-            " and ".join(shunned), check.transactions_behind, ": " + ping_error if ping_error else ""
+        return "it is SHUNNED in the {0} hostgroup, with {1} transactions behind".format(
+            " and ".join(shunned), check.transactions_behind
         )
     online = {role for role, status in places.items() if status == "ONLINE"}
-    where = "it is {0}".format("in the {0} hostgroup".format(" and ".join(sorted(online))) if online else "in none of the group's hostgroups")
+    where = "it is {0}".format(
+        "in the {0} hostgroup".format(" and ".join(sorted(online))) if online else "in none of the group's hostgroups"
+    )
     if "offline" in online:
         return "{0}; the monitor has not moved it yet".format(where)
     if check.read_only:
-        return "" if online == {"reader"} else "{0}; with read_only=YES it belongs in the reader hostgroup".format(where)
+        return (
+            "" if online == {"reader"} else "{0}; with read_only=YES it belongs in the reader hostgroup".format(where)
+        )
     if not online & {"writer", "backup_writer"}:
         return "{0}; with read_only=NO it belongs in the writer hostgroup".format(where)
     if group.writer_is_also_reader == 1 and "reader" not in online:
@@ -70,11 +84,11 @@ def server_problem(group: Group, places: Dict[str, str], check: Optional[Check],
 
 def placement_problems(
     memory: Layer,
-    placed: Dict[ServerKey, Server],
-    checks: Dict[Address, Check],
-    ping_errors: Dict[Address, str],
-    writers: Optional[Sequence[int]] = None,
-) -> List[Problem]:
+    placed: dict[ServerKey, Server],
+    checks: dict[Address, Check],
+    ping_errors: dict[Address, str],
+    writers: Sequence[int] | None = None,
+) -> list[Problem]:
     """Every configured server of the given groups that is not where it belongs; drained ones are where they belong."""
     problems = []
     for writer in sorted(memory.groups):
@@ -82,7 +96,9 @@ def placement_problems(
             continue
         group = memory.groups[writer]
         places = _placement(group, placed)
-        configured: Dict[Address, str] = {key[1:]: row.status for key, row in memory.servers.items() if key[0] in group.numbers}
+        configured: dict[Address, str] = {
+            key[1:]: row.status for key, row in memory.servers.items() if key[0] in group.numbers
+        }
         serving = False
         for address in sorted(configured):
             if configured[address] != "ONLINE":
@@ -91,9 +107,10 @@ def placement_problems(
             reason = server_problem(group, places.get(address, {}), checks.get(address), ping_errors.get(address, ""))
             if reason:
                 problems.append(Problem(address[0], address[1], writer, reason))
-        if serving and not any(problem.writer_hostgroup == writer for problem in problems):
-            if group.max_writers and not any(roles.get("writer") == "ONLINE" for roles in places.values()):
-                problems.append(Problem("", 0, writer, "no server is ONLINE in the writer hostgroup"))
+        wrong = any(problem.writer_hostgroup == writer for problem in problems)
+        has_writer = any(roles.get("writer") == "ONLINE" for roles in places.values())
+        if serving and not wrong and group.max_writers and not has_writer:
+            problems.append(Problem("", 0, writer, "no server is ONLINE in the writer hostgroup"))
     for writer in writers or ():
         if writer not in memory.groups:
             problems.append(Problem("", 0, writer, "there is no such group in memory"))
@@ -107,7 +124,7 @@ def problem_sentence(problem: Problem) -> str:
     return "{0}: {1}".format(name, problem.reason.rstrip("."))
 
 
-def parse_members(members: Sequence[str]) -> List[Tuple[str, int]]:
+def parse_members(members: Sequence[str]) -> list[tuple[str, int]]:
     """["db0", "192.0.2.1:3307", "[2001:db8::1]:3306"] as addresses; ValueError names the entry that is wrong."""
     found = []
     for text in members:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterable, NamedTuple, Sequence, Tuple
 
 ServerKey = Tuple[int, str, int]  # hostgroup, hostname, port
 Address = Tuple[str, int]
@@ -44,10 +44,10 @@ class Group(NamedTuple):
     comment: str
 
     @property
-    def numbers(self) -> Tuple[int, int, int, int]:
+    def numbers(self) -> tuple[int, int, int, int]:
         return self[:4]
 
-    def role_of(self, hostgroup: int) -> Optional[str]:
+    def role_of(self, hostgroup: int) -> str | None:
         return ROLES[self.numbers.index(hostgroup)] if hostgroup in self.numbers else None
 
     def number_of(self, role: str) -> int:
@@ -69,16 +69,16 @@ class Server(NamedTuple):
 
 
 class Layer(NamedTuple):
-    groups: Dict[int, Group]
-    servers: Dict[ServerKey, Server]
+    groups: dict[int, Group]
+    servers: dict[ServerKey, Server]
 
 
 class Wish(NamedTuple):
     """What a task says about one group."""
 
     writer_hostgroup: int
-    group: Optional[Group]  # None: absent
-    servers: Optional[Dict[Address, Server]] = None  # None: the task says nothing about servers
+    group: Group | None  # None: absent
+    servers: dict[Address, Server] | None = None  # None: the task says nothing about servers
     exclusive: bool = False
     configured_in: str = "auto"
     keep_servers: bool = False
@@ -90,14 +90,14 @@ class Facts(NamedTuple):
     memory: Layer
     runtime: Layer  # its groups, and the servers as they were loaded
     disk: Layer
-    placed: Dict[ServerKey, Server]
+    placed: dict[ServerKey, Server]
     monitor_enabled: bool = True
 
 
 class Step(NamedTuple):
     kind: str  # write | load | drain | save | wait
-    statements: Tuple[str, ...] = ()
-    servers: Tuple[Address, ...] = ()
+    statements: tuple[str, ...] = ()
+    servers: tuple[Address, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -105,15 +105,15 @@ class Plan(NamedTuple):
     memory_changed: bool
     runtime_changed: bool
     disk_changed: bool
-    steps: Tuple[Step, ...]
-    warnings: Tuple[str, ...]
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
 
     @property
     def changed(self) -> bool:
         return self.memory_changed or self.runtime_changed or self.disk_changed
 
     @property
-    def statements(self) -> List[str]:
+    def statements(self) -> list[str]:
         return [statement for step in self.steps for statement in step.statements]
 
 
@@ -123,7 +123,9 @@ class WishError(ValueError):
 
 # ---- the wish -------------------------------------------------------------------------------------------------------
 
-_NAME = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$")
+_NAME = re.compile(
+    r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
+)
 _RANGES = {
     "gtid_port": (0, 65535),
     "weight": (0, 10000000),
@@ -145,11 +147,13 @@ def _in_range(option: str, value: Any, where: str = "") -> int:
     low, high = _RANGES[option]
     number = int(value)
     if not low <= number <= high:
-        raise WishError("{0} is {1}{2}; allowed are whole numbers from {3} to {4}.".format(option, number, where, low, high))
+        raise WishError(
+            "{0} is {1}{2}; allowed are whole numbers from {3} to {4}.".format(option, number, where, low, high)
+        )
     return number
 
 
-def _text(option: str, value: Optional[str], where: str) -> str:
+def _text(option: str, value: str | None, where: str) -> str:
     text = value or ""
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise WishError("{0} has a control character in it{1}; allowed is one line of text.".format(option, where))
@@ -169,11 +173,15 @@ def clean_hostname(hostname: str) -> str:
         pass
     # Four numbers with dots that are not an address are a typing error, not a name.
     if not _NAME.match(text) or re.match(r"^[\d.]+$", text):
-        raise WishError("hostname is {0!r}; allowed are a host name, an IPv4 or IPv6 address, or the path of a socket.".format(hostname))
+        raise WishError(
+            "hostname is {0!r}; allowed are a host name, an IPv4 or IPv6 address, or the path of a socket.".format(
+                hostname
+            )
+        )
     return text
 
 
-def wish_server(options: Dict[str, Any]) -> Tuple[Address, Server]:
+def wish_server(options: dict[str, Any]) -> tuple[Address, Server]:
     if not options.get("hostname"):
         raise WishError("hostname is missing in an entry of servers; it must name the server.")
     hostname = clean_hostname(options["hostname"])
@@ -205,7 +213,7 @@ def wish_server(options: Dict[str, Any]) -> Tuple[Address, Server]:
     return (hostname, port), Server(**columns)
 
 
-def wish_group(options: Dict[str, Any]) -> Wish:
+def wish_group(options: dict[str, Any]) -> Wish:
     """A Wish from a module's options (one group); WishError says what is wrong."""
     if options.get("writer_hostgroup") is None:
         raise WishError("writer_hostgroup is missing; it names the group and must be given.")
@@ -218,11 +226,17 @@ def wish_group(options: Dict[str, Any]) -> Wish:
         for entry in options["servers"]:
             address, server = wish_server(entry)
             if address in servers:
-                raise WishError("servers lists {0} twice{1}; each server may be listed once.".format(show_address(address), where))
+                raise WishError(
+                    "servers lists {0} twice{1}; each server may be listed once.".format(show_address(address), where)
+                )
             servers[address] = server
     exclusive = bool(options.get("exclusive"))
     if exclusive and servers is None:
-        raise WishError("exclusive is true but servers is not given{0}; list the servers that are to stay, or [] for none.".format(where))
+        raise WishError(
+            "exclusive is true but servers is not given{0}; list the servers that are to stay, or [] for none.".format(
+                where
+            )
+        )
 
     if options.get("state") == "absent":
         return Wish(writer, None, None, False, configured_in, bool(options.get("keep_servers")))
@@ -235,7 +249,11 @@ def wish_group(options: Dict[str, Any]) -> Wish:
     for position, name in enumerate(Group._fields[:4]):
         for other in Group._fields[:position]:
             if numbers[other] == numbers[name]:
-                raise WishError("{0} is {1}{2}, the same as {3}; the four hostgroups must differ.".format(name, numbers[name], where, other))
+                raise WishError(
+                    "{0} is {1}{2}, the same as {3}; the four hostgroups must differ.".format(
+                        name, numbers[name], where, other
+                    )
+                )
 
     def given(name: str, default: int) -> int:
         return _in_range(name, default if options.get(name) is None else options[name], where)
@@ -253,12 +271,14 @@ def wish_group(options: Dict[str, Any]) -> Wish:
 
 
 def check_wishes(wishes: Sequence[Wish]) -> None:
-    seen: Dict[int, bool] = {}
-    owner: Dict[Address, int] = {}
+    seen: dict[int, bool] = {}
+    owner: dict[Address, int] = {}
     for wish in wishes:
         if wish.writer_hostgroup in seen:
             raise WishError(
-                "writer_hostgroup {0} is listed twice in hostgroups; each group may be listed once.".format(wish.writer_hostgroup)
+                "writer_hostgroup {0} is listed twice in hostgroups; each group may be listed once.".format(
+                    wish.writer_hostgroup
+                )
             )
         seen[wish.writer_hostgroup] = True
         for address in wish.servers or ():
@@ -285,7 +305,7 @@ def configured_hostgroup(group: Group, configured_in: str, servers: int) -> int:
     return group.number_of(configured_in)
 
 
-def _scope(wishes: Sequence[Wish], layers: Sequence[Layer]) -> List[int]:
+def _scope(wishes: Sequence[Wish], layers: Sequence[Layer]) -> list[int]:
     """All hostgroup numbers that the declared groups have in any layer, or are to have."""
     numbers = set()
     for wish in wishes:
@@ -298,7 +318,7 @@ def _scope(wishes: Sequence[Wish], layers: Sequence[Layer]) -> List[int]:
     return sorted(numbers)
 
 
-def resolve(wishes: Sequence[Wish], memory: Layer, runtime: Optional[Layer] = None, disk: Optional[Layer] = None) -> Layer:
+def resolve(wishes: Sequence[Wish], memory: Layer, runtime: Layer | None = None, disk: Layer | None = None) -> Layer:
     """What memory is to hold in the end. Rows of other groups stay as they are."""
     groups = dict(memory.groups)
     servers = dict(memory.servers)
@@ -331,7 +351,9 @@ def resolve(wishes: Sequence[Wish], memory: Layer, runtime: Optional[Layer] = No
             continue
         mine = set(wish.group.numbers)
         servers = {
-            key: row for key, row in servers.items() if key[0] not in mine or (key[1:] not in wish.servers and not wish.exclusive)
+            key: row
+            for key, row in servers.items()
+            if key[0] not in mine or (key[1:] not in wish.servers and not wish.exclusive)
         }
         others = {key[1:] for key in servers if key[0] in mine}
         place = configured_hostgroup(wish.group, wish.configured_in, len(wish.servers) + len(others))
@@ -340,12 +362,12 @@ def resolve(wishes: Sequence[Wish], memory: Layer, runtime: Optional[Layer] = No
     return Layer(groups, servers)
 
 
-def check_conflicts(wishes: Sequence[Wish], target: Layer, foreign: Optional[Dict[int, str]] = None) -> None:
+def check_conflicts(wishes: Sequence[Wish], target: Layer, foreign: dict[int, str] | None = None) -> None:
     """Refuse what ProxySQL would drop with a line in its log only, or follow in one of two places.
 
     foreign: hostgroup number → name of another table of ProxySQL's that uses it.
     """
-    owner: Dict[int, Tuple[str, int]] = {}
+    owner: dict[int, tuple[str, int]] = {}
     for writer in sorted(target.groups):
         group = target.groups[writer]
         for role, number in zip(ROLES, group.numbers):
@@ -364,7 +386,7 @@ def check_conflicts(wishes: Sequence[Wish], target: Layer, foreign: Optional[Dic
                 "hostgroup {0} is the {1} hostgroup of the group with writer_hostgroup {2} and is used in {3} too; a hostgroup may be "
                 "managed by one table only.".format(number, owner[number][0], owner[number][1], table)
             )
-    cluster: Dict[Address, int] = {}
+    cluster: dict[Address, int] = {}
     for key in sorted(target.servers):
         if key[0] not in owner:
             continue
@@ -380,7 +402,7 @@ def check_conflicts(wishes: Sequence[Wish], target: Layer, foreign: Optional[Dic
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
 
-def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> Dict[Tuple[Any, ...], Tuple[Server, ...]]:
+def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> dict[tuple[Any, ...], tuple[Server, ...]]:
     """Servers by group instead of by hostgroup: what does not depend on where they are placed.
 
     As ProxySQL's own checksum does, SHUNNED counts as ONLINE and OFFLINE_HARD as not there.
@@ -388,7 +410,7 @@ def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> Dict
     writers = set(writers)
     scope = set(scope)
     owner = {number: writer for writer, group in layer.groups.items() if writer in writers for number in group.numbers}
-    found: Dict[Tuple[Any, ...], set] = {}
+    found: dict[tuple[Any, ...], set] = {}
     for (hostgroup, hostname, port), row in layer.servers.items():
         if (hostgroup not in owner and hostgroup not in scope) or row.status == "OFFLINE_HARD":
             continue
@@ -426,15 +448,17 @@ def loading_layer(wishes: Sequence[Wish], target: Layer, facts: Facts) -> Layer:
     """
     declared = {wish.writer_hostgroup for wish in wishes}
     owner = {number: group for group in target.groups.values() for number in group.numbers}
-    placed: Dict[Address, List[ServerKey]] = {}
+    placed: dict[Address, list[ServerKey]] = {}
     for key, row in facts.placed.items():
         if row.status != "OFFLINE_HARD":
             placed.setdefault(key[1:], []).append(key)
-    servers: Dict[ServerKey, Server] = {}
+    servers: dict[ServerKey, Server] = {}
     for key, row in target.servers.items():
         group = owner.get(key[0])
         before = facts.runtime.groups.get(group.writer_hostgroup) if group else None
-        moved_by_monitor = facts.monitor_enabled and group is not None and (group.active or (before is not None and before.active))
+        moved_by_monitor = (
+            facts.monitor_enabled and group is not None and (group.active or (before is not None and before.active))
+        )
         if not moved_by_monitor or row.status == "OFFLINE_HARD":
             servers[key] = row
             continue
@@ -448,14 +472,18 @@ def loading_layer(wishes: Sequence[Wish], target: Layer, facts: Facts) -> Layer:
     return Layer(dict(target.groups), servers)
 
 
-def _settle(group: Group, servers: Dict[ServerKey, Server]) -> None:
+def _settle(group: Group, servers: dict[ServerKey, Server]) -> None:
     """Share writers between writer and backup writer hostgroup as the monitor does.
 
     The monitor does it only when it moves a server, so a new max_writers, or a drained writer, would wait for that.
     """
 
-    def ordered(role: str) -> List[ServerKey]:
-        keys = [key for key, row in servers.items() if key[0] == group.number_of(role) and row.status in ("ONLINE", "SHUNNED")]
+    def ordered(role: str) -> list[ServerKey]:
+        keys = [
+            key
+            for key, row in servers.items()
+            if key[0] == group.number_of(role) and row.status in ("ONLINE", "SHUNNED")
+        ]
         return sorted(keys, key=lambda key: (servers[key].weight, key[1], key[2]), reverse=True)
 
     def move(key: ServerKey, role: str) -> None:
@@ -468,11 +496,13 @@ def _settle(group: Group, servers: Dict[ServerKey, Server]) -> None:
         move(key, "writer")
 
 
-def _online_writers(group: Group, servers: Dict[ServerKey, Server]) -> List[Address]:
-    return sorted(key[1:] for key, row in servers.items() if key[0] == group.writer_hostgroup and row.status == "ONLINE")
+def _online_writers(group: Group, servers: dict[ServerKey, Server]) -> list[Address]:
+    return sorted(
+        key[1:] for key, row in servers.items() if key[0] == group.writer_hostgroup and row.status == "ONLINE"
+    )
 
 
-def writers_lost(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> List[str]:
+def writers_lost(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> list[str]:
     """Groups that have a writer now and would have none after the LOAD, as sentences."""
     problems = []
     for wish in wishes:
@@ -483,12 +513,14 @@ def writers_lost(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> List[s
         if had and not _online_writers(wish.group, loading.servers):
             problems.append(
                 "the group with writer_hostgroup {0} would be left without an ONLINE writer ({1} now); make another member a writer first, "
-                "or set allow_no_writer to true.".format(wish.writer_hostgroup, ", ".join(show_address(address) for address in had))
+                "or set allow_no_writer to true.".format(
+                    wish.writer_hostgroup, ", ".join(show_address(address) for address in had)
+                )
             )
     return problems
 
 
-def draining_layer(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> Tuple[Layer, Tuple[Address, ...]]:
+def draining_layer(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> tuple[Layer, tuple[Address, ...]]:
     """The layer to load first, in which servers about to go are OFFLINE_SOFT, and these servers.
 
     A server that leaves runtime loses its used connections, and the statements on them; OFFLINE_SOFT lets them end.
@@ -499,7 +531,11 @@ def draining_layer(wishes: Sequence[Wish], loading: Layer, facts: Facts) -> Tupl
         before = facts.runtime.groups.get(wish.writer_hostgroup)
         if wish.group is None or before is None:
             continue
-        staying = {key[1:] for key, row in loading.servers.items() if key[0] in wish.group.numbers and row.status != "OFFLINE_HARD"}
+        staying = {
+            key[1:]
+            for key, row in loading.servers.items()
+            if key[0] in wish.group.numbers and row.status != "OFFLINE_HARD"
+        }
         for key, row in facts.placed.items():
             role = before.role_of(key[0])
             if role in (None, "offline") or row.status == "OFFLINE_HARD" or key[1:] in staying:
@@ -521,11 +557,11 @@ def literal(value: Any) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _tuples(rows: Iterable[Sequence[Any]]) -> List[str]:
+def _tuples(rows: Iterable[Sequence[Any]]) -> list[str]:
     return ["(" + ",".join(literal(value) for value in row) + ")" for row in rows]
 
 
-def _chunks(head: str, tail: str, values: List[str]) -> List[str]:
+def _chunks(head: str, tail: str, values: list[str]) -> list[str]:
     statements, chunk, size = [], [], 0
     for value in values:
         if chunk and size + len(value) > _MAX_STATEMENT:
@@ -538,28 +574,44 @@ def _chunks(head: str, tail: str, values: List[str]) -> List[str]:
     return statements
 
 
-def rewrite(before: Layer, after: Layer) -> List[str]:
+def rewrite(before: Layer, after: Layer) -> list[str]:
     """Statements that turn memory from one state into the other: whole rows, all DELETEs of a table before its INSERTs."""
-    statements: List[str] = []
+    statements: list[str] = []
     gone = [writer for writer in sorted(before.groups) if after.groups.get(writer) != before.groups[writer]]
     new = [after.groups[writer] for writer in sorted(after.groups) if before.groups.get(writer) != after.groups[writer]]
     if gone:
-        statements.append("DELETE FROM {0} WHERE writer_hostgroup IN ({1})".format(GROUP_TABLE, ",".join(map(literal, gone))))
-    statements += _chunks("INSERT INTO {0} ({1}) VALUES ".format(GROUP_TABLE, ",".join(Group._fields)), "", _tuples(new))
+        statements.append(
+            "DELETE FROM {0} WHERE writer_hostgroup IN ({1})".format(GROUP_TABLE, ",".join(map(literal, gone)))
+        )
+    statements += _chunks(
+        "INSERT INTO {0} ({1}) VALUES ".format(GROUP_TABLE, ",".join(Group._fields)), "", _tuples(new)
+    )
     gone = [key for key in sorted(before.servers) if after.servers.get(key) != before.servers[key]]
-    new = [key + tuple(after.servers[key]) for key in sorted(after.servers) if before.servers.get(key) != after.servers[key]]
+    new = [
+        key + tuple(after.servers[key])
+        for key in sorted(after.servers)
+        if before.servers.get(key) != after.servers[key]
+    ]
     columns = "hostgroup_id,hostname,port"
     statements += _chunks("DELETE FROM {0} WHERE ({1}) IN (VALUES ".format(SERVER_TABLE, columns), ")", _tuples(gone))
-    statements += _chunks("INSERT INTO {0} ({1},{2}) VALUES ".format(SERVER_TABLE, columns, ",".join(Server._fields)), "", _tuples(new))
+    statements += _chunks(
+        "INSERT INTO {0} ({1},{2}) VALUES ".format(SERVER_TABLE, columns, ",".join(Server._fields)), "", _tuples(new)
+    )
     return statements
 
 
-def _unloaded_others(facts: Facts, writers: Sequence[int]) -> List[str]:
+def _unloaded_others(facts: Facts, writers: Sequence[int]) -> list[str]:
     """Servers of groups that the task says nothing about, in memory but not loaded: a LOAD is always for the whole table."""
     everywhere = {key[0] for key in facts.memory.servers}
     memory = collapse(facts.memory, facts.memory.groups, everywhere)
     loaded = collapse(facts.runtime, facts.runtime.groups, everywhere)
-    declared = {number for layer in facts[:3] for writer in writers if writer in layer.groups for number in layer.groups[writer].numbers}
+    declared = {
+        number
+        for layer in facts[:3]
+        for writer in writers
+        if writer in layer.groups
+        for number in layer.groups[writer].numbers
+    }
     return sorted(
         show_address(key[2:])
         for key, rows in memory.items()
@@ -567,7 +619,7 @@ def _unloaded_others(facts: Facts, writers: Sequence[int]) -> List[str]:
     )
 
 
-def _write(before: Layer, after: Layer) -> List[Step]:
+def _write(before: Layer, after: Layer) -> list[Step]:
     statements = rewrite(before, after)
     return [Step("write", tuple(statements))] if statements else []
 
@@ -580,7 +632,7 @@ def make_plan(
     drain: bool = True,
     wait_drained: bool = False,
     allow_no_writer: bool = False,
-    foreign: Optional[Dict[int, str]] = None,
+    foreign: dict[int, str] | None = None,
 ) -> Plan:
     """Compare wish, memory, runtime and disk, each by itself, and say what to do. WishError: refused, nothing may be written."""
     check_wishes(wishes)
@@ -592,8 +644,8 @@ def make_plan(
     memory_changed = target != facts.memory
     runtime_changed = load_to_runtime and differs_in_runtime(wishes, target, facts.runtime, scope)
     disk_changed = save_to_disk and _part(target, writers, scope) != _part(facts.disk, writers, scope)
-    warnings: List[str] = []
-    steps: List[Step] = []
+    warnings: list[str] = []
+    steps: list[Step] = []
     at = facts.memory
 
     if runtime_changed:
@@ -613,7 +665,9 @@ def make_plan(
         at = final
         others = _unloaded_others(facts, writers)
         if others:
-            warnings.append("The LOAD took along rows of others that were not loaded yet: {0}.".format(", ".join(others)))
+            warnings.append(
+                "The LOAD took along rows of others that were not loaded yet: {0}.".format(", ".join(others))
+            )
     steps += _write(at, target)
     if disk_changed:
         steps.append(Step("save", (SAVE,)))
@@ -640,14 +694,18 @@ def describe(layer: Layer, wishes: Sequence[Wish], scope: Sequence[int], by_grou
     lines = []
     for writer in sorted(part.groups):
         group = part.groups[writer]
-        lines.append("group " + " ".join("{0}={1}".format(name, literal(value)) for name, value in zip(Group._fields, group)))
+        lines.append(
+            "group " + " ".join("{0}={1}".format(name, literal(value)) for name, value in zip(Group._fields, group))
+        )
     if by_group:
         for key, rows in sorted(collapse(layer, writers, scope).items(), key=lambda item: str(item[0])):
             for row in rows:
                 lines.append("server {0} {1} {2} {3}".format(key[0], key[1], show_address(key[2:]), _columns(row)))
     else:
         for key in sorted(part.servers):
-            lines.append("server hostgroup {0} {1} {2}".format(key[0], show_address(key[1:]), _columns(part.servers[key])))
+            lines.append(
+                "server hostgroup {0} {1} {2}".format(key[0], show_address(key[1:]), _columns(part.servers[key]))
+            )
     return "".join(line + "\n" for line in lines)
 
 
@@ -655,7 +713,9 @@ def _columns(row: Server) -> str:
     return " ".join("{0}={1}".format(name, literal(value)) for name, value in zip(Server._fields, row))
 
 
-def layer_diffs(wishes: Sequence[Wish], facts: Facts, plan: Plan, load_to_runtime: bool = True, save_to_disk: bool = True) -> List[Dict[str, str]]:
+def layer_diffs(
+    wishes: Sequence[Wish], facts: Facts, plan: Plan, load_to_runtime: bool = True, save_to_disk: bool = True
+) -> list[dict[str, str]]:
     """Ansible's diff, one entry per layer that differs."""
     scope = _scope(wishes, (facts.memory, facts.runtime, facts.disk))
     layers = [("memory", facts.memory, plan.memory_changed, False)]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Tuple
 
 Version = Tuple[int, int, int]
 
@@ -22,7 +22,7 @@ FEATURES = {
 }
 
 
-def parse_version(text: str) -> Optional[Version]:
+def parse_version(text: str) -> Version | None:
     """(3, 0, 6) from "3.0.6-percona-1.1", "2.7.1-16-g2726c27", "ProxySQL version 2.7.1-…"; None if there is no version in it."""
     found = re.search(r"(?<![\d.])(\d+)\.(\d+)(?:\.(\d+))?", text or "")
     if not found:
@@ -30,7 +30,7 @@ def parse_version(text: str) -> Optional[Version]:
     return (int(found.group(1)), int(found.group(2)), int(found.group(3) or 0))
 
 
-def has_feature(version: Optional[Version], feature: str) -> bool:
+def has_feature(version: Version | None, feature: str) -> bool:
     """An unknown version is taken as a current one."""
     return version is None or version >= FEATURES[feature]
 
@@ -38,8 +38,8 @@ def has_feature(version: Optional[Version], feature: str) -> bool:
 class BadPair(NamedTuple):
     """Ranges are from (included) to (not included)."""
 
-    proxysql: Tuple[Version, Version]
-    mysql: Tuple[Version, Version]
+    proxysql: tuple[Version, Version]
+    mysql: tuple[Version, Version]
     reason: str
     source: str
 
@@ -51,7 +51,7 @@ BAD_PAIRS = (
     BadPair(
         ((2, 6, 0), (3, 0, 2)),
         ((9, 0, 0), _NEWEST),
-        "its monitor uses the query for MySQL 8 only where the server's version begins with \"8\", and refuses the three columns of "
+        'its monitor uses the query for MySQL 8 only where the server\'s version begins with "8", and refuses the three columns of '
         "the other query, so every member is set offline or never placed",
         "https://github.com/sysown/proxysql/issues/4954",
     ),
@@ -64,7 +64,7 @@ BAD_PAIRS = (
     BadPair(
         ((2, 5, 0), (2, 6, 0)),
         ((9, 0, 0), _NEWEST),
-        "its monitor uses the query for MySQL 8 only where the server's version begins with \"8\", and a routing view in sys "
+        'its monitor uses the query for MySQL 8 only where the server\'s version begins with "8", and a routing view in sys '
         "elsewhere, which servers from 8.0 on do not have here",
         "ProxySQL v2.5.5, lib/MySQL_Monitor.cpp, and https://github.com/sysown/proxysql/issues/4954",
     ),

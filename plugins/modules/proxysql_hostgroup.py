@@ -320,7 +320,6 @@ proxysql_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
     HAS_PYMYSQL,
     PYMYSQL_ERROR,
@@ -390,10 +389,14 @@ def argument_spec():
 
 def run(module):
     params = module.params
-    wishes = [wish_group(options) for options in (params["hostgroups"] if params["hostgroups"] is not None else [params])]
+    wishes = [
+        wish_group(options) for options in (params["hostgroups"] if params["hostgroups"] is not None else [params])
+    ]
     check_wishes(wishes)
     if params["drain_timeout"] < 0:
-        raise WishError("drain_timeout is {0}; allowed are whole numbers of seconds from 0.".format(params["drain_timeout"]))
+        raise WishError(
+            "drain_timeout is {0}; allowed are whole numbers of seconds from 0.".format(params["drain_timeout"])
+        )
     with Admin(params) as admin:
         facts = read_facts(admin)
         plan = make_plan(

@@ -224,7 +224,6 @@ member_errors:
 import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
     HAS_PYMYSQL,
     MODULES,
@@ -269,7 +268,12 @@ def show_layer(layer, writers):
 
 def hostgroup_drift(facts):
     """What differs between the layers in the two tables of the group, by name."""
-    memory, runtime, disk, writers = facts.memory, facts.runtime, facts.disk, sorted(set(facts.memory.groups) | set(facts.runtime.groups))
+    memory, runtime, disk, writers = (
+        facts.memory,
+        facts.runtime,
+        facts.disk,
+        sorted(set(facts.memory.groups) | set(facts.runtime.groups)),
+    )
     numbers = {key[0] for layer in (memory, runtime) for key in layer.servers}
     here, there = collapse(memory, writers, numbers), collapse(runtime, writers, numbers)
 
@@ -281,7 +285,9 @@ def hostgroup_drift(facts):
     return dict(
         mysql_group_replication_hostgroups=dict(runtime=groups(runtime), disk=groups(disk)),
         mysql_servers=dict(
-            runtime=sorted({show_address(key[2:]) for key in set(here) | set(there) if here.get(key) != there.get(key)}),
+            runtime=sorted(
+                {show_address(key[2:]) for key in set(here) | set(there) if here.get(key) != there.get(key)}
+            ),
             disk=sorted({show_address(key[1:]) for key in keys if memory.servers.get(key) != disk.servers.get(key)}),
         ),
     )
@@ -290,7 +296,8 @@ def hostgroup_drift(facts):
 def read_placement(admin, memory, writers):
     placed, checks, pings = read_placed(admin), read_checks(admin), read_ping_errors(admin)
     plain = {
-        address: Check(row["viable_candidate"], row["read_only"], row["transactions_behind"], row["error"]) for address, row in checks.items()
+        address: Check(row["viable_candidate"], row["read_only"], row["transactions_behind"], row["error"])
+        for address, row in checks.items()
     }
     problems = [problem_sentence(problem) for problem in placement_problems(memory, placed, plain, pings, writers)]
     shown = {}
@@ -378,7 +385,9 @@ def main():
     )
     params = module.params
     if params["wait_placed"] < 0:
-        module.fail_json(msg="wait_placed is {0}; allowed are whole numbers of seconds from 0.".format(params["wait_placed"]))
+        module.fail_json(
+            msg="wait_placed is {0}; allowed are whole numbers of seconds from 0.".format(params["wait_placed"])
+        )
     result = dict(changed=False, reachable=False, denied=False, error="", member_versions={}, member_errors={})
     try:
         members = parse_members(params["probe_members"])
@@ -386,7 +395,9 @@ def main():
         module.fail_json(msg="probe_members: {0}".format(error))
     for address in members:
         try:
-            result["member_versions"][show_address(address)] = server_version(address[0], address[1], params["connect_timeout"])
+            result["member_versions"][show_address(address)] = server_version(
+                address[0], address[1], params["connect_timeout"]
+            )
         except OSError as error:
             result["member_errors"][show_address(address)] = str(error)
     if not HAS_PYMYSQL:
@@ -401,7 +412,9 @@ def main():
         result.update(denied=error.kind == "denied", error=str(error))
     if params["wait_placed"] and result.get("problems"):
         module.fail_json(
-            msg="After {0} s (wait_placed) not every server is where it belongs. {1}.".format(params["wait_placed"], "; ".join(result["problems"])),
+            msg="After {0} s (wait_placed) not every server is where it belongs. {1}.".format(
+                params["wait_placed"], "; ".join(result["problems"])
+            ),
             problems=result["problems"],
             placement=result["placement"],
             proxysql_version=result["proxysql_version"],
