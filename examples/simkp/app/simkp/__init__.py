@@ -1,0 +1,7 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+import pymysql
+
+# Debian has PyMySQL without a compiler; Django asks for it by this name.
+pymysql.install_as_MySQLdb()
