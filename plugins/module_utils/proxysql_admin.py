@@ -274,9 +274,13 @@ def read_facts(admin: Admin) -> Facts:
         memory=read_layer(admin, "main."),
         runtime=Layer(runtime_groups, read_loaded(admin)),
         disk=read_layer(admin, "disk."),
-        placed=read_placed(admin),
-        monitor_enabled=monitor_enabled(admin),
+        placed=None,
     )
+
+
+def read_places(admin: Admin, facts: Facts) -> Facts:
+    """What is needed for a LOAD beside the layers. Read late, so that the places are the newest."""
+    return facts._replace(placed=read_placed(admin), monitor_enabled=monitor_enabled(admin))
 
 
 def read_foreign(admin: Admin) -> dict[int, str]:
@@ -332,7 +336,7 @@ def wait_drained(admin: Admin, hostgroups: Sequence[int], servers: Sequence[tupl
 def carry_out(admin: Admin, plan: Plan, facts: Facts, drain_timeout: int) -> None:
     """Do the plan's steps; on any failure put memory, and runtime if it was loaded, back to what they were."""
     hostgroups = sorted(
-        {key[0] for key in facts.placed} | {n for group in plan.target.groups.values() for n in group.numbers}
+        {key[0] for key in facts.placed or ()} | {n for group in plan.target.groups.values() for n in group.numbers}
     )
     loaded = False
     written = False
@@ -368,7 +372,7 @@ def _put_back(admin: Admin, facts: Facts, loaded: bool) -> str:
             # A server that is gone from runtime goes back to where the monitor had it a moment ago.
             placed = read_placed(admin)
             there = {key[1:] for key, row in placed.items() if row.status != "OFFLINE_HARD"}
-            placed.update({key: row for key, row in facts.placed.items() if key[1:] not in there})
+            placed.update({key: row for key, row in (facts.placed or {}).items() if key[1:] not in there})
             placing = facts._replace(placed=placed, runtime=before)
             loading = loading_layer((), before, placing)
             for statement in rewrite(now, loading) + [LOAD]:

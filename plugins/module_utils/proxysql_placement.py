@@ -47,22 +47,21 @@ def server_problem(group: Group, places: dict[str, str], check: Check | None, pi
     """Why this server is not (yet) where it belongs; "" if it is."""
     if not group.active:
         return "" if "ONLINE" in places.values() else "it is not ONLINE in any of the group's hostgroups"
-    if ping_error:
-        # then ProxySQL does not check it any further, and the last check may be old
-        return "the monitor cannot reach it: {0}".format(ping_error)
-    if check is None:
+    if check is None or check.error:
+        # A server that cannot be pinged is not checked any further, so the ping's error is the newer one.
+        if ping_error:
+            return "the monitor cannot reach it: {0}".format(ping_error)
+        if check is not None:
+            return "the monitor's last check failed: {0}".format(check.error)
         return "the monitor has no result for it yet (an answer that the monitor does not understand is only in ProxySQL's error log)"
-    if check.error:
-        return "the monitor's last check failed: {0}".format(check.error)
     if not check.viable:
         return (
             "the monitor's last check says viable_candidate=NO: it is not an ONLINE member of a group with a majority"
         )
     shunned = sorted(role for role, status in places.items() if status == "SHUNNED")
     if shunned:
-        return "it is SHUNNED in the {0} hostgroup, with {1} transactions behind".format(
-            " and ".join(shunned), check.transactions_behind
-        )
+        why = ping_error or "{0} transactions behind".format(check.transactions_behind)
+        return "it is SHUNNED in the {0} hostgroup: {1}".format(" and ".join(shunned), why)
     online = {role for role, status in places.items() if status == "ONLINE"}
     where = "it is {0}".format(
         "in the {0} hostgroup".format(" and ".join(sorted(online))) if online else "in none of the group's hostgroups"

@@ -85,12 +85,12 @@ class Wish(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """The state of one ProxySQL. Placed rows are needed only for a LOAD."""
+    """The state of one ProxySQL. Placed rows are None until a LOAD needs them (needs_places)."""
 
     memory: Layer
     runtime: Layer  # its groups, and the servers as they were loaded
     disk: Layer
-    placed: dict[ServerKey, Server]
+    placed: dict[ServerKey, Server] | None
     monitor_enabled: bool = True
 
 
@@ -622,6 +622,12 @@ def _unloaded_others(facts: Facts, writers: Sequence[int]) -> list[str]:
 def _write(before: Layer, after: Layer) -> list[Step]:
     statements = rewrite(before, after)
     return [Step("write", tuple(statements))] if statements else []
+
+
+def needs_places(wishes: Sequence[Wish], facts: Facts) -> bool:
+    """Whether runtime differs, so that a plan with a LOAD will ask where the servers are placed."""
+    target = resolve(wishes, facts.memory, facts.runtime, facts.disk)
+    return differs_in_runtime(wishes, target, facts.runtime, _scope(wishes, facts[:3]))
 
 
 def make_plan(

@@ -329,6 +329,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin imp
     connection_argument_spec,
     read_facts,
     read_foreign,
+    read_places,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
     CONFIGURED_IN,
@@ -337,6 +338,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan impo
     check_wishes,
     layer_diffs,
     make_plan,
+    needs_places,
     wish_group,
 )
 
@@ -399,6 +401,8 @@ def run(module):
         )
     with Admin(params) as admin:
         facts = read_facts(admin)
+        if params["load_to_runtime"] and needs_places(wishes, facts):
+            facts = read_places(admin, facts)
         plan = make_plan(
             wishes,
             facts,

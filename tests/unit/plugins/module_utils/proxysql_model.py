@@ -126,7 +126,7 @@ class Model:
         return {tuple(row) for row in self.db.execute("SELECT * FROM {0}".format(table))}
 
     def facts(self):
-        return admin.read_facts(self)
+        return admin.read_places(self, admin.read_facts(self))
 
     def place(self, hostgroup, hostname, port=3306, status="ONLINE", **columns):
         """Put one server where the monitor would."""
