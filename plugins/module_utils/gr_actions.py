@@ -33,7 +33,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
     ServerError,
 )
 
-POLL = 0.3    # seconds between two looks at a condition that is waited for
+POLL = 0.3  # seconds between two looks at a condition that is waited for
 SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
 
 
@@ -41,11 +41,23 @@ def snapshot(facts):
     """What a user wants to see of one server before and after."""
     if not facts.get("reachable"):
         return {"state": "UNKNOWN", "error": facts.get("error", "")}
-    members = ["%s:%d %s%s" % (entry["host"], entry["port"], entry["state"], " " + entry["role"] if entry["role"] else "")
-               for _uuid, entry in sorted(facts["view"].items(), key=lambda item: (item[1]["host"], item[1]["port"]))]
-    return {"state": facts["state"], "role": facts["role"], "group_name": facts["group_name"], "server_uuid": facts["server_uuid"],
-            "version": facts["version"], "gtid_executed": facts["gtid_executed"], "members": members,
-            "start_on_boot": facts["persisted"].get("group_replication_start_on_boot", "ON" if facts["start_on_boot"] else "OFF") == "ON"}
+    members = [
+        "%s:%d %s%s" % (entry["host"], entry["port"], entry["state"], " " + entry["role"] if entry["role"] else "")
+        for _uuid, entry in sorted(facts["view"].items(), key=lambda item: (item[1]["host"], item[1]["port"]))
+    ]
+    return {
+        "state": facts["state"],
+        "role": facts["role"],
+        "group_name": facts["group_name"],
+        "server_uuid": facts["server_uuid"],
+        "version": facts["version"],
+        "gtid_executed": facts["gtid_executed"],
+        "members": members,
+        "start_on_boot": facts["persisted"].get(
+            "group_replication_start_on_boot", "ON" if facts["start_on_boot"] else "OFF"
+        )
+        == "ON",
+    }
 
 
 class Manager:
@@ -61,7 +73,7 @@ class Manager:
         self.facts = {}
         self.me = None
         self.changed = False
-        self.decision = None   # the last decision that mattered
+        self.decision = None  # the last decision that mattered
         self.before = {}
         self.started_at = None
         self.deadline = time.monotonic() + 1
@@ -81,15 +93,21 @@ class Manager:
         wish["bootstrap_without"] = check_some(params, "bootstrap_without", self.members)
         wish["bootstrap_from"] = (check_some(params, "bootstrap_from", self.members) or [None])[0]
         if wish["bootstrap_from"] and wish["bootstrap_from"] in (wish["bootstrap_without"] or []):
-            raise Failure(f"bootstrap_from: '{wish['bootstrap_from']}' is not allowed (allowed: a member not in bootstrap_without)")
+            raise Failure(
+                f"bootstrap_from: '{wish['bootstrap_from']}' is not allowed (allowed: a member not in bootstrap_without)"
+            )
         if params.get("recovery_user") and params.get("recovery_password") is None:
             raise Failure("recovery_password: must be given together with recovery_user")
         if params.get("recovery_password") is not None and not params.get("recovery_user"):
             raise Failure("recovery_user: must be given together with recovery_password")
         if len(self.members) > 9 and wish["state"] == "present":
-            raise Failure(f"members: {len(self.members)} members are not allowed (allowed: at most 9, the limit of a group)")
+            raise Failure(
+                f"members: {len(self.members)} members are not allowed (allowed: at most 9, the limit of a group)"
+            )
         if me is not None and acting is not None and me not in acting:
-            raise Failure(f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)")
+            raise Failure(
+                f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)"
+            )
         self.wish = wish
         self.deadline = time.monotonic() + (params.get("timeout") or 300)
         self.cluster, self.facts, _name = open_cluster(params, self.recorder)
@@ -97,7 +115,9 @@ class Manager:
         self.me = self.cluster.me
         self.acting = acting if acting is not None else list(self.members)
         if self.me not in self.acting:
-            raise Failure(f"acting_members: '{', '.join(self.acting)}' is not allowed (allowed: a list with this server, {self.me}, in it)")
+            raise Failure(
+                f"acting_members: '{', '.join(self.acting)}' is not allowed (allowed: a list with this server, {self.me}, in it)"
+            )
         return self.judge()
 
     # -- facts and decisions -----------------------------------------------------------------------------------------
@@ -166,8 +186,10 @@ class Manager:
                 self.rehearse(decision)
                 return
             if self.left() <= 0:
-                raise Failure("timeout: after %d seconds still waiting: %s%s" % (
-                    self.params.get("timeout") or 300, decision.reason, self.waiting_hint(decision)))
+                raise Failure(
+                    "timeout: after %d seconds still waiting: %s%s"
+                    % (self.params.get("timeout") or 300, decision.reason, self.waiting_hint(decision))
+                )
             if action in ("wait", "wait_for_seed"):
                 self.watch_recovery()
                 time.sleep(POLL)
@@ -188,7 +210,9 @@ class Manager:
     def waiting_hint(self, decision):
         """What may be wrong when a wait ends without success."""
         if decision.action == "wait_for_seed":
-            return " (is the task running on {} at the same time? forks must be at least the number of members)".format(decision.details["seed"])
+            return " (is the task running on {} at the same time? forks must be at least the number of members)".format(
+                decision.details["seed"]
+            )
         return ""
 
     def rehearse(self, decision):
@@ -209,8 +233,11 @@ class Manager:
             if decision.action == "bootstrap":
                 self.recorder.add("SET GLOBAL group_replication_bootstrap_group = OFF")
         elif decision.action == "clone":
-            self.recorder.add("CLONE INSTANCE FROM '{}'@{} IDENTIFIED BY '{}' REQUIRE SSL".format(
-                self.wish["recovery_user"], decision.details["donor"], MASK))
+            self.recorder.add(
+                "CLONE INSTANCE FROM '{}'@{} IDENTIFIED BY '{}' REQUIRE SSL".format(
+                    self.wish["recovery_user"], decision.details["donor"], MASK
+                )
+            )
             self.execute("start_group_replication")
         elif decision.action == "leave":
             self.execute("stop_group_replication")
@@ -246,8 +273,11 @@ class Manager:
         if not user:
             return False
         try:
-            rows = self.local.query("SELECT User_name AS user, User_password AS password FROM mysql.slave_master_info "
-                                    "WHERE Channel_name = %s", (RECOVERY_CHANNEL,))
+            rows = self.local.query(
+                "SELECT User_name AS user, User_password AS password FROM mysql.slave_master_info "
+                "WHERE Channel_name = %s",
+                (RECOVERY_CHANNEL,),
+            )
         except ServerError as error:
             if error.lost:
                 raise
@@ -301,8 +331,10 @@ class Manager:
             if not any(uuid in item["view"] for item in online):
                 return True
             time.sleep(POLL)
-        raise Failure("timeout: the group still lists the previous incarnation of this server; it is expelled after "
-                      "group_replication_member_expel_timeout, and only by a majority")
+        raise Failure(
+            "timeout: the group still lists the previous incarnation of this server; it is expelled after "
+            "group_replication_member_expel_timeout, and only by a majority"
+        )
 
     def stop(self):
         """STOP GROUP_REPLICATION, waiting for another START or STOP to end first."""
@@ -327,10 +359,28 @@ class Manager:
     def may_pass(self):
         """Whether a failed START is due to something that passes: the group still knows the previous incarnation, or was changing."""
         text = "\n".join(self.error_log())
-        hints = ("old incarnation", "previous instance", "another member", "is already leaving or joining", "already a member",
-                 "being removed", "Timeout on wait for view", "unable to join the group")
-        fatal = ("contains transactions not present", "has more transactions", "incompatible", "not compatible", "ip_allowlist", "allowlist",
-                 "differs from", "different configuration", "cannot join", "too many members")
+        hints = (
+            "old incarnation",
+            "previous instance",
+            "another member",
+            "is already leaving or joining",
+            "already a member",
+            "being removed",
+            "Timeout on wait for view",
+            "unable to join the group",
+        )
+        fatal = (
+            "contains transactions not present",
+            "has more transactions",
+            "incompatible",
+            "not compatible",
+            "ip_allowlist",
+            "allowlist",
+            "differs from",
+            "different configuration",
+            "cannot join",
+            "too many members",
+        )
         lower = text.lower()
         if any(word.lower() in lower for word in fatal):
             return False
@@ -340,8 +390,12 @@ class Manager:
     def start_failed(self, error):
         """A Failure that carries what the server's error log says."""
         log = self.error_log()
-        return Failure("START GROUP_REPLICATION failed: {}{}".format(error, ". The error log says: " + " | ".join(log[-5:]) if log else ""),
-                       error_log=log)
+        return Failure(
+            "START GROUP_REPLICATION failed: {}{}".format(
+                error, ". The error log says: " + " | ".join(log[-5:]) if log else ""
+            ),
+            error_log=log,
+        )
 
     def watch_recovery(self):
         """While this member is RECOVERING: fail at once when its donor refuses the recovery account."""
@@ -353,9 +407,14 @@ class Manager:
             if self.started_at is not None:
                 # This run started it: do not leave a member behind that cannot recover.
                 self.retrying("stop_group_replication")
-            raise Failure("the donor refuses the recovery account{}: {} (check recovery_user, recovery_password and that the account "
-                          "exists on every member)".format(" '{}'".format(self.wish["recovery_user"]) if self.wish["recovery_user"] else "",
-                                                       channel.get("error_message")), error_log=self.error_log())
+            raise Failure(
+                "the donor refuses the recovery account{}: {} (check recovery_user, recovery_password and that the account "
+                "exists on every member)".format(
+                    " '{}'".format(self.wish["recovery_user"]) if self.wish["recovery_user"] else "",
+                    channel.get("error_message"),
+                ),
+                error_log=self.error_log(),
+            )
 
     def retrying(self, meaning):
         """Run a START or STOP as soon as no other one is executing."""
@@ -397,6 +456,7 @@ class Manager:
 
     def bootstrap(self):
         """Bootstrap the group, if under the lock that is still the decision."""
+
         def under_lock():
             decision = self.look()
             if decision.action != "bootstrap":
@@ -424,8 +484,10 @@ class Manager:
     def wait_online(self):
         """Wait until this member is ONLINE (it applies what it had received before)."""
         while True:
-            rows = self.local.query("SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members "
-                                    "WHERE MEMBER_ID = @@GLOBAL.server_uuid")
+            rows = self.local.query(
+                "SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members "
+                "WHERE MEMBER_ID = @@GLOBAL.server_uuid"
+            )
             state = rows[0]["state"] if rows else "OFFLINE"
             if state == "ONLINE":
                 return
@@ -451,15 +513,23 @@ class Manager:
         self.changed = True
         self.local.run("SET GLOBAL clone_valid_donor_list = %s", (donor,))
         try:
-            self.execute("clone_instance", (self.wish["recovery_user"], host, self.params.get("recovery_password")), secrets=(2,),
-                         port=int(port))
+            self.execute(
+                "clone_instance",
+                (self.wish["recovery_user"], host, self.params.get("recovery_password")),
+                secrets=(2,),
+                port=int(port),
+            )
         except ServerError as error:
             if error.code == ER_CLONE_RESTART:
-                raise Failure(f"cloned from {donor}, but nothing restarts this mysqld: start it and run again") from None
+                raise Failure(
+                    f"cloned from {donor}, but nothing restarts this mysqld: start it and run again"
+                ) from None
             if not error.lost:
                 raise Failure(f"clone from {donor} failed: {error}", error_log=self.error_log()) from None
         self.wait_for_server()
-        rows = self.local.query("SELECT STATE AS state, ERROR_NO AS number, ERROR_MESSAGE AS message FROM performance_schema.clone_status")
+        rows = self.local.query(
+            "SELECT STATE AS state, ERROR_NO AS number, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
+        )
         if rows and rows[-1]["state"] != "Completed":
             raise Failure("clone from {} ended as {}: {}".format(donor, rows[-1]["state"], rows[-1]["message"]))
 
@@ -479,6 +549,7 @@ class Manager:
     # -- leave -------------------------------------------------------------------------------------------------------
     def leave(self):
         """Leave the group, if under the lock that is still the decision; and stay out."""
+
         def under_lock():
             decision = self.look()
             if decision.action != "leave":
@@ -498,8 +569,10 @@ class Manager:
         if has_persist(self.version):
             self.execute("set_persist", ("OFF",), name="group_replication_start_on_boot")
         else:
-            self.warn(f"MySQL {self.version} cannot persist variables: write group_replication_start_on_boot=OFF into its configuration, or the "
-                      "member comes back at its next boot")
+            self.warn(
+                f"MySQL {self.version} cannot persist variables: write group_replication_start_on_boot=OFF into its configuration, or the "
+                "member comes back at its next boot"
+            )
             text = "SET GLOBAL group_replication_start_on_boot = OFF"
             self.recorder.add(text) if self.check_mode else self.local.run(text)
         self.changed = True
@@ -514,10 +587,16 @@ class Manager:
         path = self.params.get("error_log")
         if not path:
             try:
-                rows = self.local.query("SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
-                                        "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') "
-                                        "ORDER BY LOGGED DESC LIMIT %s", (self.started_at, lines))
-                return ["{} [{}] [{}] {}".format(row["logged"], row["prio"], row["code"], row["data"]) for row in reversed(rows)]
+                rows = self.local.query(
+                    "SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
+                    "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') "
+                    "ORDER BY LOGGED DESC LIMIT %s",
+                    (self.started_at, lines),
+                )
+                return [
+                    "{} [{}] [{}] {}".format(row["logged"], row["prio"], row["code"], row["data"])
+                    for row in reversed(rows)
+                ]
             except ServerError:
                 path = self.mine.get("log_error") or ""
                 if path.startswith("."):
@@ -553,4 +632,8 @@ class Manager:
 
 def comparable(state):
     """The part of a snapshot that a diff shows (GTID sets grow by themselves)."""
-    return {name: value for name, value in state.items() if name in ("state", "role", "group_name", "members", "start_on_boot")}
+    return {
+        name: value
+        for name, value in state.items()
+        if name in ("state", "role", "group_name", "members", "start_on_boot")
+    }

@@ -44,16 +44,32 @@ KINDS = (MEMBER, REJOINABLE, JOINABLE, BROKEN, UNSUITABLE, UNREACHABLE)
 LIVE = ("ONLINE", "RECOVERING")
 
 # Settings that a joiner must share with the group, or the server refuses it. The two of the mode are adopted instead.
-MUST_EQUAL = ("group_replication_gtid_assignment_block_size", "group_replication_communication_stack",
-              "group_replication_paxos_single_leader", "group_replication_view_change_uuid", "lower_case_table_names",
-              "default_table_encryption", "transaction_write_set_extraction")
+MUST_EQUAL = (
+    "group_replication_gtid_assignment_block_size",
+    "group_replication_communication_stack",
+    "group_replication_paxos_single_leader",
+    "group_replication_view_change_uuid",
+    "lower_case_table_names",
+    "default_table_encryption",
+    "transaction_write_set_extraction",
+)
 MODE_SETTINGS = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
 
 Decision = namedtuple("Decision", "action rule reason details settle")
 
 # action -> whether it changes the server
-ACTIONS = {"unchanged": False, "wait": False, "wait_for_seed": True, "join": True, "clone": True, "bootstrap": True, "leave": True,
-           "stay_out": True, "reset_flag": True, "refuse": False}
+ACTIONS = {
+    "unchanged": False,
+    "wait": False,
+    "wait_for_seed": True,
+    "join": True,
+    "clone": True,
+    "bootstrap": True,
+    "leave": True,
+    "stay_out": True,
+    "reset_flag": True,
+    "refuse": False,
+}
 
 
 def transactions(facts):
@@ -143,7 +159,9 @@ def duplicates(members, facts):
 
 def undeclared(members, facts):
     """Members that somebody's view lists and that are no declared member: ['host:port (uuid) STATE']."""
-    uuids = {(facts[address].get("server_uuid") or "").lower() for address in members if facts[address].get("reachable")}
+    uuids = {
+        (facts[address].get("server_uuid") or "").lower() for address in members if facts[address].get("reachable")
+    }
     found = {}
     for address in members:
         for uuid, entry in (facts[address].get("view") or {}).items():
@@ -234,9 +252,15 @@ class Situation:
     def clone_donors(self):
         """Members to clone from, secondaries first."""
         mine = effective_version(self.mine["version"])
-        fit = [address for address in self.home.online
-               if self.facts[address].get("clone_active") and effective_version(self.facts[address]["version"]).series == mine.series]
-        return sorted(fit, key=lambda address: (self.facts[address].get("role") == "PRIMARY", self.members.index(address)))
+        fit = [
+            address
+            for address in self.home.online
+            if self.facts[address].get("clone_active")
+            and effective_version(self.facts[address]["version"]).series == mine.series
+        ]
+        return sorted(
+            fit, key=lambda address: (self.facts[address].get("role") == "PRIMARY", self.members.index(address))
+        )
 
     @property
     def version_obstacle(self):
@@ -254,8 +278,11 @@ class Situation:
         """[(setting, mine, the group's)] among the settings that must be equal."""
         theirs = self.facts[self.home.online[0]]["settings"]
         mine = self.mine["settings"]
-        return [(name, mine[name], theirs[name]) for name in which
-                if name in mine and name in theirs and (mine[name] or "").upper() != (theirs[name] or "").upper()]
+        return [
+            (name, mine[name], theirs[name])
+            for name in which
+            if name in mine and name in theirs and (mine[name] or "").upper() != (theirs[name] or "").upper()
+        ]
 
     # -- after an outage -----------------------------------------------------------------------------------------------
     @property
@@ -288,8 +315,11 @@ class Situation:
         for address in self.asked:
             rest = GtidSet().union(*[transactions(self.facts[other]) for other in self.asked if other != address])
             alone = transactions(self.facts[address]) - rest
-            words.append("{} has {}{}".format(address, transactions(self.facts[address]) or "nothing",
-                                          f" (alone: {alone})" if alone else ""))
+            words.append(
+                "{} has {}{}".format(
+                    address, transactions(self.facts[address]) or "nothing", f" (alone: {alone})" if alone else ""
+                )
+            )
         return "; ".join(words)
 
 
@@ -443,7 +473,12 @@ def _errant(s):
 
 
 def _purged_clone(s):
-    if not _home(s) or s.wish.get("clone") not in ("when_needed", "reprovision") or not s.purged_at_all_donors or s.clone_obstacle:
+    if (
+        not _home(s)
+        or s.wish.get("clone") not in ("when_needed", "reprovision")
+        or not s.purged_at_all_donors
+        or s.clone_obstacle
+    ):
         return None
     return {"purged": str(s.purged_at_all_donors), "donor": s.clone_donors[0]}
 
@@ -461,9 +496,12 @@ def _join(s):
     if not _home(s):
         return None
     uuid = (s.mine.get("server_uuid") or "").lower()
-    return {"members": names(s.home.online), "stop_first": s.mine["state"] == "ERROR",
-            "adopt": [(name, theirs) for name, _mine, theirs in s.setting_differences(MODE_SETTINGS)],
-            "old_incarnation": uuid in s.home.view}
+    return {
+        "members": names(s.home.online),
+        "stop_first": s.mine["state"] == "ERROR",
+        "adopt": [(name, theirs) for name, _mine, theirs in s.setting_differences(MODE_SETTINGS)],
+        "old_incarnation": uuid in s.home.view,
+    }
 
 
 def _unasked(s):
@@ -473,14 +511,21 @@ def _unasked(s):
 
 def _configured_otherwise(s):
     found = [a for a in s.asked if s.facts[a].get("group_name") and s.facts[a]["group_name"] != s.group]
-    return _when(found, members="; ".join("{} is configured for group {}".format(a, s.facts[a]["group_name"]) for a in found), group=s.group)
+    return _when(
+        found,
+        members="; ".join("{} is configured for group {}".format(a, s.facts[a]["group_name"]) for a in found),
+        group=s.group,
+    )
 
 
 def _sees_others(s):
     """A member that is not in a group itself and yet lists living ones."""
     for address in s.asked:
-        others = ["%s:%d" % (entry["host"], entry["port"]) for uuid, entry in sorted((s.facts[address].get("view") or {}).items())
-                  if uuid != (s.facts[address].get("server_uuid") or "").lower() and entry["state"] in LIVE]
+        others = [
+            "%s:%d" % (entry["host"], entry["port"])
+            for uuid, entry in sorted((s.facts[address].get("view") or {}).items())
+            if uuid != (s.facts[address].get("server_uuid") or "").lower() and entry["state"] in LIVE
+        ]
         if others and not is_live(s.facts[address]):
             return {"member": address, "others": names(others)}
     return None
@@ -505,6 +550,7 @@ def _my_turn(s):
     return {"stop_first": s.mine["state"] == "ERROR"}
 
 
+# fmt: off
 PRESENT = (
     _rule("not_asked", "this server itself could not be asked", _asked_me, "refuse", "this server could not be asked: {error}",
           guards="asked"),
@@ -578,6 +624,7 @@ PRESENT = (
     _rule("bootstrap", "nobody is in a group, everybody was asked, and this member has everything and is first", _my_turn, "bootstrap",
           "nobody is in a group, every declared member was asked, and this one has everybody's transactions"),
 )
+# fmt: on
 
 
 def _not_in_group(s):
@@ -598,7 +645,11 @@ def _leave_wrong_name(s):
 
 def _last(s):
     part = s.my_partition
-    others = [uuid for uuid, entry in part.view.items() if uuid != (s.mine["server_uuid"] or "").lower() and entry["state"] == "ONLINE"]
+    others = [
+        uuid
+        for uuid, entry in part.view.items()
+        if uuid != (s.mine["server_uuid"] or "").lower() and entry["state"] == "ONLINE"
+    ]
     return _when(not others and not s.wish.get("allow_last_member"))
 
 
@@ -614,6 +665,7 @@ def _leave(s):
     return {}
 
 
+# fmt: off
 ABSENT = (
     _rule("not_asked", "this server itself could not be asked", _asked_me, "refuse", "this server could not be asked: {error}"),
     _rule("leave_wrong_name", "this server belongs to another group than named", _leave_wrong_name, "refuse",
@@ -631,6 +683,7 @@ ABSENT = (
           guards="quorum", settle=True),
     _rule("leave", "this server is a member and the rest keeps its majority", _leave, "leave", "the other members keep their majority"),
 )
+# fmt: on
 
 
 def decide(members, facts, me, acting=None, wish=None, rules=None):
@@ -656,10 +709,13 @@ def decide(members, facts, me, acting=None, wish=None, rules=None):
 def diagnose(members, facts, group_name=None):
     """The state of the whole cluster and the kind of each declared member, as a plain dict."""
     situation = Situation(members, facts, None, None, {"group_name": group_name})
-    reasons = ["{} could not be asked: {}".format(address, facts[address].get("error")) for address in situation.unasked]
+    reasons = [
+        "{} could not be asked: {}".format(address, facts[address].get("error")) for address in situation.unasked
+    ]
     if not group_name:
-        known = [facts[a]["group_name"] for part in situation.quorate for a in part.addresses] + \
-            [facts[a].get("group_name") for a in situation.asked]
+        known = [facts[a]["group_name"] for part in situation.quorate for a in part.addresses] + [
+            facts[a].get("group_name") for a in situation.asked
+        ]
         group_name = next((name for name in known if name), "")
     group_name = group_name.lower()
     ours = [part for part in situation.quorate if group_name in part.group_names]
@@ -672,13 +728,17 @@ def diagnose(members, facts, group_name=None):
     elif ours:
         inside = [a for a in members if a in home.online]
         listed = {_where(entry) for entry in home.view.values() if entry["state"] == "ONLINE"}
-        state = ONLINE if all(a in inside or (a in situation.unasked and a in listed) for a in members) else ONLINE_PARTIAL
+        state = (
+            ONLINE if all(a in inside or (a in situation.unasked and a in listed) for a in members) else ONLINE_PARTIAL
+        )
     elif any(part.online for part in parts):
         state = NO_QUORUM
     else:
         state = OFFLINE
         if parts:
-            reasons.append(f"{names([a for part in parts for a in part.addresses])} is RECOVERING: a group may be forming")
+            reasons.append(
+                f"{names([a for part in parts for a in part.addresses])} is RECOVERING: a group may be forming"
+            )
     report = {}
     for address in members:
         report[address] = _member_report(situation, address, home, parts, group_name)
@@ -697,12 +757,24 @@ def diagnose(members, facts, group_name=None):
         elif home is not None and part is not home:
             warnings.append(f"{names(part.addresses)} is cut off from the group")
     return {
-        "state": state, "uncertain": bool(reasons), "uncertain_because": reasons, "group_name": group_name,
+        "state": state,
+        "uncertain": bool(reasons),
+        "uncertain_because": reasons,
+        "group_name": group_name,
         "mode": _mode(situation, home or (parts[0] if parts else None)),
         "primaries": [a for a in (home.online if home else []) if facts[a].get("role") == "PRIMARY"],
-        "partitions": [{"members": part.addresses, "online": part.online, "quorum": part.quorum, "group_name": names(part.group_names)}
-                       for part in situation.partitions],
-        "undeclared": extra, "members": report, "warnings": warnings,
+        "partitions": [
+            {
+                "members": part.addresses,
+                "online": part.online,
+                "quorum": part.quorum,
+                "group_name": names(part.group_names),
+            }
+            for part in situation.partitions
+        ],
+        "undeclared": extra,
+        "members": report,
+        "warnings": warnings,
     }
 
 
@@ -720,16 +792,39 @@ def _member_report(situation, address, home, parts, group_name):
     facts = situation.facts[address]
     if not facts.get("reachable"):
         listed = [entry for part in situation.partitions for entry in part.view.values() if _where(entry) == address]
-        return {"address": address, "kind": UNREACHABLE, "reachable": False, "why": facts.get("error") or "", "server_uuid": "",
-                "state": listed[0]["state"] if listed else "UNKNOWN", "role": listed[0]["role"] if listed else "", "version": "",
-                "gtid_executed": "", "received": "", "errant": "", "transactions_behind": None, "transactions_to_certify": None,
-                "differing_settings": []}
+        return {
+            "address": address,
+            "kind": UNREACHABLE,
+            "reachable": False,
+            "why": facts.get("error") or "",
+            "server_uuid": "",
+            "state": listed[0]["state"] if listed else "UNKNOWN",
+            "role": listed[0]["role"] if listed else "",
+            "version": "",
+            "gtid_executed": "",
+            "received": "",
+            "errant": "",
+            "transactions_behind": None,
+            "transactions_to_certify": None,
+            "differing_settings": [],
+        }
     uuid = (facts["server_uuid"] or "").lower()
     own = facts["stats"].get(uuid) or {}
-    out = {"address": address, "reachable": True, "server_uuid": facts["server_uuid"], "state": facts["state"], "role": facts["role"],
-           "version": facts["version"], "gtid_executed": facts["gtid_executed"], "received": facts["received"], "errant": "",
-           "transactions_behind": own.get("transactions_behind"), "transactions_to_certify": own.get("transactions_to_certify"),
-           "differing_settings": [], "why": ""}
+    out = {
+        "address": address,
+        "reachable": True,
+        "server_uuid": facts["server_uuid"],
+        "state": facts["state"],
+        "role": facts["role"],
+        "version": facts["version"],
+        "gtid_executed": facts["gtid_executed"],
+        "received": facts["received"],
+        "errant": "",
+        "transactions_behind": own.get("transactions_behind"),
+        "transactions_to_certify": own.get("transactions_to_certify"),
+        "differing_settings": [],
+        "why": "",
+    }
     inside = [part for part in parts if address in part.addresses]
     have = transactions(facts)
     reason = unsuitable_reason(facts)
@@ -741,12 +836,16 @@ def _member_report(situation, address, home, parts, group_name):
     if home is not None and home.online and address not in home.addresses:
         view = Situation(situation.members, situation.facts, address, None, {"group_name": group_name})
         out["errant"] = str(have - home.transactions)
-        out["differing_settings"] = ["{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
+        out["differing_settings"] = [
+            "{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)
+        ]
     if inside and (home is None or inside[0] is home):
         out["kind"] = MEMBER
         if home is not None and address in home.addresses and home.online:
             view = Situation(situation.members, situation.facts, address, None, {"group_name": group_name})
-            out["differing_settings"] = ["{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)]
+            out["differing_settings"] = [
+                "{}: {}, group: {}".format(*item) for item in view.setting_differences(MUST_EQUAL + MODE_SETTINGS)
+            ]
         return out
     if reason:
         out["kind"], out["why"] = UNSUITABLE, reason
@@ -756,7 +855,7 @@ def _member_report(situation, address, home, parts, group_name):
         if view.version_obstacle:
             out["kind"], out["why"] = UNSUITABLE, view.version_obstacle
             return out
-        if [item for item in view.setting_differences()]:
+        if view.setting_differences():
             out["kind"], out["why"] = UNSUITABLE, "settings that must be equal in a group differ"
             return out
         if out["errant"]:

@@ -33,15 +33,29 @@ RECOVERY_CHANNEL = "group_replication_recovery"
 # and information_schema.PLUGINS need no privilege.)
 PEER_GRANTS = (("SELECT", "performance_schema.*"),)
 # The tables read, for those who grant table by table.
-PEER_TABLES = ("replication_group_members", "replication_group_member_stats", "replication_connection_status",
-               "global_variables", "variables_info", "persisted_variables", "threads")
+PEER_TABLES = (
+    "replication_group_members",
+    "replication_group_member_stats",
+    "replication_connection_status",
+    "global_variables",
+    "variables_info",
+    "persisted_variables",
+    "threads",
+)
 
 # Settings that must be equal on all members: the server refuses a joiner otherwise, or the group misbehaves.
-GROUP_WIDE = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks",
-              "group_replication_gtid_assignment_block_size", "group_replication_communication_stack",
-              "group_replication_paxos_single_leader", "group_replication_view_change_uuid",
-              "group_replication_consistency", "lower_case_table_names", "default_table_encryption",
-              "transaction_write_set_extraction")
+GROUP_WIDE = (
+    "group_replication_single_primary_mode",
+    "group_replication_enforce_update_everywhere_checks",
+    "group_replication_gtid_assignment_block_size",
+    "group_replication_communication_stack",
+    "group_replication_paxos_single_leader",
+    "group_replication_view_change_uuid",
+    "group_replication_consistency",
+    "lower_case_table_names",
+    "default_table_encryption",
+    "transaction_write_set_extraction",
+)
 
 _SCALARS = """SELECT VERSION() AS version, @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id,
  @@GLOBAL.hostname AS hostname, @@GLOBAL.port AS port, @@GLOBAL.report_host AS report_host, @@GLOBAL.report_port AS report_port,
@@ -82,8 +96,19 @@ def gather(connection, address, lock=""):
     """The facts of one server as a dict; raises ServerError when it cannot be asked."""
     row = connection.query(_SCALARS)[0]
     facts = {"address": address, "reachable": True, "error": "", "error_kind": ""}
-    for name in ("version", "server_uuid", "server_id", "hostname", "port", "report_host", "report_port", "gtid_executed", "gtid_purged",
-                 "gtid_mode", "enforce_gtid_consistency"):
+    for name in (
+        "version",
+        "server_uuid",
+        "server_id",
+        "hostname",
+        "port",
+        "report_host",
+        "report_port",
+        "gtid_executed",
+        "gtid_purged",
+        "gtid_mode",
+        "enforce_gtid_consistency",
+    ):
         facts[name] = row[name]
     for name in ("gtid_executed", "gtid_purged"):
         facts[name] = (facts[name] or "").replace("\n", "")
@@ -96,7 +121,9 @@ def gather(connection, address, lock=""):
     except VersionError as error:
         version, facts["version_warning"], facts["version_error"] = None, None, str(error)
     variables = {item["name"]: item["value"] for item in connection.query(_VARIABLES)}
-    facts["settings"] = {name: value for name, value in variables.items() if name.startswith("group_replication_") or name in GROUP_WIDE}
+    facts["settings"] = {
+        name: value for name, value in variables.items() if name.startswith("group_replication_") or name in GROUP_WIDE
+    }
     facts["log_error"] = variables.get("log_error") or ""
     facts["datadir"] = variables.get("datadir") or ""
     facts["group_name"] = (variables.get("group_replication_group_name") or "").lower()
@@ -122,8 +149,13 @@ def gather(connection, address, lock=""):
         uuid = (item["member_id"] or "").lower()
         if not uuid:
             continue
-        entry = {"host": item["member_host"] or "", "port": int(item["member_port"] or 0), "state": item["member_state"] or "",
-                 "role": item.get("member_role") or "", "version": item.get("member_version") or ""}
+        entry = {
+            "host": item["member_host"] or "",
+            "port": int(item["member_port"] or 0),
+            "state": item["member_state"] or "",
+            "role": item.get("member_role") or "",
+            "version": item.get("member_version") or "",
+        }
         if uuid == (facts["server_uuid"] or "").lower():
             facts["state"], facts["role"] = entry["state"] or "OFFLINE", entry["role"]
         facts["view"][uuid] = entry
@@ -139,14 +171,18 @@ def gather(connection, address, lock=""):
             facts["stats"][(item.get("member_id") or "").lower()] = {
                 "transactions_to_certify": int(item.get("count_transactions_in_queue") or 0),
                 "transactions_behind": int(item.get("count_transactions_remote_in_applier_queue") or 0),
-                "conflicts": int(item.get("count_conflicts_detected") or 0)}
+                "conflicts": int(item.get("count_conflicts_detected") or 0),
+            }
     facts["received"] = ""
     facts["channels"] = {}
     for item in connection.query(_CHANNELS, (APPLIER_CHANNEL, RECOVERY_CHANNEL)):
         if item["channel"] == APPLIER_CHANNEL:
             facts["received"] = (item["received"] or "").replace("\n", "")
-        facts["channels"][item["channel"]] = {"service_state": item["service_state"], "error_number": item["error_number"],
-                                              "error_message": item["error_message"]}
+        facts["channels"][item["channel"]] = {
+            "service_state": item["service_state"],
+            "error_number": item["error_number"],
+            "error_message": item["error_message"],
+        }
     row = connection.query(_LAST, (lock or lock_name(facts["group_name"]),))[0]
     facts["lock_held_by_other"] = row["lock_holder"] is not None and row["lock_holder"] != row["connection_id"]
     facts["starting"] = facts["state"] == "OFFLINE" and bool(row["receivers"])
@@ -156,7 +192,18 @@ def gather(connection, address, lock=""):
 class Cluster:
     """The declared members: connections that stay open while the module runs, at most one per member."""
 
-    def __init__(self, members, me, local, peer_user, peer_password, peer_ca_cert=None, connect_timeout=3, read_timeout=10, lock=""):
+    def __init__(
+        self,
+        members,
+        me,
+        local,
+        peer_user,
+        peer_password,
+        peer_ca_cert=None,
+        connect_timeout=3,
+        read_timeout=10,
+        lock="",
+    ):
         """members: normalized addresses; me: the one of the managed server, or None; local: the connection to it."""
         self.members = list(members)
         self.me = me
@@ -166,7 +213,9 @@ class Cluster:
         self.peers = {}
         for address in self.members:
             if address != me:
-                self.peers[address] = peer_connection(address, peer_user, peer_password, peer_ca_cert, connect_timeout, read_timeout)
+                self.peers[address] = peer_connection(
+                    address, peer_user, peer_password, peer_ca_cert, connect_timeout, read_timeout
+                )
 
     def connection(self, address):
         """The connection to a declared member."""
@@ -201,7 +250,10 @@ class Cluster:
         end = time.monotonic() + 4 * (self.connect_timeout + 10)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return {address: dict(found.get(address) or unreachable(address, f"{address}: no answer in time")) for address in wanted}
+        return {
+            address: dict(found.get(address) or unreachable(address, f"{address}: no answer in time"))
+            for address in wanted
+        }
 
     def close(self):
         """Close the connections to the others; the local one belongs to the caller."""
@@ -221,4 +273,8 @@ def find_me(members, facts, declared=None):
     address = ("[%s]:%d" if ":" in host else "%s:%d") % (host.lower(), port)
     if address in members:
         return address
-    raise ValueError("member: cannot tell which of members ({}) is this server, whose report_host:report_port is {}; name it with member".format(", ".join(members), address))
+    raise ValueError(
+        "member: cannot tell which of members ({}) is this server, whose report_host:report_port is {}; name it with member".format(
+            ", ".join(members), address
+        )
+    )

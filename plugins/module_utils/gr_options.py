@@ -107,10 +107,16 @@ def check_cluster_options(params):
 def make_cluster(params, members, me, local, lock):
     """The Cluster of these options."""
     own_account = not params.get("peer_user")
-    return Cluster(members, me, local,
-                   params.get("login_user") or "root" if own_account else params["peer_user"],
-                   params.get("login_password") if own_account else params.get("peer_password"),
-                   params.get("peer_ca_cert"), params.get("peer_connect_timeout") or 3, lock=lock)
+    return Cluster(
+        members,
+        me,
+        local,
+        params.get("login_user") or "root" if own_account else params["peer_user"],
+        params.get("login_password") if own_account else params.get("peer_password"),
+        params.get("peer_ca_cert"),
+        params.get("peer_connect_timeout") or 3,
+        lock=lock,
+    )
 
 
 def open_cluster(params, recorder=None):

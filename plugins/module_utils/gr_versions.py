@@ -20,8 +20,23 @@ from collections import namedtuple
 # Group Replication came with 5.7.17.
 OLDEST = (5, 7, 17)
 # The series in which the table was checked. MySQL's numbering jumps from 9.7 to 26.7 (year.month).
-KNOWN_SERIES = ((5, 7), (8, 0), (8, 1), (8, 2), (8, 3), (8, 4), (9, 0), (9, 1), (9, 2), (9, 3), (9, 4), (9, 5), (9, 6),
-                (9, 7), (26, 7))
+KNOWN_SERIES = (
+    (5, 7),
+    (8, 0),
+    (8, 1),
+    (8, 2),
+    (8, 3),
+    (8, 4),
+    (9, 0),
+    (9, 1),
+    (9, 2),
+    (9, 3),
+    (9, 4),
+    (9, 5),
+    (9, 6),
+    (9, 7),
+    (26, 7),
+)
 
 
 class VersionError(ValueError):
@@ -51,7 +66,11 @@ def parse_version(text):
         return Version(*(numbers + [0] * (3 - len(numbers))))
     text = str(text or "").strip()
     if "mariadb" in text.lower():
-        raise VersionError("server version '{}' is MariaDB, which has no Group Replication (needed: MySQL {} or newer)".format(text, "%d.%d.%d" % OLDEST))
+        raise VersionError(
+            "server version '{}' is MariaDB, which has no Group Replication (needed: MySQL {} or newer)".format(
+                text, "%d.%d.%d" % OLDEST
+            )
+        )
     match = re.match(r"^(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])", text)
     if not match:
         raise VersionError(f"server version '{text}' is not understood (expected numbers such as 8.4.6 or 26.7)")
@@ -62,7 +81,11 @@ def check_version(text):
     """(Version, warning or None). Refuses servers without Group Replication; a series not in the table is a warning."""
     version = parse_version(text)
     if version < OLDEST:
-        raise VersionError("server version {} has no Group Replication (needed: MySQL {} or newer)".format(version, "%d.%d.%d" % OLDEST))
+        raise VersionError(
+            "server version {} has no Group Replication (needed: MySQL {} or newer)".format(
+                version, "%d.%d.%d" % OLDEST
+            )
+        )
     if version.series in KNOWN_SERIES:
         return version, None
     newest = "%d.%d" % KNOWN_SERIES[-1]
@@ -78,6 +101,7 @@ def effective_version(text):
 # ---------------------------------------------------------------------------------------------------------------------
 # Statements: meaning -> ((first version, text or None), ...), newest last. None: that version has no such statement.
 # Words in braces are filled in by statement(); values always travel as parameters (%s), never inside the text.
+# fmt: off
 STATEMENTS = {
     "start_group_replication": (((5, 7, 17), "START GROUP_REPLICATION"),),
     "start_group_replication_user": (((5, 7, 17), None), ((8, 0, 21), "START GROUP_REPLICATION USER=%s, PASSWORD=%s")),
@@ -113,6 +137,7 @@ STATEMENTS = {
     "disable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_disable_member_action(%s, %s)")),
     "enable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_enable_member_action(%s, %s)")),
 }
+# fmt: on
 
 
 def statement(version, meaning, **words):
@@ -128,7 +153,11 @@ def statement(version, meaning, **words):
         if wanted >= since:
             text = candidate
     if text is None:
-        raise VersionError("MySQL {} has no statement to {} (it came with {})".format(parse_version(version), meaning.replace("_", " "), "%d.%d.%d" % first))
+        raise VersionError(
+            "MySQL {} has no statement to {} (it came with {})".format(
+                parse_version(version), meaning.replace("_", " "), "%d.%d.%d" % first
+            )
+        )
     return text.format(**words) if words else text
 
 
@@ -172,6 +201,7 @@ def _srv(name, since=(5, 7, 17), default=None, allowed=None, removed=None, depre
 _ONOFF = ("ON", "OFF")
 _A = (5, 7, 17)  # from the beginning
 
+# fmt: off
 OPTIONS = {option.name: option for option in (
     # -- Group Replication ------------------------------------------------------------------------------------------
     _gr("group_name"),
@@ -277,9 +307,12 @@ OPTIONS = {option.name: option for option in (
     _srv("skip_replica_start", since=(8, 0, 26), renamed=((_A, "skip_slave_start"),)),
     _srv("require_secure_transport", default=((_A, "OFF"),), allowed=_ONOFF),
 )}
+# fmt: on
 
 # Older names that a user may still write for an option.
-ALIASES = {old: option.name for option in OPTIONS.values() for _since, old in option.names if old and old != option.name}
+ALIASES = {
+    old: option.name for option in OPTIONS.values() for _since, old in option.names if old and old != option.name
+}
 
 # An option that is never rendered: in a file it would bootstrap a second group at every start.
 FORBIDDEN = ("group_replication_bootstrap_group", "group_replication_force_members")
@@ -306,11 +339,18 @@ BASE = (
 # single_primary: False needs both group_replication_single_primary_mode=OFF and the update-everywhere checks.
 
 
+def _meaning(name):
+    """The key in OPTIONS for a name, its older name, or either without group_replication_; the name itself when there is none."""
+    for candidate in (name, "group_replication_" + name):
+        candidate = ALIASES.get(candidate, candidate)
+        if candidate in OPTIONS:
+            return candidate
+    return name
+
+
 def option_name(version, meaning):
     """The name of the option for this server version, or None where that version does not have it (any more)."""
-    meaning = ALIASES.get(meaning, meaning)
-    if meaning not in OPTIONS and "group_replication_" + meaning in OPTIONS:
-        meaning = "group_replication_" + meaning
+    meaning = _meaning(meaning)
     if meaning not in OPTIONS:
         raise KeyError(f"no option '{meaning}' in the version table")
     wanted = effective_version(version)
@@ -351,10 +391,15 @@ def check_value(meaning, value):
         return text
     if isinstance(allowed[0], int):
         if not re.match(r"^\d+$", text) or not allowed[0] <= int(text) <= allowed[1]:
-            raise VersionError("option %s: '%s' is not allowed (allowed: a whole number from %d to %d)" % (meaning, text, allowed[0], allowed[1]))
+            raise VersionError(
+                "option %s: '%s' is not allowed (allowed: a whole number from %d to %d)"
+                % (meaning, text, allowed[0], allowed[1])
+            )
         return text
     if allowed == _ONOFF:
-        text = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}.get(text.upper(), text.upper())
+        text = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}.get(
+            text.upper(), text.upper()
+        )
     for word in allowed:
         if text.upper() == word.upper():
             return word
@@ -389,17 +434,17 @@ def render_settings(version, wishes, preferred=None, extra=None):
             name = str(key).replace("-", "_")
             name = name[6:] if name.startswith("loose_") else name
             if name in FORBIDDEN or "group_replication_" + name in FORBIDDEN:
-                raise VersionError(f"option {name} is never written into a file: at every start it would act again (bootstrap a second "
-                                   "group, or force a membership)")
+                raise VersionError(
+                    f"option {name} is never written into a file: at every start it would act again (bootstrap a second "
+                    "group, or force a membership)"
+                )
             if value is None:
                 continue
             if name == "single_primary":
                 settings["group_replication_single_primary_mode"] = _text(bool(value))
                 settings["group_replication_enforce_update_everywhere_checks"] = _text(not value)
                 continue
-            name = ALIASES.get(name, name)
-            if name not in OPTIONS and "group_replication_" + name in OPTIONS:
-                name = "group_replication_" + name
+            name = _meaning(name)
             if name not in OPTIONS:
                 if not free:
                     raise VersionError(f"option {key} is not in the version table (give it as an extra setting)")
@@ -414,9 +459,13 @@ def render_settings(version, wishes, preferred=None, extra=None):
     take(preferred, False, False)
     take(wishes, True, False)
     take(extra, True, True)
-    if settings.get("group_replication_single_primary_mode") == "ON" and \
-            settings.get("group_replication_enforce_update_everywhere_checks") == "ON":
-        raise VersionError("option group_replication_enforce_update_everywhere_checks: ON is not allowed in single-primary mode")
+    if (
+        settings.get("group_replication_single_primary_mode") == "ON"
+        and settings.get("group_replication_enforce_update_everywhere_checks") == "ON"
+    ):
+        raise VersionError(
+            "option group_replication_enforce_update_everywhere_checks: ON is not allowed in single-primary mode"
+        )
 
     lines = [("plugin_load_add", "group_replication.so", False)]
     for meaning, option in OPTIONS.items():
@@ -433,7 +482,9 @@ def render_settings(version, wishes, preferred=None, extra=None):
 def check_free(name, value):
     """An option that the table does not know: only its form is checked."""
     if not re.match(r"^[A-Za-z][A-Za-z0-9_.]*$", name):
-        raise VersionError(f"option '{name}' is no name of a server option (allowed: letters, digits, '_', '-' and '.')")
+        raise VersionError(
+            f"option '{name}' is no name of a server option (allowed: letters, digits, '_', '-' and '.')"
+        )
     text = _text(value)
     if "\n" in text or "\r" in text:
         raise VersionError(f"option {name}: a value must not contain a line break")
@@ -481,4 +532,6 @@ def can_join(joiner, lowest_in_group):
         return True, ""
     if new.series == old.series and new.series == (8, 0) and old < (8, 0, 17):
         return True, ""
-    return False, (f"MySQL {parse_version(joiner)} is older than the group's oldest member ({parse_version(lowest_in_group)}), and the group does not take older members")
+    return False, (
+        f"MySQL {parse_version(joiner)} is older than the group's oldest member ({parse_version(lowest_in_group)}), and the group does not take older members"
+    )

@@ -37,7 +37,9 @@ def _short(text):
 def _number(text, item):
     value = int(text)
     if value < 1 or value > MAX_GNO:
-        raise GtidError("GTID set: %s in '%s' is no transaction number (allowed: 1 to %d)" % (text, _short(item), MAX_GNO))
+        raise GtidError(
+            "GTID set: %s in '%s' is no transaction number (allowed: 1 to %d)" % (text, _short(item), MAX_GNO)
+        )
     return value
 
 
@@ -118,7 +120,9 @@ class GtidSet:
             parts = [part.strip() for part in item.split(":")]
             uuid = parts[0].lower()
             if not _UUID.match(uuid):
-                raise GtidError(f"GTID set: '{_short(parts[0])}' is no UUID (expected 8-4-4-4-12 hexadecimal digits before the first colon)")
+                raise GtidError(
+                    f"GTID set: '{_short(parts[0])}' is no UUID (expected 8-4-4-4-12 hexadecimal digits before the first colon)"
+                )
             if len(parts) == 1:
                 raise GtidError(f"GTID set: '{_short(item)}' has no interval (expected uuid:first-last)")
             tag = ""
@@ -136,8 +140,10 @@ class GtidSet:
                     tag = part.lower()
                     tag_open = True
                 else:
-                    raise GtidError(f"GTID set: '{_short(part)}' in '{_short(item)}' is neither an interval (n or n-m) nor a tag (a letter or '_', then "
-                                    "letters, digits or '_', at most 32)")
+                    raise GtidError(
+                        f"GTID set: '{_short(part)}' in '{_short(item)}' is neither an interval (n or n-m) nor a tag (a letter or '_', then "
+                        "letters, digits or '_', at most 32)"
+                    )
             if tag_open:
                 raise GtidError(f"GTID set: tag '{tag}' in '{_short(item)}' has no interval")
         return {key: _normal(pairs) for key, pairs in found.items()}
@@ -213,7 +219,9 @@ class GtidSet:
         """Canonical text: as the server prints it, without its line breaks."""
         by_uuid = {}
         for uuid, tag in sorted(self._sets):
-            text = ":".join("%d" % first if first == last else "%d-%d" % (first, last) for first, last in self._sets[uuid, tag])
+            text = ":".join(
+                "%d" % first if first == last else "%d-%d" % (first, last) for first, last in self._sets[uuid, tag]
+            )
             by_uuid.setdefault(uuid, []).append(f"{tag}:{text}" if tag else text)
         return ",".join("{}:{}".format(uuid, ":".join(parts)) for uuid, parts in by_uuid.items())
 

@@ -8,6 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import ssl
@@ -17,6 +18,7 @@ try:
     import pymysql
     import pymysql.cursors
     from pymysql.constants import CLIENT
+
     PYMYSQL_ERROR = None
     _Base = pymysql.connections.Connection
 except ImportError:
@@ -31,12 +33,12 @@ ER_ACCESS_DENIED = 1045
 ER_NO_SUCH_TABLE = 1146
 ER_UNKNOWN_SYSTEM_VARIABLE = 1193
 ER_SPECIFIC_ACCESS_DENIED = 1227
-ER_GR_NOT_CONFIGURED = 3092     # START failed: also while the old incarnation is still in the group
-ER_GR_RUNNING = 3093            # already running
+ER_GR_NOT_CONFIGURED = 3092  # START failed: also while the old incarnation is still in the group
+ER_GR_RUNNING = 3093  # already running
 ER_GR_APPLIER_INIT = 3094
 ER_GR_TIMEOUT = 3095
-ER_GR_COMMAND_FAILURE = 3663    # another START or STOP is executing
-ER_CLONE_RESTART = 3707         # clone done, but nobody restarts the server
+ER_GR_COMMAND_FAILURE = 3663  # another START or STOP is executing
+ER_CLONE_RESTART = 3707  # clone done, but nobody restarts the server
 CR_CONNECTION_LOST = (2006, 2013, 2055)
 CR_CANNOT_CONNECT = (2002, 2003, 2005)
 
@@ -60,10 +62,14 @@ def parse_address(text, default_port=3306, option="members"):
     match = re.match(r"^\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\](?::(\d+))?$", text)
     if not match:
         if text.count(":") > 1:
-            raise AddressError(f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)")
+            raise AddressError(
+                f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
+            )
         match = re.match(r"^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d+))?$", text)
     if not match:
-        raise AddressError(f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)")
+        raise AddressError(
+            f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
+        )
     port = int(match.group(2)) if match.group(2) else default_port
     if not 1 <= port <= 65535:
         raise AddressError("%s: port %d of '%s' is not allowed (allowed: 1 to 65535)" % (option, port, text))
@@ -141,12 +147,16 @@ def translate(error, where, user=None):
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
     if code == ER_ACCESS_DENIED:
-        return ServerError(f"{where} refuses account '{user}' (wrong password, no such account, or TLS required and not used)", code)
+        return ServerError(
+            f"{where} refuses account '{user}' (wrong password, no such account, or TLS required and not used)", code
+        )
     if code == 1130:
         return ServerError(f"{where} has no account for this host ({text})", code)
     if code in CR_CANNOT_CONNECT:
         reason = re.sub(r"^.*\(\[?(.*?)\]?\)$", r"\1", text) or text
-        return ServerError("{} does not answer ({})".format(where, reason.replace("[", "").replace("]", "")), code, lost=True)
+        return ServerError(
+            "{} does not answer ({})".format(where, reason.replace("[", "").replace("]", "")), code, lost=True
+        )
     if code in CR_CONNECTION_LOST or code == 0:
         return ServerError(f"{where}: the connection was lost ({text or type(error).__name__})", code, lost=True)
     if code == 2026:
@@ -196,10 +206,8 @@ class Connection:
     def close(self):
         """Close; never fails."""
         if self._conn is not None:
-            try:
+            with contextlib.suppress(Exception):  # the connection may be broken already
                 self._conn.close()
-            except Exception:  # the connection may be broken already
-                pass
             self._conn = None
 
     def timeout(self, seconds):
@@ -233,7 +241,9 @@ class Connection:
         if not args:
             return text
         shown = tuple(MASK if position in secrets else value for position, value in enumerate(args))
-        return text % tuple(str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''")) for value in shown)
+        return text % tuple(
+            str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''")) for value in shown
+        )
 
     def _failed(self, error):
         failed = translate(error, self.where, self._user)
@@ -298,5 +308,16 @@ def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, re
         context = tls_context(ca_cert)
     except (OSError, ssl.SSLError) as error:
         raise ServerError(f"peer_ca_cert: '{ca_cert}' cannot be read ({error})") from None
-    return Connection(address, recorder, host=host, port=port, user=user, password=password or "", ssl=context, tls_required=True,
-                      connect_timeout=connect_timeout, read_timeout=read_timeout, write_timeout=read_timeout)
+    return Connection(
+        address,
+        recorder,
+        host=host,
+        port=port,
+        user=user,
+        password=password or "",
+        ssl=context,
+        tls_required=True,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        write_timeout=read_timeout,
+    )

@@ -239,9 +239,16 @@ def main():
         result = manager.run()
     except (Failure, ServerError) as error:
         decision = manager.decision
-        module.fail_json(msg=str(error), changed=manager.changed, decision="refuse", rule=decision.rule if decision else "",
-                         reason=str(error), before=manager.before, statements=manager.recorder.statements,
-                         **getattr(error, "details", {}))
+        module.fail_json(
+            msg=str(error),
+            changed=manager.changed,
+            decision="refuse",
+            rule=decision.rule if decision else "",
+            reason=str(error),
+            before=manager.before,
+            statements=manager.recorder.statements,
+            **getattr(error, "details", {}),
+        )
     module.exit_json(**result)
 
 

@@ -162,13 +162,13 @@ address:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
     Failure,
     close_cluster,
     cluster_options,
     open_cluster,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
 
 

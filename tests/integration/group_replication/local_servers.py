@@ -81,7 +81,7 @@ gtid_mode=ON
 enforce_gtid_consistency=ON
 log_bin=binlog
 innodb_buffer_pool_size=64M
-innodb_redo_log_capacity=32M
+innodb_redo_log_capacity=8M
 innodb_flush_log_at_trx_commit=2
 sync_binlog=0
 plugin_load_add=group_replication.so
@@ -96,8 +96,15 @@ loose-group_replication_ssl_mode=REQUIRED
 loose-group_replication_recovery_use_ssl=ON
 loose-group_replication_message_cache_size=134217728
 loose-group_replication_start_on_boot={boot}
-""".format(dir=self.dir, port=self.port, local_port=self.local_port, server_id=130 + self.index, seeds=seeds,
-           group=GROUP_NAME, boot="OFF")
+""".format(
+            dir=self.dir,
+            port=self.port,
+            local_port=self.local_port,
+            server_id=130 + self.index,
+            seeds=seeds,
+            group=GROUP_NAME,
+            boot="OFF",
+        )
 
     def run_in_root(self, argv, **kwargs):
         """Run a command inside the tree."""
@@ -111,8 +118,18 @@ loose-group_replication_start_on_boot={boot}
         base = self.root + self.top + "/base"
         if not os.path.isdir(base):
             os.makedirs(self.root + self.top, exist_ok=True)
-            self.run_in_root(["/usr/sbin/mysqld", "--no-defaults", "--user=root", "--initialize-insecure",
-                              f"--datadir={self.top}/base", f"--log-error={self.top}/init.log"], check=True)
+            self.run_in_root(
+                [
+                    "/usr/sbin/mysqld",
+                    "--no-defaults",
+                    "--user=root",
+                    "--initialize-insecure",
+                    f"--datadir={self.top}/base",
+                    "--innodb-redo-log-capacity=8388608",
+                    f"--log-error={self.top}/init.log",
+                ],
+                check=True,
+            )
         shutil.rmtree(self.host_path(), ignore_errors=True)
         os.makedirs(self.host_path())
         shutil.copytree(base, self.datadir)
@@ -125,27 +142,51 @@ loose-group_replication_start_on_boot={boot}
 
     def accounts(self):
         """The accounts that the role writes, without binary log."""
-        self.sql("SET sql_log_bin=0")
         with self.connect() as conn, conn.cursor() as cur:
             cur.execute("SET sql_log_bin=0")
             cur.execute(f"CREATE USER repl@'%' IDENTIFIED BY '{REPL_PASSWORD}' REQUIRE SSL")
-            cur.execute("GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO repl@'%'")
+            cur.execute(
+                "GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO repl@'%'"
+            )
             cur.execute(f"CREATE USER gr_peer@'%' IDENTIFIED BY '{PEER_PASSWORD}' REQUIRE SSL")
             cur.execute("GRANT SELECT ON performance_schema.* TO gr_peer@'%'")
 
     def start(self, wait=True):
         """Start mysqld under its supervisor; with wait, return when it answers."""
+        if self.supervised():
+            # A second mysqld would wait for the files' locks and take over when the first one stops.
+            if wait:
+                self.wait_up()
+            return
         if os.path.exists(self.host_path("down")):
             os.unlink(self.host_path("down"))
         script = SUPERVISOR.format(dir=self.dir, mysqld="/usr/sbin/mysqld")
         prefix = ["chroot", self.root] if self.root else []
-        with subprocess.Popen(prefix + ["/bin/sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, start_new_session=True) as proc:
+        with subprocess.Popen(
+            prefix + ["/bin/sh", "-c", script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as proc:
             with open(self.host_path("supervisor.pid"), "w", encoding="utf-8") as out:
                 out.write(str(proc.pid))
             proc.returncode = 0  # it lives on, do not wait for it
         if wait:
             self.wait_up()
+
+    def supervised(self):
+        """Whether the supervisor runs."""
+        try:
+            with open(self.host_path("supervisor.pid"), encoding="utf-8") as src:
+                pid = int(src.read())
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as src:
+                if src.read().rpartition(")")[2].split()[0] == "Z":
+                    return False
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as src:
+                return self.dir in src.read() and not os.path.exists(self.host_path("down"))
+        except (OSError, ValueError):
+            return False
 
     def wait_up(self, timeout=60):
         """Wait until the server answers on its socket."""
@@ -201,23 +242,42 @@ loose-group_replication_start_on_boot={boot}
         if signum != signal.SIGKILL:
             os.kill(pid, signal.SIGCONT)
         end = time.monotonic() + 60
-        while os.path.exists("/proc/%d" % pid):
+        while os.path.exists(f"/proc/{pid}"):
             if time.monotonic() > end:
                 raise RuntimeError("%s: mysqld %d does not end" % (self.name, pid))
             time.sleep(0.05)
 
+    def set_uuid(self, uuid):
+        """Give the server that server_uuid, as a copied data directory would."""
+        self.stop()
+        with open(self.host_path("data", "auto.cnf"), "w", encoding="utf-8") as out:
+            out.write(f"[auto]\nserver-uuid={uuid}\n")
+        self.start()
+
+    def session(self, statement):
+        """A session that stays open after that statement, until close()."""
+        conn = self.connect()
+        with conn.cursor() as cur:
+            cur.execute(statement)
+        return conn
+
     # -- SQL ---------------------------------------------------------------------------------------------------------
     def connect(self):
         """A connection as root."""
-        return pymysql.connect(unix_socket=self.socket, user="root", autocommit=True, cursorclass=pymysql.cursors.DictCursor)
+        return pymysql.connect(
+            unix_socket=self.socket, user="root", autocommit=True, cursorclass=pymysql.cursors.DictCursor
+        )
 
     def sql(self, statement, *args):
-        """Run one statement as root; the rows."""
+        """Run one statement as root; the rows as dicts of text."""
         conn = self.connect()
         try:
             with conn.cursor() as cur:
                 cur.execute(statement, args or None)
-                return list(cur.fetchall())
+                return [
+                    {name: None if value is None else str(value) for name, value in row.items()}
+                    for row in cur.fetchall()
+                ]
         finally:
             conn.close()
 

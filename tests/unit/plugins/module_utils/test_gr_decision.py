@@ -1,0 +1,319 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row of the decision table, and the diagnosis, without a server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import decide, diagnose
+from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, entry, facts_of, gone, group_of, outage
+
+DB0, DB1, DB2 = MEMBERS
+U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
+THREE = dict.fromkeys(MEMBERS, "ONLINE")
+TWO = {DB0: "ONLINE", DB1: "ONLINE"}
+FLAG = "group_replication_bootstrap_group"
+DOCS = Path(__file__).resolve().parents[4] / "docs" / "decisions.md"
+
+
+def changed(facts, address, **changes):
+    """The facts with one member's changed."""
+    facts[address] = dict(facts[address], **changes)
+    return facts
+
+
+def cut(reachable, unreachable):
+    """One side of a partition: `reachable` see themselves ONLINE and the others UNREACHABLE."""
+    view = {UUIDS[a]: entry(a) for a in reachable}
+    view.update({UUIDS[a]: entry(a, "UNREACHABLE") for a in unreachable})
+    return {a: facts_of(a, state="ONLINE", role="PRIMARY", view=dict(view)) for a in reachable}
+
+
+def two_groups():
+    facts = group_of(TWO)
+    facts[DB2] = facts_of(DB2, state="ONLINE", view={U2: entry(DB2)})
+    return facts
+
+
+def no_clone_donor(facts):
+    for address in (DB0, DB1):
+        facts[address]["clone_active"] = False
+    return facts
+
+
+def with_settings(facts, address, **settings):
+    return changed(facts, address, settings=dict(facts[address]["settings"], **settings))
+
+
+SETS = dict(gtid_executed=f"{GROUP}:1-9")
+ERRANT = dict(gtid_executed=f"{GROUP}:1-5,{U2}:1-2")
+PURGED = dict(gtid_executed=f"{GROUP}:1-9", gtid_purged=f"{GROUP}:1-5")
+
+# rule, facts, me, wish, expected action, words in the reason
+PRESENT = [
+    ("not_asked", {**group_of(TWO), DB2: gone(DB2, "no socket")}, DB2, {}, "refuse", "no socket"),
+    ("unsuitable", changed(group_of(TWO), DB2, version_error="server version 'x' is MariaDB"), DB2, {}, "refuse", "MariaDB"),
+    ("unsuitable", changed(group_of(TWO), DB2, plugin_active=False), DB2, {}, "refuse", "plugin group_replication is not active"),
+    ("unsuitable", changed(group_of(TWO), DB2, group_name=""), DB2, {}, "refuse", "group_replication_group_name is not set"),
+    ("unsuitable", changed(group_of(TWO), DB2, gtid_mode="OFF"), DB2, {}, "refuse", "gtid_mode is OFF"),
+    ("unsuitable", changed(group_of(TWO), DB2, enforce_gtid_consistency="WARN"), DB2, {}, "refuse", "enforce_gtid_consistency is WARN"),
+    ("unsuitable", changed(group_of(TWO), DB2, log_bin=False), DB2, {}, "refuse", "binary log is off"),
+    ("wrong_group_name", group_of(TWO), DB2, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
+    ("wrong_group_name", group_of(THREE), DB0, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
+    ("duplicate", changed(group_of(TWO), DB2, server_uuid=U0), DB2, {}, "refuse", f"same server_uuid {U0}"),
+    ("duplicate", changed(group_of(TWO), DB2, server_id=130), DB2, {}, "refuse", "same server_id 130"),
+    ("flag_under_lock", changed(outage("", "", ""), DB0, bootstrap_flag=True, lock_held_by_other=True), DB1, {}, "wait", DB0),
+    ("flag_under_lock", changed(outage("", "", ""), DB0, bootstrap_flag=True, lock_held_by_other=True), DB0, {}, "wait", DB0),
+    ("flag_mine", changed(outage("", "", ""), DB0, persisted={FLAG: "ON"}), DB0, {}, "refuse", "RESET PERSIST"),
+    ("flag_mine", changed(group_of(THREE), DB0, persisted={FLAG: "ON"}), DB0, {}, "refuse", "RESET PERSIST"),
+    ("flag_mine", changed(outage("", "", ""), DB0, bootstrap_flag=True, bootstrap_flag_source="GLOBAL /etc/my.cnf"), DB0, {}, "refuse",
+     "/etc/my.cnf"),
+    ("flag_leftover", changed(outage("", "", ""), DB0, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC"), DB0, {}, "reset_flag", "left ON"),
+    ("flag_leftover", changed(group_of(THREE), DB0, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC"), DB0, {}, "reset_flag", "left ON"),
+    ("split_brain", two_groups(), DB0, {}, "refuse", "SPLIT_BRAIN"),
+    ("split_brain", two_groups(), DB2, {}, "refuse", f"{DB0}, {DB1} | {DB2}"),
+    ("cut_off", {**cut([DB0], [DB1, DB2]), DB1: gone(DB1), DB2: gone(DB2)}, DB0, {}, "refuse", "sees 1 of 3"),
+    ("cut_off", {**cut([DB0], [DB1, DB2]), **cut([DB1, DB2], [DB0])}, DB0, {}, "refuse", "NO_QUORUM"),
+    ("online", group_of(THREE), DB0, {}, "unchanged", "already ONLINE"),
+    ("online", group_of(THREE), DB0, {"group_name": GROUP}, "unchanged", "already ONLINE"),
+    ("online", {**cut([DB0, DB1], [DB2]), DB2: gone(DB2)}, DB0, {}, "unchanged", "already ONLINE"),
+    ("online", {**group_of({DB0: "ONLINE"}), DB1: gone(DB1), DB2: gone(DB2)}, DB0, {}, "unchanged", "already ONLINE"),
+    ("recovering", group_of({DB0: "ONLINE", DB1: "RECOVERING"}), DB1, {}, "wait", "RECOVERING"),
+    ("foreign_group", changed(group_of({DB0: "ONLINE"}), DB0, group_name=OTHER_GROUP), DB1, {}, "refuse", OTHER_GROUP),
+    ("no_quorum", {**cut([DB0], [DB1, DB2]), DB1: facts_of(DB1), DB2: facts_of(DB2)}, DB1, {}, "refuse", "NO_QUORUM"),
+    ("only_recovering", group_of({DB0: "RECOVERING"}), DB1, {}, "wait", DB0),
+    ("starting", changed(outage("", "", ""), DB0, starting=True), DB0, {}, "wait", "under way"),
+    ("starting", changed(group_of(TWO), DB2, starting=True), DB2, {}, "wait", "under way"),
+    ("version", changed(group_of(TWO), DB2, version="8.0.36"), DB2, {}, "refuse", "older than the group's oldest"),
+    ("settings", with_settings(group_of(TWO), DB2, group_replication_gtid_assignment_block_size="1"), DB2, {}, "refuse",
+     "group_replication_gtid_assignment_block_size is 1, the group has 1000000"),
+    ("errant_clone", changed(group_of(TWO, **SETS), DB2, **ERRANT), DB2, {"clone": "reprovision", "recovery_user": "repl"}, "clone",
+     f"{U2}:1-2"),
+    ("errant", changed(group_of(TWO, **SETS), DB2, **ERRANT), DB2, {}, "refuse", f"lacks: {U2}:1-2; clone=reprovision"),
+    ("errant", changed(group_of(TWO, **SETS), DB2, **ERRANT), DB2, {"clone": "when_needed", "recovery_user": "repl"}, "refuse", f"{U2}:1-2"),
+    ("errant", changed(group_of(TWO, **SETS), DB2, **ERRANT), DB2, {"clone": "reprovision"}, "refuse", "recovery_user"),
+    ("errant", no_clone_donor(changed(group_of(TWO, **SETS), DB2, **ERRANT)), DB2, {"clone": "reprovision", "recovery_user": "repl"},
+     "refuse", "no ONLINE member has the clone plugin active"),
+    ("errant", changed(group_of(TWO, **SETS), DB2, received=f"{U2}:7"), DB2, {}, "refuse", f"{U2}:7"),
+    ("purged_clone", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2,
+     {"clone": "when_needed", "recovery_user": "repl"}, "clone", f"{GROUP}:1-5"),
+    ("purged", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2, {}, "refuse", f"{GROUP}:1-5"),
+    ("purged", no_clone_donor(changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged="")), DB2,
+     {"clone": "when_needed", "recovery_user": "repl"}, "refuse", "cannot be cloned"),
+    ("join", group_of(TWO), DB2, {}, "join", f"{DB0}, {DB1} ONLINE"),
+    ("join", group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"}), DB2, {}, "join", "alive"),
+    ("join", {**group_of({DB0: "ONLINE"}), DB1: gone(DB1)}, DB2, {}, "join", "alive"),
+    ("join", changed(group_of(TWO, **PURGED), DB2, gtid_executed=f"{GROUP}:1-6", gtid_purged=""), DB2, {}, "join", "alive"),
+    ("join", changed(group_of(TWO, **PURGED), DB1, gtid_purged=""), DB2, {}, "join", "alive"),
+    ("join", changed(group_of(TWO, version="8.4.0"), DB2, version="9.7.4"), DB2, {}, "join", "alive"),
+    ("join", with_settings(changed(group_of(TWO), DB2, version="8.0.36"), DB2, group_replication_allow_local_lower_version_join="ON"),
+     DB2, {}, "join", "alive"),
+    ("unasked", {**outage("", "", ""), DB2: gone(DB2)}, DB0, {}, "refuse", f"{DB2} could not be asked"),
+    ("unasked", {**outage("", "", ""), DB1: gone(DB1), DB2: gone(DB2)}, DB0, {"bootstrap_without": [DB2]}, "refuse",
+     f"{DB1} could not be asked"),
+    ("flag_lasting_elsewhere", changed(outage("", "", ""), DB2, persisted={FLAG: "ON"}), DB0, {}, "refuse", "RESET PERSIST"),
+    ("flag_elsewhere_acting", changed(outage("", "", ""), DB2, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC"), DB0, {}, "wait", DB2),
+    ("flag_elsewhere", changed(outage("", "", ""), DB2, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC"), DB0,
+     {"acting": [DB0, DB1]}, "refuse", DB2),
+    ("configured_otherwise", changed(outage("", "", ""), DB2, group_name=OTHER_GROUP), DB0, {}, "refuse", OTHER_GROUP),
+    ("sees_others", changed(group_of({DB0: "ERROR"}), DB0, view={U0: entry(DB0, "ERROR"), "ffffffff-0000-0000-0000-000000000000":
+                                                                 entry("db9:3306")}), DB1, {}, "refuse", "db9:3306"),
+    ("conflict", outage(f"{U0}:1", f"{U1}:1", ""), DB0, {}, "refuse", f"(alone: {U0}:1)"),
+    ("not_acting", outage(f"{U0}:1", f"{U0}:1-2", ""), DB0, {"acting": [DB0]}, "refuse", f"only {DB1}"),
+    ("not_acting", changed(outage(f"{U0}:1", f"{U0}:1-2", ""), DB1, gtid_mode="OFF"), DB0, {}, "refuse", f"only {DB1}"),
+    ("not_acting", outage("", "", ""), DB0, {"acting": [DB0], "bootstrap_from": DB1}, "refuse", f"only {DB1}"),
+    ("other_seed", outage("", "", ""), DB1, {}, "wait_for_seed", DB0),
+    ("other_seed", outage(f"{U0}:1", f"{U0}:1-2", ""), DB0, {}, "wait_for_seed", DB1),
+    ("other_seed", changed(outage("", "", ""), DB1, version="8.4.0"), DB0, {}, "wait_for_seed", DB1),
+    ("other_seed", outage(f"{U0}:1", f"{U1}:1", ""), DB0, {"bootstrap_from": DB1}, "wait_for_seed", DB1),
+    ("bootstrap", outage("", "", ""), DB0, {}, "bootstrap", "every declared member was asked"),
+    ("bootstrap", outage("", "", ""), DB1, {"acting": [DB1, DB2]}, "bootstrap", "asked"),
+    ("bootstrap", outage(f"{U0}:1", f"{U0}:1-2", ""), DB1, {}, "bootstrap", "asked"),
+    ("bootstrap", changed(outage(f"{U0}:1", f"{U0}:1", ""), DB2, received=f"{U0}:1-3"), DB2, {}, "bootstrap", "asked"),
+    ("bootstrap", {**outage("", "", ""), DB2: gone(DB2)}, DB0, {"bootstrap_without": [DB2]}, "bootstrap", "asked"),
+    ("bootstrap", outage(f"{U0}:1", f"{U1}:1", ""), DB1, {"bootstrap_from": DB1}, "bootstrap", "asked"),
+    ("bootstrap", group_of(dict.fromkeys(MEMBERS, "ERROR")), DB0, {}, "bootstrap", "asked"),
+]  # fmt: skip
+
+ABSENT = [
+    ("not_asked", {**group_of(TWO), DB2: gone(DB2, "no socket")}, DB2, {}, "refuse", "no socket"),
+    ("leave_wrong_name", group_of(THREE), DB0, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
+    ("leave_starting", changed(outage("", "", ""), DB0, starting=True), DB0, {}, "wait", "under way"),
+    ("out", changed(group_of(TWO), DB2, start_on_boot=False), DB2, {}, "unchanged", "in no group"),
+    ("out_until_boot", group_of(TWO), DB2, {}, "stay_out", "start_on_boot is ON"),
+    ("leave_error", group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"}), DB2, {}, "leave", "ERROR"),
+    ("last_member", group_of({DB0: "ONLINE"}), DB0, {}, "refuse", "last ONLINE member"),
+    ("last_member", group_of({DB0: "ONLINE", DB1: "RECOVERING"}), DB0, {}, "refuse", "last ONLINE member"),
+    ("quorum", {**cut([DB0, DB1], [DB2]), DB2: gone(DB2)}, DB0, {}, "refuse", "1 of 2"),
+    ("leave", group_of(THREE), DB0, {}, "leave", "keep their majority"),
+    ("leave", group_of(TWO), DB0, {}, "leave", "keep their majority"),
+    ("leave", group_of({DB0: "ONLINE"}), DB0, {"allow_last_member": True}, "leave", ""),
+    ("leave", {**cut([DB0, DB1], [DB2]), DB2: gone(DB2)}, DB0, {"allow_quorum_loss": True}, "leave", ""),
+]  # fmt: skip
+
+
+def run(case, state):
+    rule, facts, me, wish, action, words = case
+    wish = dict(wish, state=state)
+    decision = decide(MEMBERS, facts, me, wish.pop("acting", None), wish)
+    assert (decision.rule, decision.action) == (rule, action), decision.reason
+    assert words in decision.reason
+    assert "{" not in decision.reason
+    assert "\n" not in decision.reason
+    return decision
+
+
+@pytest.mark.parametrize("case", PRESENT, ids=lambda case: case[0])
+def test_present(case):
+    run(case, "present")
+
+
+@pytest.mark.parametrize("case", ABSENT, ids=lambda case: case[0])
+def test_absent(case):
+    run(case, "absent")
+
+
+def test_every_row_of_the_table_has_a_case():
+    assert {rule.name for rule in gr_decision.PRESENT} == {case[0] for case in PRESENT}
+    assert {rule.name for rule in gr_decision.ABSENT} == {case[0] for case in ABSENT}
+    assert {rule.action for rule in gr_decision.PRESENT + gr_decision.ABSENT} <= set(gr_decision.ACTIONS)
+
+
+def test_join_says_what_goes_with_it():
+    facts = group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})
+    facts = with_settings(
+        facts, DB2, group_replication_single_primary_mode="ON", group_replication_enforce_update_everywhere_checks="OFF"
+    )
+    for address in (DB0, DB1):
+        facts[address]["view"][U2] = entry(DB2, "UNREACHABLE")
+    details = decide(MEMBERS, facts, DB2).details
+    assert details["stop_first"]
+    assert details["old_incarnation"]
+    assert details["adopt"] == [
+        ("group_replication_single_primary_mode", "OFF"),
+        ("group_replication_enforce_update_everywhere_checks", "ON"),
+    ]
+
+
+def test_clone_takes_a_secondary_of_the_same_series_as_donor():
+    facts = group_of(TWO, **SETS)
+    facts[DB1]["role"] = "SECONDARY"
+    facts[DB2].update(ERRANT)
+    wish = {"clone": "reprovision", "recovery_user": "repl"}
+    assert decide(MEMBERS, facts, DB2, None, wish).details["donor"] == DB1
+    facts[DB1]["version"] = "9.6.0"
+    assert decide(MEMBERS, facts, DB2, None, wish).details["donor"] == DB0
+
+
+def test_no_rule_is_a_refusal():
+    assert decide(MEMBERS, outage("", "", ""), DB0, rules=()).action == "refuse"
+
+
+# -- diagnosis ---------------------------------------------------------------------------------------------------------
+def kinds(report):
+    return [report["members"][address]["kind"] for address in MEMBERS]
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "state", "uncertain", "expected"),
+    [
+        ("all there", group_of(THREE, **SETS), "ONLINE", False, ["member"] * 3),
+        ("one stopped", group_of(TWO, **SETS), "ONLINE_PARTIAL", False, ["member", "member", "rejoinable"]),
+        ("one new", changed(group_of(TWO, **SETS), DB2, gtid_executed=""), "ONLINE_PARTIAL", False, ["member", "member", "joinable"]),
+        ("one in ERROR", group_of({**TWO, DB2: "ERROR"}), "ONLINE_PARTIAL", False, ["member", "member", "rejoinable"]),
+        ("one recovering", group_of({**TWO, DB2: "RECOVERING"}), "ONLINE_PARTIAL", False, ["member"] * 3),
+        ("one errant", changed(group_of(TWO, **SETS), DB2, **ERRANT), "ONLINE_PARTIAL", False, ["member", "member", "broken"]),
+        ("one without donor", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), "ONLINE_PARTIAL", False,
+         ["member", "member", "broken"]),
+        ("one too old", changed(group_of(TWO), DB2, version="8.0.36"), "ONLINE_PARTIAL", False, ["member", "member", "unsuitable"]),
+        ("one set up differently", with_settings(group_of(TWO), DB2, lower_case_table_names="1"), "ONLINE_PARTIAL", False,
+         ["member", "member", "unsuitable"]),
+        ("one without GTIDs", changed(group_of(TWO), DB2, gtid_mode="OFF"), "ONLINE_PARTIAL", False, ["member", "member", "unsuitable"]),
+        ("one of another group", changed(group_of(TWO), DB2, group_name=OTHER_GROUP), "ONLINE_PARTIAL", False,
+         ["member", "member", "unsuitable"]),
+        ("a copy", changed(group_of(TWO), DB2, server_id=130), "ONLINE_PARTIAL", False, ["member", "member", "unsuitable"]),
+        ("one unreachable", {**cut([DB0, DB1], [DB2]), DB2: gone(DB2)}, "ONLINE_PARTIAL", True, ["member", "member", "unreachable"]),
+        ("one not asked, but ONLINE", {**group_of(THREE), DB2: gone(DB2)}, "ONLINE", True, ["member", "member", "unreachable"]),
+        ("nobody", outage("", "", ""), "OFFLINE", False, ["joinable"] * 3),
+        ("outage", outage(f"{GROUP}:1-3", f"{GROUP}:1-2", ""), "OFFLINE", False, ["rejoinable", "rejoinable", "joinable"]),
+        ("outage in conflict", outage(f"{GROUP}:1,{U0}:1", f"{GROUP}:1,{U1}:1", f"{GROUP}:1"), "OFFLINE", False,
+         ["broken", "broken", "rejoinable"]),
+        ("outage, one unreachable", {**outage("", "", ""), DB2: gone(DB2)}, "OFFLINE", True, ["joinable", "joinable", "unreachable"]),
+        ("minority", {**cut([DB0], [DB1, DB2]), DB1: facts_of(DB1), DB2: facts_of(DB2)}, "NO_QUORUM", False,
+         ["member", "joinable", "joinable"]),
+        ("minority beside the majority", {**cut([DB0], [DB1, DB2]), **cut([DB1, DB2], [DB0])}, "ONLINE_PARTIAL", False,
+         ["rejoinable", "member", "member"]),
+        ("two groups", two_groups(), "SPLIT_BRAIN", False, ["member"] * 3),
+        ("forming", group_of({DB0: "RECOVERING"}), "OFFLINE", True, ["member", "joinable", "joinable"]),
+    ],
+)  # fmt: skip
+def test_diagnosis(name, facts, state, uncertain, expected):
+    report = diagnose(MEMBERS, facts, GROUP)
+    assert (report["state"], report["uncertain"]) == (state, uncertain), report["uncertain_because"]
+    if name == "minority beside the majority":
+        # Cut off, yet ONLINE in its own eyes: the group has not expelled it yet.
+        assert any("cut off" in text for text in report["warnings"])
+        assert kinds(report)[1:] == expected[1:]
+        return
+    assert kinds(report) == expected
+    if "unreachable" in expected:
+        assert report["members"][DB2]["why"]
+        assert "could not be asked" in report["uncertain_because"][0]
+
+
+def test_diagnosis_shows_errant_transactions_settings_and_strangers():
+    facts = with_settings(
+        changed(group_of(TWO, **SETS), DB2, **ERRANT), DB2, group_replication_single_primary_mode="ON"
+    )
+    for address in (DB0, DB1):
+        facts[address]["view"]["ffffffff-0000-0000-0000-000000000000"] = entry("db9:3306")
+        facts[address]["stats"] = {UUIDS[address]: {"transactions_behind": 4, "transactions_to_certify": 2}}
+    report = diagnose(MEMBERS, facts)
+    assert report["group_name"] == GROUP
+    assert report["members"][DB2]["errant"] == f"{U2}:1-2"
+    assert report["members"][DB2]["differing_settings"] == ["group_replication_single_primary_mode: ON, group: OFF"]
+    assert report["members"][DB0]["transactions_behind"] == 4
+    assert report["members"][DB0]["transactions_to_certify"] == 2
+    assert report["undeclared"] == ["db9:3306 (ffffffff-0000-0000-0000-000000000000) ONLINE"]
+    assert report["mode"] == "multi_primary"
+    assert report["primaries"] == [DB0, DB1]
+    assert any("not declared" in text for text in report["warnings"])
+
+
+def test_diagnosis_while_views_differ_is_uncertain():
+    facts = group_of(THREE)
+    facts[DB0]["view"][U1] = entry(DB1, "UNREACHABLE")
+    facts[DB0]["view"][U2] = entry(DB2, "UNREACHABLE")
+    report = diagnose(MEMBERS, facts)
+    assert report["uncertain"]
+    assert "views differ" in report["uncertain_because"][0]
+
+
+# -- the table in the docs ---------------------------------------------------------------------------------------------
+def rendered():
+    """docs/decisions.md as it follows from the rules."""
+    text = DOCS.read_text(encoding="utf-8") if DOCS.exists() else ""
+    for name, rules in (("present", gr_decision.PRESENT), ("absent", gr_decision.ABSENT)):
+        lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]
+        for number, rule in enumerate(rules, 1):
+            reason = rule.reason.replace("{", "<").replace("}", ">")
+            lines.append(
+                f"| {number} | `{rule.name}` | {rule.situation} | **{rule.action}** | {reason} | {'yes' if rule.settle else ''} |"
+            )
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        head, _begin, rest = text.partition(begin)
+        _old, _end, tail = rest.partition(end)
+        text = head + begin + "\n" + "\n".join(lines) + "\n" + end + tail
+    return text
+
+
+def test_docs_have_the_table_of_the_code():
+    """WRITE_DOCS=1 writes the tables anew."""
+    if os.environ.get("WRITE_DOCS"):
+        DOCS.write_text(rendered(), encoding="utf-8")
+    assert DOCS.read_text(encoding="utf-8") == rendered()

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GTID sets without a server; tests/integration/group_replication/test_gtid_oracle.py compares with a real one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gtid import MAX_GNO, GtidError, GtidSet
+from hypothesis import given
+from hypothesis import strategies as st
+
+A = "aaaaaaaa-0000-0000-0000-000000000001"
+B = "bbbbbbbb-0000-0000-0000-000000000002"
+
+KEYS = st.sampled_from([(A, ""), (A, "x"), (A, "y_2"), (B, ""), (B, "x")])
+INTERVALS = st.tuples(st.integers(1, 40), st.integers(0, 6)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+ELEMENTS = st.lists(st.tuples(KEYS, INTERVALS), max_size=12)
+
+
+def text_of(elements):
+    """Text of a set, one interval at a time."""
+    return ",".join(f"{uuid}:{tag + ':' if tag else ''}{first}-{last}" for (uuid, tag), (first, last) in elements)
+
+
+def model(elements):
+    """The same set as a Python set of (uuid, tag, number)."""
+    return {(uuid, tag, number) for (uuid, tag), (first, last) in elements for number in range(first, last + 1)}
+
+
+def spread(gtids):
+    """A GtidSet as a Python set, through its own text."""
+    found = set()
+    for part in str(gtids).split(",") if gtids else []:
+        uuid, *rest = part.split(":")
+        tag = ""
+        for piece in rest:
+            if piece[0].isdigit():
+                first, _dash, last = piece.partition("-")
+                found |= {(uuid, tag, number) for number in range(int(first), int(last or first) + 1)}
+            else:
+                tag = piece
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("", ""),
+        (None, ""),
+        (" \n ", ""),
+        (",,", ""),
+        (f"{A}:1", f"{A}:1"),
+        (f"{A}:1-1", f"{A}:1"),
+        (f"{A.upper()}:1-5", f"{A}:1-5"),
+        (f"{A}:1-5:7:9-11", f"{A}:1-5:7:9-11"),
+        (f"{A}:9-11:7:1-5", f"{A}:1-5:7:9-11"),
+        (f"{A}:1-5:6-7", f"{A}:1-7"),
+        (f"{A}:1-5:3-7", f"{A}:1-7"),
+        (f"{A}:1-3, {A}:5", f"{A}:1-3:5"),
+        (f"{B}:1,\n{A}:1", f"{A}:1,{B}:1"),
+        (f"{A}:tag:1-5", f"{A}:tag:1-5"),
+        (f"{A}:TAG:1-5", f"{A}:tag:1-5"),
+        (f"{A}:1-5:tag:1-5:other:3", f"{A}:1-5:other:3:tag:1-5"),
+        (f"{A}:tag2:1,{A}:tag1:1", f"{A}:tag1:1:tag2:1"),
+        (f" {A} : 1 - 5 ".replace(" - ", "-"), f"{A}:1-5"),
+        (f"{A}:_:4", f"{A}:_:4"),
+        (f"{A}:1-{MAX_GNO}", f"{A}:1-{MAX_GNO}"),
+    ],
+)
+def test_parses_and_prints(text, canonical):
+    assert str(GtidSet(text)) == canonical
+    assert GtidSet(canonical) == GtidSet(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nonsense", "is no UUID"),
+        (A, "has no interval"),
+        (f"{A}:", "neither an interval"),
+        (f"{A}:0-5", "is no transaction number"),
+        (f"{A}:{MAX_GNO + 1}", "is no transaction number"),
+        (f"{A}:5-1", "ends before it begins"),
+        (f"{A}:1-", "neither an interval"),
+        (f"{A}:a-b", "neither an interval"),
+        (f"{A}:tag", "has no interval"),
+        (f"{A}:tag:other:1", "neither an interval"),
+        (f"{A}:{'t' * 33}:1", "neither an interval"),
+        (f"{A}:9tag:1", "neither an interval"),
+        (f"{A[:-1]}:1", "is no UUID"),
+        (17, "expected text, got int"),
+    ],
+)
+def test_says_what_is_wrong(text, words):
+    with pytest.raises(GtidError) as failed:
+        GtidSet(text)
+    assert words in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_long_wrong_text_is_cut_in_the_message():
+    with pytest.raises(GtidError) as failed:
+        GtidSet("x" * 100000)
+    assert len(str(failed.value)) < 200
+
+
+@given(ELEMENTS, ELEMENTS)
+def test_algebra_is_that_of_sets(left, right):
+    one, two = GtidSet(text_of(left)), GtidSet(text_of(right))
+    first, second = model(left), model(right)
+    assert spread(one | two) == first | second
+    assert spread(one - two) == first - second
+    assert spread(one & two) == first & second
+    assert one.contains(two) == (second <= first)
+    assert (one >= two, two <= one) == (second <= first, second <= first)
+    assert (one == two) == (first == second)
+    assert one.count() == len(first)
+    assert bool(one) == bool(first)
+    assert GtidSet(str(one)) == one
+    if one == two:
+        assert hash(one) == hash(two)
+
+
+def test_union_of_many_and_parts():
+    gtids = GtidSet(f"{A}:1-2").union(f"{B}:5", GtidSet(f"{A}:4"))
+    assert str(gtids) == f"{A}:1-2:4,{B}:5"
+    assert str(gtids.of_uuid(A.upper())) == f"{A}:1-2:4"
+    assert gtids.uuids() == [A, B]
+    assert not gtids.of_uuid(None)
+    assert gtids == f"{B}:5,{A}:1-2:4"
+    assert repr(GtidSet(f"{A}:1")) == f"GtidSet('{A}:1')"
+
+
+def test_tens_of_thousands_of_intervals_take_linear_time():
+    def seconds(count):
+        odd = ":".join(str(number) for number in range(1, 4 * count, 4))
+        even = ":".join(str(number) for number in range(3, 4 * count, 4))
+        started = time.process_time()
+        one, two = GtidSet(f"{A}:{odd}"), GtidSet(f"{A}:{even}")
+        assert (one | two).count() == 2 * count
+        assert (one - two) == one
+        assert not one & two
+        assert not one.contains(two)
+        return time.process_time() - started
+
+    seconds(1000)
+    small, large = min(seconds(5000) for _ in range(3)), min(seconds(40000) for _ in range(3))
+    # Eight times the intervals: linear work gives about 8, quadratic 64.
+    assert large < 24 * small, f"{small:.3f} s for 5000 intervals, {large:.3f} s for 40000"
