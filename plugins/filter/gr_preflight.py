@@ -50,7 +50,6 @@ import re
 import uuid
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_settings import gr_settings, to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError, check_version
 
@@ -249,6 +248,10 @@ def host_problems(member, probe, wishes):
     if probe["address_is_local"] is False:
         problems.append("mysql_gr_address of {0} is {1!r}, which is not an address of that host.".format(name, member["address"]))
     problems += port_problems(member, probe)
+    if wishes["install_method"] == "package" and not probe["packages"].get("python3-pymysql"):
+        names = [str(package.get("path") or package.get("url") or "").split("/")[-1] for package in wishes["packages"]]
+        if not any(file.startswith("python3-pymysql") for file in names):
+            problems.append("{0} has no python3-pymysql, and mysql_gr_packages does not bring it.".format(name))
     version = probe["version"]
     if not version and not probe["installed"]:
         if wishes["install_method"] == "distribution" and probe["package_lists"]:
@@ -314,12 +317,8 @@ def gr_preflight(members, probes, wishes):
     problems = member_problems(members, wishes["inventory_group"]) + variable_problems(wishes)
     found, renew = uuid_findings(probes)
     problems += found
-    for value, names in shared((host, str(group).lower()) for host, group in wishes["group_names"].items()):
-        if len(names) == len(wishes["group_names"]):
-            break
-    else:
-        if len(wishes["group_names"]) > 1:
-            problems.append("mysql_gr_group_name differs between {0}, which form one group.".format(listed(sorted(wishes["group_names"]))))
+    if len({str(group).lower() for group in wishes["group_names"].values()}) > 1:
+        problems.append("mysql_gr_group_name differs between {0}, which form one group.".format(listed(sorted(wishes["group_names"]))))
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, probes[member["name"]], wishes)

@@ -48,7 +48,6 @@ _value:
 import re
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError, render_settings
 
 SIZE = re.compile(r"^(\d+)\s*([KMGT])i?B?$", re.IGNORECASE)

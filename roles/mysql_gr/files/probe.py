@@ -10,8 +10,11 @@ since on a blank host there is nothing else; a server that runs is asked through
 from __future__ import annotations
 
 import glob
+import grp
+import hashlib
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -31,8 +34,8 @@ def run(*command, timeout=20, env=None):
     """(exit code, standard output, standard error); code 127 when there is no such program, 124 when it did not end."""
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False,
-            universal_newlines=True, env=dict(os.environ, LC_ALL="C", **(env or {})),
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
+            env=dict(os.environ, LC_ALL="C", **(env or {})),
         )  # fmt: skip
     except FileNotFoundError:
         return 127, "", "there is no %s" % command[0]
@@ -168,6 +171,23 @@ def service(name):
     }
 
 
+def look_at(path):
+    """[checksum, mode, owner, group] of a file, or None without one."""
+    try:
+        found = os.stat(path)
+        with open(path, "rb") as source:
+            checksum = hashlib.sha1(source.read()).hexdigest()
+    except OSError:
+        return None
+    names = []
+    for number, names_of in ((found.st_uid, pwd.getpwuid), (found.st_gid, grp.getgrgid)):
+        try:
+            names.append(names_of(number)[0])
+        except KeyError:
+            names.append(str(number))
+    return [checksum, "%04o" % (found.st_mode & 0o7777)] + names
+
+
 def relay_logs(datadir):
     """Names that relay logs of the group's applier channel begin with; none on a server that never was a member."""
     files = glob.glob(os.path.join(glob.escape(datadir), "*-group_replication_applier.*"))
@@ -219,7 +239,7 @@ def main():
         "version": version,
         "uuid": uuid_of(question["datadir"]),
         "relay_logs": relay_logs(question["datadir"]),
-        "override": os.path.exists(question["override_file"]),
+        "files": {path: look_at(path) for path in question["files"]},
         "settings_loaded": read(question["loaded_file"]).split(" ")[0].strip(),
         "sql": {},
     }

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: gr_status
+short_description: One row per declared member or placed server, from what the info modules said
+version_added: 1.0.0
+author:
+  - distdb contributors (@distdb)
+description:
+  - Used by P(distdb.mysql_ha.status#playbook). Takes the answers of M(distdb.mysql_ha.group_replication_info) or
+    M(distdb.mysql_ha.proxysql_hostgroup_info) by host, those that failed included, and makes rows for P(distdb.mysql_ha.gr_table#filter).
+positional: kind
+options:
+  _input:
+    description: Registered results by host. A host that could not be asked has its failed result, or none.
+    type: dict
+    required: true
+  kind:
+    description: V(members), with the answers of members of one group, or V(servers), with the answers of proxies.
+    type: str
+    choices: [members, servers]
+    required: true
+  addresses:
+    description: For V(members), SQL address by host.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Rows of a group
+  ansible.builtin.debug:
+    msg: "{{ {'db0': cluster} | distdb.mysql_ha.gr_status('members', addresses={'db0': '192.0.2.130:3306'}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    For V(members), C(member), C(address), C(state), C(role), C(version), C(behind) (transactions that are not applied yet) and C(remark); for
+    V(servers), C(proxy), C(server), C(hostgroup), C(status) and C(remark).
+  type: list
+  elements: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+
+# The better a state is, the more of the cluster did its witness see.
+ORDER = ("ONLINE", "ONLINE_PARTIAL", "SPLIT_BRAIN", "NO_QUORUM", "OFFLINE")
+
+
+LONGEST_REMARK = 160
+
+
+def short(text):
+    text = " ".join(str(text or "").split())
+    return text if len(text) <= LONGEST_REMARK else text[: LONGEST_REMARK - 1] + "…"
+
+
+def why_not(result):
+    return (result.get("msg") or "gave no answer") if result else "was not asked"
+
+
+def member_rows(results, addresses):
+    witnesses = [result["cluster"] for result in results.values() if result and result.get("cluster")]
+    witnesses.sort(key=lambda cluster: (ORDER.index(cluster["state"]) if cluster["state"] in ORDER else len(ORDER), cluster["uncertain"]))
+    cluster = witnesses[0] if witnesses else {"members": {}}
+    rows = []
+    for host, result in results.items():
+        address = addresses.get(host, "")
+        seen = cluster["members"].get(address, {})
+        own = ((result or {}).get("cluster") or {}).get("members", {}).get(address, {})
+        remark = seen.get("why") or own.get("why") or ""
+        if not result or not result.get("cluster"):
+            remark = why_not(result)
+        rows.append(
+            {
+                "member": host,
+                "address": address,
+                "state": seen.get("state") or own.get("state") or "UNKNOWN",
+                "role": own.get("role") or seen.get("role"),
+                "version": own.get("version") or seen.get("version"),
+                # What a member has not applied yet, it knows best itself.
+                "behind": own.get("transactions_behind", seen.get("transactions_behind")),
+                "remark": short(remark),
+            }
+        )
+    return rows
+
+
+def server_rows(results):
+    rows = []
+    for host, result in results.items():
+        if not result or not result.get("reachable"):
+            remark = (result or {}).get("error") or why_not(result)
+            rows.append({"proxy": host, "server": "", "hostgroup": "", "status": "UNKNOWN", "remark": short(remark)})
+            continue
+        for place in result["placement"]:
+            remark = (place.get("check") or {}).get("error") or place.get("ping_error") or ""
+            for where in place["hostgroups"]:
+                rows.append(
+                    {
+                        "proxy": host,
+                        "server": "{0}:{1}".format(place["hostname"], place["port"]),
+                        "hostgroup": "{0} {1}".format(where["hostgroup"], where["role"]),
+                        "status": where["status"],
+                        "remark": short(remark),
+                    }
+                )
+    return rows
+
+
+def gr_status(results, kind, addresses=None):
+    if kind == "members":
+        return member_rows(results, addresses or {})
+    if kind == "servers":
+        return server_rows(results)
+    raise AnsibleFilterError("gr_status: kind is {0!r}; allowed are members and servers.".format(kind))
+
+
+class FilterModule:
+    def filters(self):
+        return {"gr_status": gr_status}

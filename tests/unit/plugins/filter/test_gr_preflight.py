@@ -1,0 +1,205 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every refusal of the role's preflight, each with the words an operator needs; and the case in which there is none."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight, is_uuid, listed, uuid_findings
+
+GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
+HOSTS = {f"db{n}": {"mysql_gr_address": f"192.0.2.13{n}", "mysql_gr_server_id": 130 + n} for n in range(3)}
+PROBE = {
+    "os": {"id": "debian", "like": [], "version": "12", "codename": "bookworm", "name": "Debian GNU/Linux 12"},
+    "memory": 2 << 30, "python": [3, 11], "address_is_local": True, "ports": [], "package_lists": True, "installed": False,
+    "packages": {"mysql-server": "", "python3-pymysql": "", "mariadb-server": "", "mariadb-server-core": ""},
+    "service": {"exists": False, "active": "inactive", "enabled": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
+}  # fmt: skip
+SQL = {"uuid": "", "version": "9.7.4", "has_transactions": False, "read_only": False, "state": "", "single_primary": False, "group_name": GROUP}
+WISHES = {
+    "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
+    "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP}, "single_primary": False,
+    "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b", "mysql_gr_monitor_password": "c"},
+    "users": [{"name": "simkpuser", "password": "d"}],
+    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer", "mysql_gr_monitor_user": "monitor"},
+    "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
+    "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
+    "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
+}  # fmt: skip
+
+
+def look(hosts=None, probe=None, **wishes):
+    """The findings for db0; probe changes what was seen on it."""
+    hosts = HOSTS if hosts is None else hosts
+    probes = {host: copy.deepcopy(PROBE) for host in hosts}
+    for number, host in enumerate(probes):
+        probes[host]["uuid"] = f"0000000{number}-e646-11f1-8004-02fc00000001"
+    if "db0" in probes:
+        probes["db0"].update(probe or {})
+    return gr_preflight(gr_members(list(hosts), hosts), probes, dict(WISHES, **wishes))
+
+
+def problems(*arguments, **wishes):
+    return look(*arguments, **wishes)["problems"]
+
+
+def with_host(host, **variables):
+    return dict(HOSTS, **{host: dict(HOSTS[host], **variables)})
+
+
+def test_nothing_stands_against_blank_hosts():
+    assert look() == {"problems": [], "new_uuid": []}
+
+
+def test_nothing_stands_against_a_member_that_is_up():
+    running = {"installed": True, "service": {"exists": True, "active": "active", "enabled": True},
+               "ports": [{"port": 3306, "process": "mysqld"}, {"port": 33061, "process": "mysqld"}], "sql": dict(SQL, state="ONLINE")}  # fmt: skip
+    assert look(probe=running)["problems"] == []
+
+
+def test_hosts_outside_of_the_play_are_only_declared():
+    members = gr_members(list(HOSTS), HOSTS)
+    assert gr_preflight(members, {"db0": copy.deepcopy(PROBE)}, dict(WISHES, acting=["db0"]))["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        (with_host("db1", mysql_gr_server_id=130), ["mysql_gr_server_id 130", "db0 and db1"]),
+        (with_host("db1", mysql_gr_server_id=None), ["mysql_gr_server_id of db1 is missing"]),
+        (with_host("db1", mysql_gr_server_id=0), ["mysql_gr_server_id of db1 is 0", "4294967295"]),
+        (with_host("db1", mysql_gr_server_id="x"), ["mysql_gr_server_id of db1 is 'x'"]),
+        (with_host("db1", mysql_gr_address="999.1.2.3"), ["mysql_gr_address of db1 is '999.1.2.3'", "IPv4"]),
+        (with_host("db1", mysql_gr_address="192.0.2.130"), ["192.0.2.130:3306 is the address of db0 and db1", "192.0.2.130:33061"]),
+        (with_host("db1", mysql_gr_address="127.0.0.1"), ["127.0.0.1", "cannot reach it"]),
+        (with_host("db1", mysql_gr_address="localhost"), ["localhost", "cannot reach it"]),
+        (with_host("db1", mysql_gr_address="0.0.0.0"), ["no address of a host"]),
+        (with_host("db1", mysql_gr_address="ff02::1"), ["no address of a host"]),
+        (with_host("db1", mysql_gr_address="fe80::1"), ["link-local"]),
+        (with_host("db1", mysql_gr_port=70000), ["mysql_gr_port of db1 is 70000", "65535"]),
+        (with_host("db1", mysql_gr_local_port=3306), ["both 3306"]),
+        ({f"db{n}": {"mysql_gr_address": f"192.0.2.{n}", "mysql_gr_server_id": n} for n in range(1, 11)}, ["10 members", "at most 9"]),
+        ({}, ["has no hosts"]),
+    ],
+)
+def test_bad_members(hosts, words):
+    found = "\n".join(problems(hosts))
+    for word in words:
+        assert word in found
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"group_name": "simkp"}, ["mysql_gr_group_name is 'simkp'", "UUID"]),
+        ({"group_name": "00000000-0000-0000-0000-000000000000"}, ["UUID"]),
+        ({"group_name": GROUP.replace("-", "")}, ["UUID"]),
+        ({"group_names": {"db0": GROUP, "db1": "other"}}, ["mysql_gr_group_name differs between db0 and db1"]),
+        ({"secrets": {"mysql_gr_peer_password": ""}}, ["mysql_gr_peer_password is missing or empty"]),
+        ({"secrets": {"mysql_gr_recovery_password": "x" * 33}}, ["mysql_gr_recovery_password is too long", "32"]),
+        ({"users": [{"name": "simkpuser"}]}, ["mysql_gr_users[0].password (simkpuser) is missing"]),
+        ({"users": [{"password": "x"}]}, ["mysql_gr_users[0].name is missing"]),
+        ({"users": [{"name": "repl", "password": "x"}]}, ["mysql_gr_users[0].name is 'repl'", "mysql_gr_recovery_user"]),
+        ({"accounts": {"mysql_gr_recovery_user": "a", "mysql_gr_peer_user": "a"}}, ["mysql_gr_recovery_user and mysql_gr_peer_user are both 'a'"]),
+        ({"accounts": {"mysql_gr_peer_user": "a" * 33}}, ["1 to 32 characters"]),
+        ({"forks": 2}, ["3 members", "2 hosts at a time", "--forks 3"]),
+        ({"install_method": "package"}, ["mysql_gr_packages is empty"]),
+        ({"install_method": "package", "packages": [{"path": "/a/python3-pymysql.deb", "checksum": "md5:1"}]}, ["mysql_gr_packages[0] needs a checksum"]),
+        ({"install_method": "package", "packages": [{"checksum": "sha256:" + "0" * 64}]}, ["either url or path"]),
+        ({"install_method": "package", "packages": [{"path": "/a/mysql.deb", "checksum": "sha256:" + "0" * 64}]}, ["has no python3-pymysql"]),
+        ({"install_method": "repository", "series": "5.7"}, ["mysql_gr_series is '5.7'", "8.0 and 8.4"]),
+        ({"settings": {"loose-group_replication-single-primary-mode": "ON"}}, ["mysql_gr_single_primary"]),
+        ({"settings": {"server-id": 1}}, ["mysql_gr_settings contains server-id", "mysql_gr_server_id"]),
+        ({"preferred": {"member_expel_timeout": "long"}}, ["db0", "member_expel_timeout", "'long' is not allowed"]),
+        ({"extra": {"group_replication_bootstrap_group": "ON"}}, ["never written into a file"]),
+        ({"memory": {"base": "540M", "buffer_pool": "8G", "message_cache": "256M"}}, ["2048 MB of memory", "buffer pool 8G", "mysql_gr_machine"]),
+    ],
+)
+def test_bad_variables(wishes, words):
+    found = "\n".join(problems(**wishes))
+    for word in words:
+        assert word in found
+
+
+ACTIVE = {"exists": True, "active": "active", "enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ({"os": {"id": "fedora", "like": [], "name": "Fedora Linux 43"}}, ["db0 runs Fedora Linux 43", "Debian and Ubuntu"]),
+        ({"python": [3, 7]}, ["Python 3.7", "3.8"]),
+        ({"packages": {"mariadb-server": "1:11.8"}}, ["mariadb-server", "no Group Replication"]),
+        ({"address_is_local": False}, ["192.0.2.130", "not an address of that host"]),
+        ({"ports": [{"port": 3306, "process": "nginx"}]}, ["mysql_gr_port of db0 is 3306, which nginx uses"]),
+        ({"ports": [{"port": 33061, "process": ""}]}, ["mysql_gr_local_port of db0 is 33061, which another program uses"]),
+        ({"ports": [{"port": 3306, "process": "mysqld"}]}, ["a mysqld uses there that the service does not run"]),
+        ({"version": ""}, ["package lists have no mysql-server", "repository or package"]),
+        ({"version": "5.7.10", "installed": True}, ["5.7.10 has no Group Replication"]),
+        ({"version": "11.8.3-MariaDB", "installed": True}, ["MariaDB"]),
+        ({"memory": 512 << 20}, ["512 MB of memory", "about 924 MB"]),
+        ({"service": ACTIVE, "sql": {"error": "ERROR 1045 (28000): Access denied"}}, ["could not be asked as 'root'", "Access denied"]),
+        ({"service": ACTIVE, "sql": dict(SQL, state="ONLINE", group_name="aaaaaaaa-0000-4139-b2b7-097d185a93cb")}, ["ONLINE in the group aaaaaaaa"]),
+        ({"service": ACTIVE, "sql": dict(SQL, state="ONLINE", single_primary=True)}, ["runs in single-primary mode", "group_replication_primary"]),
+    ],
+)
+def test_bad_hosts(probe, words):
+    found = "\n".join(problems(probe=probe))
+    for word in words:
+        assert word in found
+
+
+def test_lists_that_were_not_fetched_say_nothing_about_packages():
+    assert problems(probe={"version": "", "package_lists": False}) == []
+
+
+def test_an_account_to_remove_needs_no_password():
+    assert problems(users=[{"name": "old", "state": "absent"}]) == []
+
+
+def twins(**changes):
+    """Servers of db0 and db1 with one uuid; changes by host."""
+    probes = {host: dict(copy.deepcopy(PROBE), uuid="AAAAAAAA-e646-11f1-8004-02fc00000001") for host in ("db0", "db1")}
+    for host, change in changes.items():
+        probes[host].update(change)
+    return probes
+
+
+def test_clones_without_data_get_new_uuids_all_but_one():
+    asked = {"service": ACTIVE, "sql": dict(SQL, uuid="aaaaaaaa-e646-11f1-8004-02fc00000001")}
+    assert uuid_findings(twins(db0=asked, db1=asked)) == ([], ["db1"])
+
+
+def test_the_one_with_data_keeps_its_uuid():
+    empty = {"service": ACTIVE, "sql": dict(SQL, uuid="aaaaaaaa-e646-11f1-8004-02fc00000001")}
+    assert uuid_findings(twins(db0=empty, db1={"relay_logs": ["relay-bin"]})) == ([], ["db0"])
+
+
+@pytest.mark.parametrize("data", [{"relay_logs": ["relay-bin"]}, {"sql": dict(SQL, has_transactions=True)}, {"sql": dict(SQL, state="ONLINE")}])
+def test_two_with_data_are_refused(data):
+    found, renew = uuid_findings(twins(db0=data, db1=data))
+    assert renew == []
+    assert "server_uuid aaaaaaaa-e646-11f1-8004-02fc00000001" in found[0]
+    assert "db0 and db1 hold data" in found[0]
+
+
+def test_a_twin_that_cannot_be_asked_is_refused():
+    asked = {"service": ACTIVE, "sql": dict(SQL, uuid="aaaaaaaa-e646-11f1-8004-02fc00000001")}
+    found, renew = uuid_findings(twins(db0=asked))
+    assert renew == []
+    assert "the server of db1 does not run" in found[0]
+
+
+def test_servers_without_a_uuid_are_no_twins():
+    assert uuid_findings({"db0": copy.deepcopy(PROBE), "db1": copy.deepcopy(PROBE)}) == ([], [])
+
+
+def test_words():
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert is_uuid(GROUP.upper())
+    assert not is_uuid("x")

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables of the status playbook, with hosts that could not be asked among them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_status import gr_status
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_table import gr_table
+
+ADDRESSES = {"db0": "192.0.2.130:3306", "db1": "192.0.2.131:3306"}
+
+
+def cluster(state, **members):
+    return {"cluster": {"state": state, "uncertain": False, "members": {ADDRESSES[host]: member for host, member in members.items()}}}
+
+
+def test_the_witness_that_sees_most_is_believed():
+    up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "transactions_behind": 2, "why": ""}
+    down = {"state": "OFFLINE", "role": "", "version": "", "why": "is down"}
+    lonely = {"state": "UNKNOWN", "role": "", "version": "", "why": "could not be asked"}
+    rows = gr_status({"db0": cluster("ONLINE_PARTIAL", db0=up, db1=down), "db1": cluster("OFFLINE", db0=lonely, db1=down)}, "members", ADDRESSES)
+    assert [row["state"] for row in rows] == ["ONLINE", "OFFLINE"]
+    assert rows[0]["behind"] == 2
+    assert rows[1]["remark"] == "is down"
+
+
+def test_a_host_that_failed_is_named_with_its_reason():
+    rows = gr_status({"db0": {"failed": True, "msg": "no\nsocket"}, "db1": None}, "members", ADDRESSES)
+    assert [(row["member"], row["state"], row["remark"]) for row in rows] == [("db0", "UNKNOWN", "no socket"), ("db1", "UNKNOWN", "was not asked")]
+
+
+def test_servers_by_hostgroup():
+    place = {"hostname": "192.0.2.130", "port": 3306, "check": {"error": ""}, "ping_error": "",
+             "hostgroups": [{"hostgroup": 2, "role": "writer", "status": "ONLINE"}, {"hostgroup": 3, "role": "reader", "status": "ONLINE"}]}  # fmt: skip
+    rows = gr_status({"proxy": {"reachable": True, "placement": [place]}}, "servers")
+    assert [row["hostgroup"] for row in rows] == ["2 writer", "3 reader"]
+    assert {row["server"] for row in rows} == {"192.0.2.130:3306"}
+
+
+def test_a_proxy_that_is_down():
+    rows = gr_status({"proxy": {"reachable": False, "error": "refused"}}, "servers")
+    assert rows[0]["remark"] == "refused"
+
+
+def test_an_unknown_kind():
+    with pytest.raises(AnsibleFilterError, match="members and servers"):
+        gr_status({}, "both")
+
+
+def test_a_table_is_as_wide_as_its_cells():
+    assert gr_table([{"a": "x", "b": None}, {"a": "long"}], ["a", "b"]) == "a     b\n----  -\nx\nlong"
