@@ -98,7 +98,9 @@ def number(value, default):
 
 def gr_members(names, hostvars, port=3306, local_port=33061):
     if netaddr is None:
-        raise AnsibleFilterError("The Python library netaddr is missing on the control node; install it for the Python that runs Ansible.")
+        raise AnsibleFilterError(
+            "The Python library netaddr is missing on the control node; install it for the Python that runs Ansible."
+        )
     if isinstance(names, str):
         raise AnsibleFilterError("gr_members needs a list of host names, not the string {0!r}.".format(names))
     members = []

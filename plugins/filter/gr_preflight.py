@@ -96,26 +96,51 @@ def member_problems(members, inventory_group):
         return ["mysql_gr_inventory_group: the inventory group {0!r} has no hosts.".format(inventory_group)]
     problems = []
     if len(members) > LARGEST_GROUP:
-        problems.append("{0} members are declared in the inventory group {1!r}; a group has at most {2}.".format(
-            len(members), inventory_group, LARGEST_GROUP))
+        problems.append(
+            "{0} members are declared in the inventory group {1!r}; a group has at most {2}.".format(
+                len(members), inventory_group, LARGEST_GROUP
+            )
+        )
     for member in members:
         problems += address_problems(member, len(members))
         for option in ("port", "local_port"):
             value = member[option]
             if not isinstance(value, int) or not 1 <= value <= 65535:
-                problems.append("mysql_gr_{0} of {1} is {2!r}; allowed is a port from 1 to 65535.".format(option, member["name"], value))
+                problems.append(
+                    "mysql_gr_{0} of {1} is {2!r}; allowed is a port from 1 to 65535.".format(
+                        option, member["name"], value
+                    )
+                )
         if member["port"] == member["local_port"]:
-            problems.append("mysql_gr_port and mysql_gr_local_port of {0} are both {1}; they must differ.".format(member["name"], member["port"]))
+            problems.append(
+                "mysql_gr_port and mysql_gr_local_port of {0} are both {1}; they must differ.".format(
+                    member["name"], member["port"]
+                )
+            )
         value = member["server_id"]
         if value is None:
-            problems.append("mysql_gr_server_id of {0} is missing; allowed is a number from 1 to 4294967295.".format(member["name"]))
+            problems.append(
+                "mysql_gr_server_id of {0} is missing; allowed is a number from 1 to 4294967295.".format(member["name"])
+            )
         elif not isinstance(value, int) or not 1 <= value <= 4294967295:
-            problems.append("mysql_gr_server_id of {0} is {1!r}; allowed is a number from 1 to 4294967295.".format(member["name"], value))
+            problems.append(
+                "mysql_gr_server_id of {0} is {1!r}; allowed is a number from 1 to 4294967295.".format(
+                    member["name"], value
+                )
+            )
     for value, names in shared((m["name"], m["server_id"]) for m in members if m["server_id"] is not None):
-        problems.append("mysql_gr_server_id {0} belongs to {1}; every member needs a number of its own.".format(value, listed(names)))
+        problems.append(
+            "mysql_gr_server_id {0} belongs to {1}; every member needs a number of its own.".format(
+                value, listed(names)
+            )
+        )
     for what in ("sql", "group"):
         for value, names in shared((m["name"], m[what]) for m in members if m["kind"] != "invalid"):
-            problems.append("{0} is the address of {1} (mysql_gr_address); every member needs an address of its own.".format(value, listed(names)))
+            problems.append(
+                "{0} is the address of {1} (mysql_gr_address); every member needs an address of its own.".format(
+                    value, listed(names)
+                )
+            )
     return problems
 
 
@@ -124,7 +149,11 @@ def address_problems(member, size):
 
     named = "mysql_gr_address of {0} is {1!r}".format(member["name"], member["address"])
     if member["kind"] == "invalid":
-        return ["{0}; allowed is an IPv4 address, an IPv6 address without brackets, or a host name, without a port.".format(named)]
+        return [
+            "{0}; allowed is an IPv4 address, an IPv6 address without brackets, or a host name, without a port.".format(
+                named
+            )
+        ]
     if member["kind"] == "name":
         if size > 1 and member["address"].split(".")[0] == "localhost":
             return ["{0}; the other members cannot reach it there.".format(named)]
@@ -149,28 +178,41 @@ def is_uuid(text):
 def variable_problems(wishes):
     problems = []
     if not is_uuid(wishes["group_name"]):
-        problems.append("mysql_gr_group_name is {0!r}; allowed is a UUID such as 8f22f846-9922-4139-b2b7-097d185a93cb (uuidgen makes one).".format(
-            wishes["group_name"]))
+        problems.append(
+            "mysql_gr_group_name is {0!r}; allowed is a UUID such as 8f22f846-9922-4139-b2b7-097d185a93cb (uuidgen makes one).".format(
+                wishes["group_name"]
+            )
+        )
     for variable, value in wishes["secrets"].items():
         if not str(value or ""):
             problems.append("{0} is missing or empty; no password has a default.".format(variable))
     if len(str(wishes["secrets"].get("mysql_gr_recovery_password") or "")) > LONGEST_RECOVERY_PASSWORD:
-        problems.append("mysql_gr_recovery_password is too long; the replication channel takes at most {0} characters.".format(
-            LONGEST_RECOVERY_PASSWORD))
+        problems.append(
+            "mysql_gr_recovery_password is too long; the replication channel takes at most {0} characters.".format(
+                LONGEST_RECOVERY_PASSWORD
+            )
+        )
     for variable, value in wishes["accounts"].items():
         if not value or len(str(value)) > LONGEST_ACCOUNT:
             problems.append("{0} is {1!r}; allowed are 1 to {2} characters.".format(variable, value, LONGEST_ACCOUNT))
     for value, names in shared(wishes["accounts"].items()):
-        problems.append("{0} are both {1!r}; each account has its own task and needs its own name.".format(listed(names), value))
+        problems.append(
+            "{0} are both {1!r}; each account has its own task and needs its own name.".format(listed(names), value)
+        )
     problems += user_problems(wishes)
     if wishes["forks"] < len(wishes["acting"]):
         problems.append(
             "{0} members take part in this play, but Ansible works on {1} hosts at a time, and members wait for each other: run with"
-            " --forks {0} or more.".format(len(wishes["acting"]), wishes["forks"]))
+            " --forks {0} or more.".format(len(wishes["acting"]), wishes["forks"])
+        )
     if wishes["install_method"] == "package":
         problems += package_problems(wishes["packages"])
     if wishes["install_method"] == "repository" and wishes["series"] not in wishes["series_known"]:
-        problems.append("mysql_gr_series is {0!r}; allowed are {1}.".format(wishes["series"], listed(sorted(wishes["series_known"]))))
+        problems.append(
+            "mysql_gr_series is {0!r}; allowed are {1}.".format(
+                wishes["series"], listed(sorted(wishes["series_known"]))
+            )
+        )
     for option in wishes["settings"] or {}:
         name = re.sub(r"^(loose_)?(group_replication_)?", "", str(option).replace("-", "_"))
         if name in OWN_OPTIONS:
@@ -185,18 +227,30 @@ def user_problems(wishes):
         if not user.get("name"):
             problems.append("{0}.name is missing.".format(named))
         elif len(str(user["name"])) > LONGEST_ACCOUNT:
-            problems.append("{0}.name is {1!r}; allowed are 1 to {2} characters.".format(named, user["name"], LONGEST_ACCOUNT))
+            problems.append(
+                "{0}.name is {1!r}; allowed are 1 to {2} characters.".format(named, user["name"], LONGEST_ACCOUNT)
+            )
         if user.get("state", "present") == "present" and not str(user.get("password") or ""):
-            problems.append("{0}.password ({1}) is missing or empty; no password has a default.".format(named, user.get("name", "without a name")))
+            problems.append(
+                "{0}.password ({1}) is missing or empty; no password has a default.".format(
+                    named, user.get("name", "without a name")
+                )
+            )
         for variable, value in wishes["accounts"].items():
             if user.get("name") == value:
-                problems.append("{0}.name is {1!r}, which is also {2}; each account needs its own name.".format(named, value, variable))
+                problems.append(
+                    "{0}.name is {1!r}, which is also {2}; each account needs its own name.".format(
+                        named, value, variable
+                    )
+                )
     return problems
 
 
 def package_problems(packages):
     if not packages:
-        return ["mysql_gr_packages is empty; mysql_gr_install_method package needs the package files, in the order of their installation."]
+        return [
+            "mysql_gr_packages is empty; mysql_gr_install_method package needs the package files, in the order of their installation."
+        ]
     problems = []
     for index, package in enumerate(packages):
         named = "mysql_gr_packages[{0}]".format(index)
@@ -214,17 +268,30 @@ def in_group(probe):
 def uuid_findings(probes):
     """(problems, hosts that need a new uuid) from servers that share their server_uuid, as machines cloned from one another do."""
     problems, renew = [], []
-    pairs = ((host, (probe.get("sql", {}).get("uuid") or probe["uuid"]).lower()) for host, probe in sorted(probes.items()))
+    pairs = (
+        (host, (probe.get("sql", {}).get("uuid") or probe["uuid"]).lower()) for host, probe in sorted(probes.items())
+    )
     for value, hosts in shared(pair for pair in pairs if pair[1]):
-        holders = [h for h in hosts if probes[h]["relay_logs"] or probes[h].get("sql", {}).get("has_transactions") or in_group(probes[h])]
+        holders = [
+            h
+            for h in hosts
+            if probes[h]["relay_logs"] or probes[h].get("sql", {}).get("has_transactions") or in_group(probes[h])
+        ]
         unknown = [h for h in hosts if h not in holders and not probes[h].get("sql", {}).get("uuid")]
-        named = "server_uuid {0} belongs to the servers of {1} (machines cloned from one another?)".format(value, listed(hosts))
+        named = "server_uuid {0} belongs to the servers of {1} (machines cloned from one another?)".format(
+            value, listed(hosts)
+        )
         if len(holders) > 1:
-            problems.append("{0}, and {1} hold data of a group: only one of them can keep it; set the others up anew.".format(
-                named, listed(holders)))
+            problems.append(
+                "{0}, and {1} hold data of a group: only one of them can keep it; set the others up anew.".format(
+                    named, listed(holders)
+                )
+            )
         elif unknown:
-            problems.append("{0}, and the server of {1} does not run, so that it cannot be seen whether it holds data of a group:"
-                            " start it and run again.".format(named, listed(unknown)))
+            problems.append(
+                "{0}, and the server of {1} does not run, so that it cannot be seen whether it holds data of a group:"
+                " start it and run again.".format(named, listed(unknown))
+            )
         else:
             keep = holders[0] if holders else hosts[0]
             renew += [h for h in hosts if h != keep]
@@ -242,11 +309,16 @@ def host_problems(member, probe, wishes):
         problems.append("{0} has Python {1}; needed is 3.8 or newer.".format(name, ".".join(map(str, probe["python"]))))
     for package in ("mariadb-server", "mariadb-server-core"):
         if probe["packages"].get(package):
-            problems.append("{0} has the package {1}; MariaDB has no Group Replication and shares files with MySQL: remove it first.".format(
-                name, package))
+            problems.append(
+                "{0} has the package {1}; MariaDB has no Group Replication and shares files with MySQL: remove it first.".format(
+                    name, package
+                )
+            )
             break
     if probe["address_is_local"] is False:
-        problems.append("mysql_gr_address of {0} is {1!r}, which is not an address of that host.".format(name, member["address"]))
+        problems.append(
+            "mysql_gr_address of {0} is {1!r}, which is not an address of that host.".format(name, member["address"])
+        )
     problems += port_problems(member, probe)
     if wishes["install_method"] == "package" and not probe["packages"].get("python3-pymysql"):
         names = [str(package.get("path") or package.get("url") or "").split("/")[-1] for package in wishes["packages"]]
@@ -255,17 +327,29 @@ def host_problems(member, probe, wishes):
     version = probe["version"]
     if not version and not probe["installed"]:
         if wishes["install_method"] == "distribution" and probe["package_lists"]:
-            problems.append("{0} runs {1}, whose package lists have no mysql-server: set mysql_gr_install_method to repository or"
-                            " package.".format(name, probe["os"]["name"]))
+            problems.append(
+                "{0} runs {1}, whose package lists have no mysql-server: set mysql_gr_install_method to repository or"
+                " package.".format(name, probe["os"]["name"])
+            )
         version = wishes["version_expected"]
     problems += settings_problems(name, version, wishes)
-    needed = to_bytes(wishes["memory"]["base"]) + to_bytes(wishes["memory"]["buffer_pool"]) + to_bytes(wishes["memory"]["message_cache"])
+    needed = (
+        to_bytes(wishes["memory"]["base"])
+        + to_bytes(wishes["memory"]["buffer_pool"])
+        + to_bytes(wishes["memory"]["message_cache"])
+    )
     if probe["memory"] and probe["memory"] < needed:
         problems.append(
             "{0} has {1} MB of memory, and the settings need about {2} MB (buffer pool {3}, message cache {4}, the server itself {5}):"
             " give it more, or set mysql_gr_machine to small or smaller sizes.".format(
-                name, probe["memory"] >> 20, needed >> 20, wishes["memory"]["buffer_pool"], wishes["memory"]["message_cache"],
-                wishes["memory"]["base"]))
+                name,
+                probe["memory"] >> 20,
+                needed >> 20,
+                wishes["memory"]["buffer_pool"],
+                wishes["memory"]["message_cache"],
+                wishes["memory"]["base"],
+            )
+        )
     return problems + server_problems(name, probe, wishes)
 
 
@@ -274,11 +358,17 @@ def port_problems(member, probe):
     for used in probe["ports"]:
         option = "mysql_gr_port" if used["port"] == member["port"] else "mysql_gr_local_port"
         if used["process"] != "mysqld":
-            problems.append("{0} of {1} is {2}, which {3} uses there.".format(
-                option, member["name"], used["port"], used["process"] or "another program"))
+            problems.append(
+                "{0} of {1} is {2}, which {3} uses there.".format(
+                    option, member["name"], used["port"], used["process"] or "another program"
+                )
+            )
         elif probe["service"]["active"] not in ("active", "activating", "deactivating", "reloading"):
-            problems.append("{0} of {1} is {2}, which a mysqld uses there that the service does not run.".format(
-                option, member["name"], used["port"]))
+            problems.append(
+                "{0} of {1} is {2}, which a mysqld uses there that the service does not run.".format(
+                    option, member["name"], used["port"]
+                )
+            )
     return problems
 
 
@@ -296,20 +386,28 @@ def settings_problems(name, version, wishes):
 def server_problems(name, probe, wishes):
     sql = probe["sql"]
     if sql.get("error"):
-        return ["The server of {0} runs but could not be asked as {1!r} through {2}: {3}".format(
-            name, wishes["login_user"], wishes["login_unix_socket"], sql["error"])]
+        return [
+            "The server of {0} runs but could not be asked as {1!r} through {2}: {3}".format(
+                name, wishes["login_user"], wishes["login_unix_socket"], sql["error"]
+            )
+        ]
     if not in_group(probe):
         return []
     problems = []
     if sql["group_name"].lower() != str(wishes["group_name"]).lower():
-        problems.append("{0} is {1} in the group {2}, but mysql_gr_group_name is {3!r}.".format(
-            name, sql["state"], sql["group_name"], wishes["group_name"]))
+        problems.append(
+            "{0} is {1} in the group {2}, but mysql_gr_group_name is {3!r}.".format(
+                name, sql["state"], sql["group_name"], wishes["group_name"]
+            )
+        )
     if sql["single_primary"] is not None and sql["single_primary"] is not bool(wishes["single_primary"]):
         modes = {True: "single-primary", False: "multi-primary"}
         problems.append(
             "The group of {0} runs in {1} mode, but mysql_gr_single_primary asks for {2} mode: a restart cannot change it; switch the"
             " running group with the module group_replication_primary first.".format(
-                name, modes[sql["single_primary"]], modes[bool(wishes["single_primary"])]))
+                name, modes[sql["single_primary"]], modes[bool(wishes["single_primary"])]
+            )
+        )
     return problems
 
 
@@ -318,7 +416,11 @@ def gr_preflight(members, probes, wishes):
     found, renew = uuid_findings(probes)
     problems += found
     if len({str(group).lower() for group in wishes["group_names"].values()}) > 1:
-        problems.append("mysql_gr_group_name differs between {0}, which form one group.".format(listed(sorted(wishes["group_names"]))))
+        problems.append(
+            "mysql_gr_group_name differs between {0}, which form one group.".format(
+                listed(sorted(wishes["group_names"]))
+            )
+        )
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, probes[member["name"]], wishes)

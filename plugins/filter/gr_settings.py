@@ -75,8 +75,8 @@ def plain(settings):
     for name, value in (settings or {}).items():
         name = str(name).replace("-", "_")
         if name.startswith("loose_"):
-            name = name[len("loose_"):]
-        short = name[len("group_replication_"):] if name.startswith("group_replication_") else name
+            name = name[len("loose_") :]
+        short = name[len("group_replication_") :] if name.startswith("group_replication_") else name
         found[name] = to_bytes(value) if short in SIZES else value
     return found
 

@@ -65,7 +65,12 @@ def why_not(result):
 
 def member_rows(results, addresses):
     witnesses = [result["cluster"] for result in results.values() if result and result.get("cluster")]
-    witnesses.sort(key=lambda cluster: (ORDER.index(cluster["state"]) if cluster["state"] in ORDER else len(ORDER), cluster["uncertain"]))
+    witnesses.sort(
+        key=lambda cluster: (
+            ORDER.index(cluster["state"]) if cluster["state"] in ORDER else len(ORDER),
+            cluster["uncertain"],
+        )
+    )
     cluster = witnesses[0] if witnesses else {"members": {}}
     rows = []
     for host, result in results.items():

@@ -41,7 +41,9 @@ _value:
 
 def gr_table(rows, columns):
     columns = [str(column) for column in columns]
-    cells = [columns] + [["" if row.get(column) is None else str(row.get(column)) for column in columns] for row in rows]
+    cells = [columns] + [
+        ["" if row.get(column) is None else str(row.get(column)) for column in columns] for row in rows
+    ]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
     lines.insert(1, "  ".join("-" * width for width in widths))

@@ -46,7 +46,11 @@ def test_order_ports_and_brackets():
     }
     found = gr_members(["db1", "db0", "db2.example.com"], hostvars)
     assert [member["sql"] for member in found] == ["[2001:db8::131]:3306", "192.0.2.130:3307", "db2.example.com:3306"]
-    assert [member["group"] for member in found] == ["[2001:db8::131]:33061", "192.0.2.130:33061", "db2.example.com:33099"]
+    assert [member["group"] for member in found] == [
+        "[2001:db8::131]:33061",
+        "192.0.2.130:33061",
+        "db2.example.com:33099",
+    ]
     assert [member["server_id"] for member in found] == [131, 130, None]
 
 

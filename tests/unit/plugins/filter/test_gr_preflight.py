@@ -19,7 +19,15 @@ PROBE = {
     "packages": {"mysql-server": "", "python3-pymysql": "", "mariadb-server": "", "mariadb-server-core": ""},
     "service": {"exists": False, "active": "inactive", "enabled": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
 }  # fmt: skip
-SQL = {"uuid": "", "version": "9.7.4", "has_transactions": False, "read_only": False, "state": "", "single_primary": False, "group_name": GROUP}
+SQL = {
+    "uuid": "",
+    "version": "9.7.4",
+    "has_transactions": False,
+    "read_only": False,
+    "state": "",
+    "single_primary": False,
+    "group_name": GROUP,
+}
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP}, "single_primary": False,
@@ -74,7 +82,10 @@ def test_hosts_outside_of_the_play_are_only_declared():
         (with_host("db1", mysql_gr_server_id=0), ["mysql_gr_server_id of db1 is 0", "4294967295"]),
         (with_host("db1", mysql_gr_server_id="x"), ["mysql_gr_server_id of db1 is 'x'"]),
         (with_host("db1", mysql_gr_address="999.1.2.3"), ["mysql_gr_address of db1 is '999.1.2.3'", "IPv4"]),
-        (with_host("db1", mysql_gr_address="192.0.2.130"), ["192.0.2.130:3306 is the address of db0 and db1", "192.0.2.130:33061"]),
+        (
+            with_host("db1", mysql_gr_address="192.0.2.130"),
+            ["192.0.2.130:3306 is the address of db0 and db1", "192.0.2.130:33061"],
+        ),
         (with_host("db1", mysql_gr_address="127.0.0.1"), ["127.0.0.1", "cannot reach it"]),
         (with_host("db1", mysql_gr_address="localhost"), ["localhost", "cannot reach it"]),
         (with_host("db1", mysql_gr_address="0.0.0.0"), ["no address of a host"]),
@@ -82,7 +93,10 @@ def test_hosts_outside_of_the_play_are_only_declared():
         (with_host("db1", mysql_gr_address="fe80::1"), ["link-local"]),
         (with_host("db1", mysql_gr_port=70000), ["mysql_gr_port of db1 is 70000", "65535"]),
         (with_host("db1", mysql_gr_local_port=3306), ["both 3306"]),
-        ({f"db{n}": {"mysql_gr_address": f"192.0.2.{n}", "mysql_gr_server_id": n} for n in range(1, 11)}, ["10 members", "at most 9"]),
+        (
+            {f"db{n}": {"mysql_gr_address": f"192.0.2.{n}", "mysql_gr_server_id": n} for n in range(1, 11)},
+            ["10 members", "at most 9"],
+        ),
         ({}, ["has no hosts"]),
     ],
 )
@@ -103,20 +117,35 @@ def test_bad_members(hosts, words):
         ({"secrets": {"mysql_gr_recovery_password": "x" * 33}}, ["mysql_gr_recovery_password is too long", "32"]),
         ({"users": [{"name": "simkpuser"}]}, ["mysql_gr_users[0].password (simkpuser) is missing"]),
         ({"users": [{"password": "x"}]}, ["mysql_gr_users[0].name is missing"]),
-        ({"users": [{"name": "repl", "password": "x"}]}, ["mysql_gr_users[0].name is 'repl'", "mysql_gr_recovery_user"]),
-        ({"accounts": {"mysql_gr_recovery_user": "a", "mysql_gr_peer_user": "a"}}, ["mysql_gr_recovery_user and mysql_gr_peer_user are both 'a'"]),
+        (
+            {"users": [{"name": "repl", "password": "x"}]},
+            ["mysql_gr_users[0].name is 'repl'", "mysql_gr_recovery_user"],
+        ),
+        (
+            {"accounts": {"mysql_gr_recovery_user": "a", "mysql_gr_peer_user": "a"}},
+            ["mysql_gr_recovery_user and mysql_gr_peer_user are both 'a'"],
+        ),
         ({"accounts": {"mysql_gr_peer_user": "a" * 33}}, ["1 to 32 characters"]),
         ({"forks": 2}, ["3 members", "2 hosts at a time", "--forks 3"]),
         ({"install_method": "package"}, ["mysql_gr_packages is empty"]),
-        ({"install_method": "package", "packages": [{"path": "/a/python3-pymysql.deb", "checksum": "md5:1"}]}, ["mysql_gr_packages[0] needs a checksum"]),
+        (
+            {"install_method": "package", "packages": [{"path": "/a/python3-pymysql.deb", "checksum": "md5:1"}]},
+            ["mysql_gr_packages[0] needs a checksum"],
+        ),
         ({"install_method": "package", "packages": [{"checksum": "sha256:" + "0" * 64}]}, ["either url or path"]),
-        ({"install_method": "package", "packages": [{"path": "/a/mysql.deb", "checksum": "sha256:" + "0" * 64}]}, ["has no python3-pymysql"]),
+        (
+            {"install_method": "package", "packages": [{"path": "/a/mysql.deb", "checksum": "sha256:" + "0" * 64}]},
+            ["has no python3-pymysql"],
+        ),
         ({"install_method": "repository", "series": "5.7"}, ["mysql_gr_series is '5.7'", "8.0 and 8.4"]),
         ({"settings": {"loose-group_replication-single-primary-mode": "ON"}}, ["mysql_gr_single_primary"]),
         ({"settings": {"server-id": 1}}, ["mysql_gr_settings contains server-id", "mysql_gr_server_id"]),
         ({"preferred": {"member_expel_timeout": "long"}}, ["db0", "member_expel_timeout", "'long' is not allowed"]),
         ({"extra": {"group_replication_bootstrap_group": "ON"}}, ["never written into a file"]),
-        ({"memory": {"base": "540M", "buffer_pool": "8G", "message_cache": "256M"}}, ["2048 MB of memory", "buffer pool 8G", "mysql_gr_machine"]),
+        (
+            {"memory": {"base": "540M", "buffer_pool": "8G", "message_cache": "256M"}},
+            ["2048 MB of memory", "buffer pool 8G", "mysql_gr_machine"],
+        ),
     ],
 )
 def test_bad_variables(wishes, words):
@@ -131,20 +160,35 @@ ACTIVE = {"exists": True, "active": "active", "enabled": True}
 @pytest.mark.parametrize(
     ("probe", "words"),
     [
-        ({"os": {"id": "fedora", "like": [], "name": "Fedora Linux 43"}}, ["db0 runs Fedora Linux 43", "Debian and Ubuntu"]),
+        (
+            {"os": {"id": "fedora", "like": [], "name": "Fedora Linux 43"}},
+            ["db0 runs Fedora Linux 43", "Debian and Ubuntu"],
+        ),
         ({"python": [3, 7]}, ["Python 3.7", "3.8"]),
         ({"packages": {"mariadb-server": "1:11.8"}}, ["mariadb-server", "no Group Replication"]),
         ({"address_is_local": False}, ["192.0.2.130", "not an address of that host"]),
         ({"ports": [{"port": 3306, "process": "nginx"}]}, ["mysql_gr_port of db0 is 3306, which nginx uses"]),
-        ({"ports": [{"port": 33061, "process": ""}]}, ["mysql_gr_local_port of db0 is 33061, which another program uses"]),
+        (
+            {"ports": [{"port": 33061, "process": ""}]},
+            ["mysql_gr_local_port of db0 is 33061, which another program uses"],
+        ),
         ({"ports": [{"port": 3306, "process": "mysqld"}]}, ["a mysqld uses there that the service does not run"]),
         ({"version": ""}, ["package lists have no mysql-server", "repository or package"]),
         ({"version": "5.7.10", "installed": True}, ["5.7.10 has no Group Replication"]),
         ({"version": "11.8.3-MariaDB", "installed": True}, ["MariaDB"]),
         ({"memory": 512 << 20}, ["512 MB of memory", "about 924 MB"]),
-        ({"service": ACTIVE, "sql": {"error": "ERROR 1045 (28000): Access denied"}}, ["could not be asked as 'root'", "Access denied"]),
-        ({"service": ACTIVE, "sql": dict(SQL, state="ONLINE", group_name="aaaaaaaa-0000-4139-b2b7-097d185a93cb")}, ["ONLINE in the group aaaaaaaa"]),
-        ({"service": ACTIVE, "sql": dict(SQL, state="ONLINE", single_primary=True)}, ["runs in single-primary mode", "group_replication_primary"]),
+        (
+            {"service": ACTIVE, "sql": {"error": "ERROR 1045 (28000): Access denied"}},
+            ["could not be asked as 'root'", "Access denied"],
+        ),
+        (
+            {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", group_name="aaaaaaaa-0000-4139-b2b7-097d185a93cb")},
+            ["ONLINE in the group aaaaaaaa"],
+        ),
+        (
+            {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", single_primary=True)},
+            ["runs in single-primary mode", "group_replication_primary"],
+        ),
     ],
 )
 def test_bad_hosts(probe, words):
@@ -179,7 +223,10 @@ def test_the_one_with_data_keeps_its_uuid():
     assert uuid_findings(twins(db0=empty, db1={"relay_logs": ["relay-bin"]})) == ([], ["db0"])
 
 
-@pytest.mark.parametrize("data", [{"relay_logs": ["relay-bin"]}, {"sql": dict(SQL, has_transactions=True)}, {"sql": dict(SQL, state="ONLINE")}])
+@pytest.mark.parametrize(
+    "data",
+    [{"relay_logs": ["relay-bin"]}, {"sql": dict(SQL, has_transactions=True)}, {"sql": dict(SQL, state="ONLINE")}],
+)
 def test_two_with_data_are_refused(data):
     found, renew = uuid_findings(twins(db0=data, db1=data))
     assert renew == []

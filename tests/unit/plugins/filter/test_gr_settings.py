@@ -9,17 +9,33 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_settings import gr_settings, quote, to_bytes
 
-STRICT = {"server_id": 130, "group_name": "8f22f846-9922-4139-b2b7-097d185a93cb", "single_primary": False, "ssl_mode": "REQUIRED", "recovery_use_ssl": True}
+STRICT = {
+    "server_id": 130,
+    "group_name": "8f22f846-9922-4139-b2b7-097d185a93cb",
+    "single_primary": False,
+    "ssl_mode": "REQUIRED",
+    "recovery_use_ssl": True,
+}
 
 
-@pytest.mark.parametrize(("text", "size"), [("128M", 134217728), ("1g", 1073741824), ("64 KiB", 65536), (134217728, 134217728), ("many", "many")])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("128M", 134217728), ("1g", 1073741824), ("64 KiB", 65536), (134217728, 134217728), ("many", "many")],
+)
 def test_sizes(text, size):
     assert to_bytes(text) == size
 
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [("ROW", "ROW"), ("SET a = 1", "SET a = 1"), ("a#b", '"a#b"'), (" a", '" a"'), ("c:\\x", '"c:\\\\x"'), ('say "x"', '"say \\"x\\""')],
+    [
+        ("ROW", "ROW"),
+        ("SET a = 1", "SET a = 1"),
+        ("a#b", '"a#b"'),
+        (" a", '" a"'),
+        ("c:\\x", '"c:\\\\x"'),
+        ('say "x"', '"say \\"x\\""'),
+    ],
 )
 def test_values_that_an_option_file_would_misread_are_quoted(value, written):
     assert quote(value) == written
@@ -31,10 +47,14 @@ def test_a_size_is_written_in_bytes():
 
 
 def test_what_a_version_does_not_have_is_left_out_when_only_preferred():
-    assert not [line for line in gr_settings("5.7.44", STRICT, {"message_cache_size": "256M"}) if "message_cache" in line]
+    assert not [
+        line for line in gr_settings("5.7.44", STRICT, {"message_cache_size": "256M"}) if "message_cache" in line
+    ]
 
 
-@pytest.mark.parametrize("option", ["group_replication_bootstrap_group", "loose-group-replication-bootstrap-group", "bootstrap_group"])
+@pytest.mark.parametrize(
+    "option", ["group_replication_bootstrap_group", "loose-group-replication-bootstrap-group", "bootstrap_group"]
+)
 def test_a_bootstrap_is_never_written(option):
     with pytest.raises(AnsibleFilterError, match="never written into a file"):
         gr_settings("8.4.6", STRICT, {}, {option: "ON"})

@@ -14,14 +14,24 @@ ADDRESSES = {"db0": "192.0.2.130:3306", "db1": "192.0.2.131:3306"}
 
 
 def cluster(state, **members):
-    return {"cluster": {"state": state, "uncertain": False, "members": {ADDRESSES[host]: member for host, member in members.items()}}}
+    return {
+        "cluster": {
+            "state": state,
+            "uncertain": False,
+            "members": {ADDRESSES[host]: member for host, member in members.items()},
+        }
+    }
 
 
 def test_the_witness_that_sees_most_is_believed():
     up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "transactions_behind": 2, "why": ""}
     down = {"state": "OFFLINE", "role": "", "version": "", "why": "is down"}
     lonely = {"state": "UNKNOWN", "role": "", "version": "", "why": "could not be asked"}
-    rows = gr_status({"db0": cluster("ONLINE_PARTIAL", db0=up, db1=down), "db1": cluster("OFFLINE", db0=lonely, db1=down)}, "members", ADDRESSES)
+    rows = gr_status(
+        {"db0": cluster("ONLINE_PARTIAL", db0=up, db1=down), "db1": cluster("OFFLINE", db0=lonely, db1=down)},
+        "members",
+        ADDRESSES,
+    )
     assert [row["state"] for row in rows] == ["ONLINE", "OFFLINE"]
     assert rows[0]["behind"] == 2
     assert rows[1]["remark"] == "is down"
@@ -29,7 +39,10 @@ def test_the_witness_that_sees_most_is_believed():
 
 def test_a_host_that_failed_is_named_with_its_reason():
     rows = gr_status({"db0": {"failed": True, "msg": "no\nsocket"}, "db1": None}, "members", ADDRESSES)
-    assert [(row["member"], row["state"], row["remark"]) for row in rows] == [("db0", "UNKNOWN", "no socket"), ("db1", "UNKNOWN", "was not asked")]
+    assert [(row["member"], row["state"], row["remark"]) for row in rows] == [
+        ("db0", "UNKNOWN", "no socket"),
+        ("db1", "UNKNOWN", "was not asked"),
+    ]
 
 
 def test_servers_by_hostgroup():

@@ -35,8 +35,16 @@ def test_only_sockets_that_listen_count():
 
 
 def test_os_release():
-    found = probe.parse_os_release('ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04"\n')
-    assert found == {"id": "ubuntu", "like": ["debian"], "version": "24.04", "codename": "noble", "name": "Ubuntu 24.04"}
+    found = probe.parse_os_release(
+        'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04"\n'
+    )
+    assert found == {
+        "id": "ubuntu",
+        "like": ["debian"],
+        "version": "24.04",
+        "codename": "noble",
+        "name": "Ubuntu 24.04",
+    }
 
 
 def test_addresses_of_this_host():
@@ -65,7 +73,9 @@ def test_a_file_is_seen_with_its_rights(tmp_path):
 
 def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
     question = {"login_unix_socket": "/nowhere", "login_user": "root", "login_password": ""}
-    monkeypatch.setattr(probe, "run", lambda *command, **options: (1, "", "mysql: [Warning] x\nERROR 2002 (HY000): no server\n"))
+    monkeypatch.setattr(
+        probe, "run", lambda *command, **options: (1, "", "mysql: [Warning] x\nERROR 2002 (HY000): no server\n")
+    )
     assert probe.ask_server(question) == {"error": "ERROR 2002 (HY000): no server"}
     monkeypatch.setattr(probe, "run", lambda *command, **options: (0, "u\t9.7.4\t1\t0\tONLINE\tOFF\tg\n", ""))
     assert probe.ask_server(question)["single_primary"] is False
@@ -88,7 +98,9 @@ def test_the_password_is_not_in_the_process_list(monkeypatch):
 
 def test_the_release_key_is_the_pinned_one():
     """RFC 4880: the fingerprint is the SHA-1 of 0x99, the length and the body of the public key packet; the armor has a CRC-24."""
-    armor = (ROLE / "files" / "mysql-release.asc").read_text().split("\n\n", 1)[1].split("\n-----END", 1)[0].splitlines()
+    armor = (
+        (ROLE / "files" / "mysql-release.asc").read_text().split("\n\n", 1)[1].split("\n-----END", 1)[0].splitlines()
+    )
     data = base64.b64decode("".join(armor[:-1]))
     crc = 0xB704CE
     for byte in data:
