@@ -35,13 +35,11 @@ class Member:
     @contextlib.contextmanager
     def held(self, statement: str):
         """A session that holds what the statement takes, for instance a lock."""
-        process = subprocess.Popen(
-            self._command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        process = subprocess.Popen(self._command, shell=True, stdin=subprocess.PIPE, text=True)
         try:
-            process.stdin.write(f"{statement};\nSELECT 'held';\n")
+            process.stdin.write(f"{statement};\nDO GET_LOCK('conformance_held', 0);\n")
             process.stdin.flush()
-            wait_for(lambda: "held" in process.stdout.readline(), 30, statement)
+            wait_for(lambda: self.sql("SELECT IS_USED_LOCK('conformance_held')") != [["NULL"]], 30, statement)
             yield
         finally:
             process.stdin.close()

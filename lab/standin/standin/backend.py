@@ -88,12 +88,15 @@ def connect(
         autocommit=None,
         charset="utf8mb4",
         connect_timeout=connect_timeout,
+        read_timeout=connect_timeout,  # a frozen server accepts and then says nothing
         ssl=context,
         ssl_disabled=not use_ssl,
         defer_connect=True,
         **options,
     )
     connection.connect()
+    connection._read_timeout = None
+    connection._sock.settimeout(None)
     connection._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

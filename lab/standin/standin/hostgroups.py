@@ -110,7 +110,8 @@ class Hostgroups:
     def __init__(self):
         self.servers: dict[tuple, Server] = {}
         self.clusters: dict[int, Cluster] = {}
-        self.members: dict[int, list] = {}  # writer hostgroup -> [(host, port, use_ssl)] that the monitor asks
+        # writer hostgroup -> ([(host, port, use_ssl)] that the monitor asks, two settings); a change means a check at once
+        self.members: dict[int, tuple] = {}
         self.on_commit = lambda counted: None
 
     # --- changes -------------------------------------------------------------------------------------------------
@@ -159,7 +160,8 @@ class Hostgroups:
                 ):
                     seen.add((host, port))
                     hosts[(host, port)] = hosts.get((host, port), 0) or server.place.use_ssl
-            members[cluster.writer] = [(h, p, ssl) for (h, p), ssl in sorted(hosts.items())]
+            servers = [(h, p, ssl) for (h, p), ssl in sorted(hosts.items())]
+            members[cluster.writer] = (servers, cluster.writer_is_also_reader, cluster.max_transactions_behind)
         self.members = members
 
     def _places(self) -> dict:

@@ -193,7 +193,7 @@ class Monitor:
                 known = self.hostgroups.members
                 for task in tasks:
                     task.cancel()
-                tasks = [asyncio.create_task(self._cluster_loop(writer, members)) for writer, members in known.items()]
+                tasks = [asyncio.create_task(self._cluster_loop(writer, watch[0])) for writer, watch in known.items()]
             await asyncio.sleep(0.05)
 
     async def _cluster_loop(self, writer: int, members: list):
