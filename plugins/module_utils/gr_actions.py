@@ -96,6 +96,20 @@ class Manager:
             raise Failure(
                 f"bootstrap_from: '{wish['bootstrap_from']}' is not allowed (allowed: a member not in bootstrap_without)"
             )
+        if wish["state"] == "absent":
+            if wish["clone"] != "never":
+                raise Failure(f"clone: '{wish['clone']}' is not allowed with state=absent (allowed: never)")
+            for option in ("bootstrap_from", "bootstrap_without"):
+                if params.get(option):
+                    raise Failure(f"{option}: is not allowed with state=absent (allowed: with state=present)")
+        else:
+            for option in ("allow_last_member", "allow_quorum_loss"):
+                if params.get(option):
+                    raise Failure(f"{option}: is not allowed with state=present (allowed: with state=absent)")
+        if me is not None and me in (wish["bootstrap_without"] or []):
+            raise Failure(f"bootstrap_without: '{me}' is not allowed (allowed: members other than this server)")
+        if wish["clone"] != "never" and not params.get("recovery_user"):
+            raise Failure(f"recovery_user: must be given with clone={wish['clone']}")
         if params.get("recovery_user") and params.get("recovery_password") is None:
             raise Failure("recovery_password: must be given together with recovery_user")
         if params.get("recovery_password") is not None and not params.get("recovery_user"):
@@ -104,6 +118,8 @@ class Manager:
             raise Failure(
                 f"members: {len(self.members)} members are not allowed (allowed: at most 9, the limit of a group)"
             )
+        if acting == []:
+            raise Failure("acting_members: an empty list is not allowed (allowed: the members on which the task runs)")
         if me is not None and acting is not None and me not in acting:
             raise Failure(
                 f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)"

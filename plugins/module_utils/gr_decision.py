@@ -698,6 +698,11 @@ def decide(members, facts, me, acting=None, wish=None, rules=None):
     situation = Situation(members, facts, me, acting, wish)
     if rules is None:
         rules = ABSENT if situation.wish.get("state") == "absent" else PRESENT
+    return first_rule(situation, rules)
+
+
+def first_rule(situation, rules):
+    """The Decision of the first rule that applies."""
     for rule in rules:
         details = rule.applies(situation)
         if details is not None:

@@ -6,25 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import wait_for
+from gr_scenario import decisions, refused, wait_for
 
 pytestmark = pytest.mark.members
-
-
-def decisions(results):
-    """{host: decision}; a failure shows its message."""
-    for name, result in results.items():
-        assert not result.get("failed"), f"{name}: {result.get('msg')}"
-    return {name: result["decision"] for name, result in results.items()}
-
-
-def refused(results, *words):
-    """Every host refused, changed nothing, and its message has these words."""
-    for name, result in results.items():
-        assert result.get("failed"), f"{name} did not refuse: {result}"
-        assert not result["changed"], f"{name} refused, but changed something"
-        for word in words:
-            assert word in result["msg"], f"{name}: '{word}' is not in: {result['msg']}"
 
 
 def test_fresh_group_then_nothing_to_do(blank):

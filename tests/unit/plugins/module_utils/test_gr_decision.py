@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision, gr_emergency, gr_primary
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import decide, diagnose
 from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, entry, facts_of, gone, group_of, outage
 
@@ -298,7 +298,13 @@ def test_diagnosis_while_views_differ_is_uncertain():
 def rendered():
     """docs/decisions.md as it follows from the rules."""
     text = DOCS.read_text(encoding="utf-8") if DOCS.exists() else ""
-    for name, rules in (("present", gr_decision.PRESENT), ("absent", gr_decision.ABSENT)):
+    for name, rules in (
+        ("present", gr_decision.PRESENT),
+        ("absent", gr_decision.ABSENT),
+        ("primary", gr_primary.PRIMARY),
+        ("quorum", gr_emergency.QUORUM),
+        ("fence", gr_emergency.FENCE),
+    ):
         lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]
         for number, rule in enumerate(rules, 1):
             reason = rule.reason.replace("{", "<").replace("}", ">")

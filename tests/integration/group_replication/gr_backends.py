@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
+from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "distdb.mysql_ha.group_replication_bootstrap"

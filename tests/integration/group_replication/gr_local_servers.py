@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real mysqld processes on loopback, for development and for tests that need no lab.
 
-    python local_servers.py --root /some/chroot --dir /var/tmp/gr up|down|blank|status
+    python gr_local_servers.py --root /some/chroot --dir /var/tmp/gr up|down|blank|status
 
 `root` is a directory tree with mysqld in it (a chroot; "/" is the machine itself); `dir` is a directory inside it.
 Each server runs under a small supervisor shell, which starts mysqld again after exit code 16 (RESTART, CLONE) and, as

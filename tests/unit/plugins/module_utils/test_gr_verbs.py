@@ -1,0 +1,170 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row of the tables about mode and primary, forcing quorum, and fences, without a server."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_emergency, gr_primary
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_emergency import decide_fence, decide_quorum
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import decide_primary
+from gr_model import MEMBERS, UUIDS, entry, facts_of, gone, group_of
+
+DB0, DB1, DB2 = MEMBERS
+U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
+THREE = dict.fromkeys(MEMBERS, "ONLINE")
+SINGLE, MULTI = "single_primary", "multi_primary"
+
+
+def single(primary=DB0, states=None, **changes):
+    """A single-primary group."""
+    facts = group_of(states or THREE, single_primary_mode=True, **changes)
+    for address in facts:
+        for uuid, line in facts[address]["view"].items():
+            line["role"] = "PRIMARY" if uuid == UUIDS[primary] else "SECONDARY"
+        if facts[address]["view"]:
+            facts[address]["role"] = "PRIMARY" if address == primary else "SECONDARY"
+    return facts
+
+
+def view_versions(facts, **versions):
+    """The same facts with other versions in the views."""
+    for item in facts.values():
+        for uuid, line in item["view"].items():
+            line["version"] = versions.get(line["host"], line["version"])
+    return facts
+
+
+def minority(alive, lost):
+    """`alive` see each other ONLINE and `lost` UNREACHABLE; the lost ones could not be asked."""
+    view = {UUIDS[a]: entry(a) for a in alive}
+    view.update({UUIDS[a]: entry(a, "UNREACHABLE") for a in lost})
+    facts = {
+        a: facts_of(a, state="ONLINE", role="PRIMARY", view=copy.deepcopy(view), local_address=a[:3] + ":33061")
+        for a in alive
+    }
+    facts.update({a: gone(a) for a in lost})
+    return {address: facts[address] for address in MEMBERS}
+
+
+def swap(facts, address, **changes):
+    facts = dict(facts)
+    facts[address] = dict(facts[address], **changes)
+    return facts
+
+
+PRIMARY = [
+    ("not_asked", {**group_of(THREE), DB0: gone(DB0, "no socket")}, {"mode": SINGLE}, "refuse", "no socket"),
+    ("not_online", group_of({DB1: "ONLINE", DB2: "ONLINE"}), {"mode": SINGLE}, "refuse", "OFFLINE"),
+    ("not_online", group_of({**THREE, DB0: "RECOVERING"}), {"mode": SINGLE}, "refuse", "RECOVERING"),
+    ("no_quorum", minority([DB0], [DB1, DB2]), {"mode": SINGLE}, "refuse", "1 of 3"),
+    ("primary_of_multi", group_of(THREE), {"primary": DB1}, "refuse", "mode=single_primary"),
+    ("old_member", view_versions(group_of(THREE), db1="8.0.12"), {"mode": SINGLE}, "refuse", "db1:3306 8.0.12"),
+    ("target_absent", single(states={DB0: "ONLINE", DB1: "ONLINE"}), {"primary": DB2}, "refuse", "not in the group"),
+    ("target_absent", single(states={**THREE, DB2: "RECOVERING"}), {"primary": DB2}, "refuse", "RECOVERING"),
+    ("target_newer", view_versions(single(), db1="9.7.5"), {"primary": DB1}, "refuse", "runs 9.7.5"),
+    ("done", group_of(THREE), {"mode": MULTI}, "unchanged", "multi_primary"),
+    ("done", single(), {"mode": SINGLE}, "unchanged", "single_primary"),
+    ("done", single(DB1), {"primary": DB1}, "unchanged", "single_primary"),
+    ("done", {**single(DB1), DB2: gone(DB2)}, {"primary": DB1}, "unchanged", "single_primary"),
+    ("disagree", {**single(DB1), DB2: single(DB0)[DB2]}, {"primary": DB1}, "wait", "does not see"),
+    ("disagree", swap(single(DB1), DB2, single_primary_mode=False), {"mode": SINGLE}, "wait", "does not see"),
+    ("unsettled", group_of({**THREE, DB2: "RECOVERING"}), {"mode": SINGLE}, "wait", "db2:3306 is RECOVERING"),
+    ("to_multi", single(), {"mode": MULTI}, "switch_multi", "single-primary"),
+    ("to_single", group_of(THREE), {"mode": SINGLE}, "switch_single", "elects"),
+    ("to_single", group_of(THREE), {"mode": SINGLE, "primary": DB1}, "switch_single", DB1),
+    ("set_primary", single(), {"primary": DB1}, "set_primary", DB1),
+    ("set_primary", {**single(), DB1: gone(DB1)}, {"mode": SINGLE, "primary": DB1}, "set_primary", DB1),
+]  # fmt: skip
+
+QUORUM = [
+    ("not_asked", {**minority([DB1], [DB0, DB2]), DB0: gone(DB0, "no socket")}, [DB1, DB2], "refuse", "no socket"),
+    ("not_member", group_of({}), [DB1, DB2], "refuse", "OFFLINE"),
+    ("has_quorum", group_of(THREE), [DB1, DB2], "unchanged", "3 of 3"),
+    ("majority_elsewhere", {**minority([DB1, DB2], [DB0]), DB0: minority([DB0], [DB1, DB2])[DB0]}, [DB1, DB2], "refuse", DB1),
+    ("lost_alive", {**minority([DB0], [DB1, DB2]), DB1: minority([DB1], [DB0, DB2])[DB1]}, [DB1, DB2], "refuse",
+     "db1:3306 is alive"),
+    ("lost_differs", minority([DB0], [DB1, DB2]), [DB1], "refuse", "(allowed: exactly the UNREACHABLE members, db1:3306, db2:3306)"),
+    ("lost_differs", minority([DB0], [DB1, DB2]), [DB0, DB1, DB2], "refuse", "allowed: exactly"),
+    ("force", minority([DB0], [DB1, DB2]), [DB2, DB1], "force", "db0:3306 go on without db1:3306, db2:3306"),
+]  # fmt: skip
+
+
+def four(alive, lost):
+    """Four declared members: two are left of four, which is no majority."""
+    members = [*MEMBERS, "db3:3306"]
+    view = {UUIDS[a]: entry(a) for a in alive}
+    view.update({UUIDS[a]: entry(a, "UNREACHABLE") for a in lost})
+    facts = {
+        a: facts_of(a, state="ONLINE", role="PRIMARY", view=copy.deepcopy(view), local_address=a[:3] + ":33061")
+        for a in alive
+    }
+    facts.update({a: gone(a) for a in lost})
+    return members, {address: facts[address] for address in members}
+
+
+FENCE = [
+    ("not_asked", {**group_of(THREE), DB0: gone(DB0, "no socket")}, "writes", None, "refuse", []),
+    ("fence", group_of(THREE), "writes", None, "fence", ["super_read_only=ON"]),
+    ("fence", group_of(THREE), "all", None, "fence", ["super_read_only=ON", "offline_mode=ON"]),
+    ("fence", single(), "writes", True, "fence", ["super_read_only=ON", "disable member action"]),
+    ("fence", swap(group_of(THREE), DB0, super_read_only=True), "all", None, "fence", ["offline_mode=ON"]),
+    ("fenced", swap(group_of(THREE), DB0, super_read_only=True), "writes", None, "unchanged", []),
+    ("fenced", swap(single(), DB0, super_read_only=True), "writes", False, "unchanged", []),
+    ("unfence", swap(group_of(THREE), DB0, super_read_only=True, offline_mode=True), "none", None, "unfence",
+     ["offline_mode=OFF", "read_only=OFF"]),
+    ("unfence", swap(single(), DB0, super_read_only=True), "none", False, "unfence", ["enable member action", "read_only=OFF"]),
+    ("not_fenced", group_of(THREE), "none", None, "unchanged", []),
+    ("not_fenced", single(), "none", True, "unchanged", []),
+    # A secondary, a stopped member and a minority stay read-only: that is the group's own doing.
+    ("not_fenced", swap(single(DB1), DB0, super_read_only=True), "none", None, "unchanged", []),
+    ("not_fenced", swap(group_of({DB1: "ONLINE", DB2: "ONLINE"}), DB0, super_read_only=True), "none", None, "unchanged", []),
+    ("not_fenced", swap(minority([DB0], [DB1, DB2]), DB0, super_read_only=True), "none", None, "unchanged", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PRIMARY, ids=lambda case: case[0])
+def test_primary(case):
+    rule, facts, wish, action, words = case
+    decision = decide_primary(MEMBERS, facts, DB0, wish)
+    assert (decision.rule, decision.action) == (rule, action), decision.reason
+    assert words in decision.reason
+
+
+@pytest.mark.parametrize("case", QUORUM, ids=lambda case: case[0])
+def test_quorum(case):
+    rule, facts, lost, action, words = case
+    decision = decide_quorum(MEMBERS, facts, DB0, lost)
+    assert (decision.rule, decision.action) == (rule, action), decision.reason
+    assert words in decision.reason
+
+
+def test_quorum_of_two_survivors():
+    lost = [DB2, "db3:3306"]
+    members, facts = four([DB0, DB1], lost)
+    assert decide_quorum(members, facts, DB0, lost).rule == "force"
+    situation = gr_emergency.QuorumSituation(members, facts, DB0, None, {"lost": lost})
+    assert situation.addresses == ["db0:33061", "db1:33061"]
+    unasked = dict(facts, **{DB1: gone(DB1)})
+    assert decide_quorum(members, unasked, DB0, lost).rule == "survivor_unasked"
+    other = copy.deepcopy(facts)
+    other[DB1]["view"][U0]["state"] = "UNREACHABLE"
+    assert decide_quorum(members, other, DB0, lost).rule == "survivor_disagrees"
+
+
+@pytest.mark.parametrize("case", FENCE, ids=lambda case: case[0])
+def test_fence(case):
+    rule, facts, fence, enabled, action, steps = case
+    decision = decide_fence(MEMBERS, facts, DB0, fence, enabled)
+    assert (decision.rule, decision.action) == (rule, action), decision.reason
+    assert decision.details.get("steps", []) == steps
+
+
+def test_every_row_has_a_case():
+    assert {rule.name for rule in gr_primary.PRIMARY} == {case[0] for case in PRIMARY}
+    assert {rule.name for rule in gr_emergency.FENCE} == {case[0] for case in FENCE}
+    tested = {case[0] for case in QUORUM} | {"survivor_unasked", "survivor_disagrees"}
+    assert {rule.name for rule in gr_emergency.QUORUM} == tested
