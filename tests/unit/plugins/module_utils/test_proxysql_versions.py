@@ -1,0 +1,78 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Version strings as programs really print them, and the table of pairs."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_pair_problems import proxysql_pair_problems
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import (
+    has_feature,
+    pair_problem,
+    parse_version,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("2.7.1-0-g2726c27", (2, 7, 1)),
+        ("3.0.6-percona-1.1", (3, 0, 6)),
+        ("ProxySQL version 2.0.12-38-g58a909a0, codename Truls", (2, 0, 12)),
+        ("8.0.36-0ubuntu0.22.04.1", (8, 0, 36)),
+        ("9.7.4", (9, 7, 4)),
+        ("26.7", (26, 7, 0)),
+        ("3.0.0-alpha", (3, 0, 0)),
+        ("", None),
+        (None, None),
+        ("unknown", None),
+    ],
+)
+def test_versions_are_read(text, version):
+    assert parse_version(text) == version
+
+
+@pytest.mark.parametrize(
+    ("proxysql", "mysql", "source"),
+    [
+        ("2.7.1", "9.7.4", "4954"),
+        ("2.6.0", "9.0.0", "4954"),
+        ("3.0.1", "26.7", "4954"),
+        ("3.0.1", "5.7.44", "4706"),
+        ("2.5.5", "9.1.0", "4954"),
+        ("2.4.8", "8.0.36", "4082"),
+        ("1.3.9", "8.4.0", "mysql_group_replication_hostgroups"),
+    ],
+)
+def test_known_bad_pairs_are_refused_with_reason_and_source(proxysql, mysql, source):
+    sentence = pair_problem(proxysql, mysql)
+    assert proxysql in sentence and mysql in sentence and source in sentence and "source:" in sentence
+
+
+@pytest.mark.parametrize(
+    ("proxysql", "mysql"),
+    [
+        ("3.0.2", "9.7.4"),
+        ("3.0.9", "8.4.6"),
+        ("2.7.1", "8.4.6"),
+        ("2.5.0", "8.0.36"),
+        ("2.0.18", "5.7.44"),
+        ("", "9.7.4"),
+        ("2.7.1", ""),
+    ],
+)
+def test_other_pairs_are_not(proxysql, mysql):
+    assert pair_problem(proxysql, mysql) == ""
+
+
+def test_the_filter_gives_each_problem_once():
+    assert len(proxysql_pair_problems("2.7.1", ["9.7.4", "9.7.4", "8.4.6"])) == 1
+    assert proxysql_pair_problems(None, ["9.7.4", None]) == []
+    with pytest.raises(AnsibleFilterError, match="must be a list"):
+        proxysql_pair_problems("2.7.1", "9.7.4")
+
+
+def test_an_unknown_version_is_taken_as_a_current_one():
+    assert has_feature(None, "loaded_servers") and not has_feature((2, 5, 5), "loaded_servers")
