@@ -137,6 +137,9 @@ class Backend:
         """Run the module on hosts and wait; {host: result}."""
         return self.start_call(hosts, **changes).wait(timeout)
 
+    def kill_modules(self):
+        """SIGKILL modules that outlived their controller; by default there are none: they were in its process group."""
+
     def server(self, name):
         """The server of that name."""
         return next(server for server in self.servers if server.name == name)
@@ -342,6 +345,12 @@ class LabBackend(Backend):
         for name in lab.members:
             self.servers.append(LabMember(name, f"{lab.address(name)}:3306", self))
         self.group_name = self.servers[0].sql("SELECT @@group_replication_group_name AS name")[0]["name"]
+
+    def kill_modules(self):
+        """A module on a lab host outlives ansible-playbook: end it too, by the file that ansible runs."""
+        for server in self.servers:
+            server.on("sh", "-c", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q 'AnsiballZ_\\|ansible-tmp' "
+                      "&& kill -9 ${p#/proc/}; done; :", check=False)  # fmt: skip
 
     def close(self):
         for server in self.servers:

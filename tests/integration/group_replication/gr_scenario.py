@@ -53,6 +53,15 @@ class Group:
         self[0].sql("CREATE DATABASE IF NOT EXISTS scenario")
         self[0].sql("CREATE TABLE IF NOT EXISTS scenario.t (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(64))")
 
+    def wait_whole(self):
+        """Wait until a member that was frozen shortly is back, by itself or by a run of the module."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            if all(list(self.view(server).values()) == ["ONLINE"] * 3 for server in self.servers):
+                return
+            time.sleep(0.3)
+        self.formed()
+
     def out(self, *indexes):
         """STOP GROUP_REPLICATION on these (default: all), which then take writes of their own."""
         for index in indexes or range(len(self.servers)):

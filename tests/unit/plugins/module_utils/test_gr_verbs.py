@@ -33,7 +33,7 @@ def single(primary=DB0, states=None, **changes):
 def view_versions(facts, **versions):
     """The same facts with other versions in the views."""
     for item in facts.values():
-        for uuid, line in item["view"].items():
+        for line in item["view"].values():
             line["version"] = versions.get(line["host"], line["version"])
     return facts
 

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two controllers at once, and controllers killed at random moments. GR_RACES and GR_KILLS set how often."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+from gr_scenario import decisions, wait_for
+
+pytestmark = [pytest.mark.members, pytest.mark.long]
+
+RACES = int(os.environ.get("GR_RACES", "20"))
+KILLS = int(os.environ.get("GR_KILLS", "30"))
+
+
+def groups_of(group):
+    """The distinct groups that are alive: sets of ONLINE members as their members see them."""
+    found = set()
+    for server in group.servers:
+        if group.state(server) in ("ONLINE", "RECOVERING"):
+            found.add(
+                frozenset(address for address, state in group.view(server).items() if state in ("ONLINE", "RECOVERING"))
+            )
+    return found
+
+
+def test_two_controllers_cannot_both_bootstrap(group):
+    """Each controller knows of its own host only as acting; without the lock both would bootstrap."""
+    for _time in range(RACES):
+        group.out()
+        one = group.backend.start_call(["db0"], acting_members=[group[0].address])
+        two = group.backend.start_call(["db1"], acting_members=[group[1].address])
+        results = {**one.wait(), **two.wait()}
+        assert sorted(decisions(results).values()) == ["bootstrap", "join"]
+        group.is_one_group(0, 1)
+
+
+def test_killed_controllers_leave_what_the_next_run_completes(group):
+    """SIGKILL ansible and the module at a random moment; run again: exactly one group, and every acknowledged row is there."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    rng = random.Random(seed)
+    decisions(group.call())
+    acknowledged = []
+    for number in range(KILLS):
+        told = f"random seed {seed}, kill {number}"
+        value = f"kill {number}"
+        group.insert(number % 3, value)
+        acknowledged.append(value)
+        group.same_rows(value)
+        group.out()
+        call = group.backend.start_call()
+        time.sleep(rng.uniform(0.3, 6.0))
+        call.kill()
+        group.backend.kill_modules()
+        assert len(groups_of(group)) <= 1, told
+        results = group.call()
+        failed = {name: result["msg"] for name, result in results.items() if result.get("failed")}
+        assert not failed, f"{told}: {failed}"
+        group.is_one_group()
+    group.same_rows(*acknowledged)
+    wait_for(
+        lambda: all(set(acknowledged) <= set(group.rows(server)) for server in group.servers), 30, "all rows everywhere"
+    )
