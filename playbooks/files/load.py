@@ -7,6 +7,8 @@
     load.py run    --host H --port P --user U --database D --directory DIR [--clients N] [--rate R] [--seconds S]
     load.py verify --host H --port P --user U --database D --directory DIR
     load.py verify --socket PATH --user root --database D --directory DIR
+    load.py wait   --directory DIR --since TIME [--timeout S]
+    load.py agree  --member H:P … --user U --database D --directory DIR [--timeout S]
 
 The password is read from the environment variable MYSQL_PWD.
 
@@ -14,6 +16,9 @@ The password is read from the environment variable MYSQL_PWD.
 which it also leaves in DIR/summary.json. DIR/writes.jsonl has one line per statement. DIR/started appears with the
 first acknowledged write of every client, so that a caller can wait for it.
 "verify" counts the acknowledged rows that a server does not hold. Exit code 1 when rows are lost.
+"wait" returns when every client of a running load has had a write acknowledged that it began after TIME (unix time).
+"agree" waits until all members have executed the same transactions, then verifies each of them and compares the
+checksums of all tables. Exit code 1 when rows are lost or checksums differ.
 
 A statement whose connection broke has an unknown outcome: it is counted as failed, and its row is not expected.
 The same row is never written twice: the next statement has the next number.
@@ -24,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -41,6 +47,10 @@ CREATE = (
 def connect(options):
     """A connection with autocommit and timeouts that a dead server cannot stretch."""
     where = {"unix_socket": options.socket} if options.socket else {"host": options.host, "port": options.port}
+    if options.tls:
+        # Without a check of the certificate: what goes over it are numbers of rows.
+        where["ssl"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        where["ssl"].check_hostname, where["ssl"].verify_mode = False, ssl.CERT_NONE
     return pymysql.connect(
         user=options.user,
         password=os.environ.get("MYSQL_PWD", ""),
@@ -163,7 +173,8 @@ def run_load(options):
     run, stopped, lock = uuid.uuid4().hex, threading.Event(), threading.Lock()
     origin = time.monotonic()
     with open(os.path.join(options.directory, "writes.jsonl"), "w") as journal:
-        journal.write(json.dumps({"run": run, "origin": time.time()}) + "\n")
+        journal.write(json.dumps({"run": run, "origin": time.time(), "clients": options.clients}) + "\n")
+        journal.flush()
 
         def log(event):
             with lock:
@@ -194,44 +205,117 @@ def run_load(options):
     return 0 if started else 1
 
 
-def verify(options):
-    """Which acknowledged rows a server does not hold."""
-    with open(os.path.join(options.directory, "writes.jsonl")) as journal:
-        run = json.loads(journal.readline())["run"]
-        events = [json.loads(line) for line in journal]
-    wanted = {
+def read_journal(directory):
+    """The head line of a journal, and its events. A last line that is still being written is left out."""
+    with open(os.path.join(directory, "writes.jsonl")) as journal:
+        lines = [line for line in journal if line.endswith("\n")]
+    return json.loads(lines[0]), [json.loads(line) for line in lines[1:]]
+
+
+def acknowledged(events):
+    """(client, number) of every acknowledged write."""
+    return {
         (event["client"], event["number"]) for event in events if event["kind"] == "write" and event["error"] is None
     }
-    connection = connect(options)
+
+
+def compare(connection, run, wanted):
+    """What a server holds of the acknowledged rows."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT client, number FROM {TABLE} WHERE run = %s", (run,))
         held = set(cursor.fetchall())
-    connection.close()
     lost = sorted(wanted - held)
-    print(
-        json.dumps(
-            {"run": run, "acknowledged": len(wanted), "held": len(held), "lost": len(lost), "first_lost": lost[:10]}
-        )
-    )
-    return 1 if lost else 0
+    return {"run": run, "acknowledged": len(wanted), "held": len(held), "lost": len(lost), "first_lost": lost[:10]}
+
+
+def verify(options):
+    """Which acknowledged rows a server does not hold."""
+    head, events = read_journal(options.directory)
+    connection = connect(options)
+    found = compare(connection, head["run"], acknowledged(events))
+    connection.close()
+    print(json.dumps(found))
+    return 1 if found["lost"] else 0
+
+
+def wait(options):
+    """Until every client of the running load has succeeded with a write begun after a moment."""
+    end = time.monotonic() + options.timeout
+    while True:
+        head, events = read_journal(options.directory)
+        waiting = set(range(head["clients"]))
+        for event in events:
+            if event["kind"] == "write" and event["error"] is None and head["origin"] + event["start"] > options.since:
+                waiting.discard(event["client"])
+        if not waiting:
+            return 0
+        if time.monotonic() > end:
+            print(f"waited {options.timeout:g} s in vain for a success of the clients {sorted(waiting)}")
+            return 1
+        time.sleep(0.2)
+
+
+def query(connection, statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def agree(options):
+    """Whether all members hold all acknowledged rows, and the same tables."""
+    head, events = read_journal(options.directory)
+    connections = {}
+    for member in options.member:
+        host, _colon, port = member.rpartition(":")
+        where = argparse.Namespace(**dict(vars(options), host=host.strip("[]"), port=int(port), socket=None))
+        connections[member] = connect(where)
+    end = time.monotonic() + options.timeout
+    while True:
+        executed = {member: query(one, "SELECT @@gtid_executed")[0][0] for member, one in connections.items()}
+        same = len(set(executed.values())) == 1
+        if same or time.monotonic() > end:
+            break
+        time.sleep(0.2)
+    found = {"same_transactions": same, "executed": executed, "members": {}, "checksums": {}}
+    for member, connection in connections.items():
+        found["members"][member] = compare(connection, head["run"], acknowledged(events))
+        tables = sorted(row[0] for row in query(connection, "SHOW TABLES"))
+        names = ", ".join(f"`{table}`" for table in tables)
+        found["checksums"][member] = dict(query(connection, f"CHECKSUM TABLE {names}"))
+        connection.close()
+    found["lost"] = max(one["lost"] for one in found["members"].values())
+    sums = list(found["checksums"].values())
+    found["checksums_agree"] = all(one == sums[0] for one in sums)
+    text = json.dumps(found, indent=1, sort_keys=True)
+    with open(os.path.join(options.directory, "agree.json"), "w") as report:
+        report.write(text + "\n")
+    print(text)
+    return 0 if same and found["checksums_agree"] and not found["lost"] else 1
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("run", "verify"))
+    parser.add_argument("action", choices=("run", "verify", "wait", "agree"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=6033)
     parser.add_argument("--socket")
-    parser.add_argument("--user", required=True)
-    parser.add_argument("--database", required=True)
+    parser.add_argument("--member", action="append", default=[], help="host:port; may be given several times")
+    parser.add_argument("--tls", action="store_true", help="encrypt the connection")
+    parser.add_argument("--user")
+    parser.add_argument("--database")
     parser.add_argument("--directory", required=True, help="where the journal and the summary go")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--rate", type=float, default=100.0, help="writes per second, all clients together")
     parser.add_argument("--read-every", type=int, default=5, help="one read per so many writes")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--timeout", type=float, default=30.0, help="seconds that a statement may take")
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds that a statement, or the waiting, may take"
+    )
+    parser.add_argument("--since", type=float, default=0.0, help="unix time")
     options = parser.parse_args(arguments)
-    return run_load(options) if options.action == "run" else verify(options)
+    if options.action != "wait" and not (options.user and options.database):
+        parser.error(f"{options.action} needs --user and --database")
+    return {"run": run_load, "verify": verify, "wait": wait, "agree": agree}[options.action](options)
 
 
 if __name__ == "__main__":

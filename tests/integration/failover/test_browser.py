@@ -164,7 +164,7 @@ def test_list_add_and_edit_while_a_member_is_down(lab, browser, application, how
         assert time.monotonic() - began < 2 * PATIENCE
         assert lab.on(member, "systemctl", "is-active", "mysql", check=False).strip() != "active"
     finally:
-        lab.on(member, "systemctl", "unmask", "mysql")
+        lab.on(member, "systemctl", "unmask", "--runtime", "mysql")
         run = lab.site()
     assert run.code == 0, run
     lab.one_group()

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks' tools are programs, not parts of the collection's Python packages: they are loaded by path."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+FILES = Path(__file__).resolve().parents[3] / "playbooks" / "files"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"playbooks_{name}", FILES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def report_tool():
+    return load("failover_report")
+
+
+@pytest.fixture(scope="session")
+def load_tool():
+    pytest.importorskip("pymysql")
+    return load("load")
+
+
+@pytest.fixture(scope="session")
+def watch_tool():
+    pytest.importorskip("pymysql")
+    return load("watch")

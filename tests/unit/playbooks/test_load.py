@@ -1,0 +1,96 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def event(client, number, start, kind="write", error=None):
+    return {"client": client, "kind": kind, "number": number, "start": start, "end": start + 0.01, "error": error}
+
+
+@pytest.fixture
+def journal(tmp_path):
+    def write(*events, tail=""):
+        lines = [{"run": "r", "origin": 1000.0, "clients": 2}, *events]
+        (tmp_path / "writes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
+        return tmp_path
+
+    return write
+
+
+class Server:
+    """Answers every statement with the same rows."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def cursor(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_nothing):
+        return False
+
+    def execute(self, statement, values=()):
+        self.statement = statement
+
+    def fetchall(self):
+        return self.rows
+
+
+def test_line_that_is_still_being_written_is_left_out(load_tool, journal):
+    head, events = load_tool.read_journal(str(journal(event(0, 1, 0.1), tail='{"client": 0, "ki')))
+    assert (head["run"], len(events)) == ("r", 1)
+
+
+def test_only_acknowledged_writes_are_expected(load_tool):
+    events = [event(0, 1, 0.1), event(0, 2, 0.2, error="x"), event(1, 1, 0.1, kind="read"), event(1, 2, 0.3)]
+    assert load_tool.acknowledged(events) == {(0, 1), (1, 2)}
+
+
+def test_row_that_the_server_lacks_is_lost_and_one_too_many_is_not(load_tool):
+    found = load_tool.compare(Server([(0, 1), (0, 9)]), "r", {(0, 1), (0, 2)})
+    assert (found["acknowledged"], found["held"], found["lost"], found["first_lost"]) == (2, 2, 1, [(0, 2)])
+
+
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ([event(0, 1, 5.1), event(1, 1, 5.2)], 0),
+        # A success that was begun before the moment says nothing about after it.
+        ([event(0, 1, 5.1), event(1, 1, 4.9)], 1),
+        ([event(0, 1, 5.1), event(1, 1, 5.2, error="x")], 1),
+        ([event(0, 1, 5.1), event(1, 1, 5.2, kind="read")], 1),
+        ([event(0, 1, 5.1)], 1),
+    ],
+)
+def test_wait_needs_a_later_success_of_every_client(load_tool, journal, events, code, capsys):
+    arguments = ["wait", "--directory", str(journal(*events)), "--since", "1005", "--timeout", "0"]
+    assert load_tool.main(arguments) == code
+    assert ("in vain" in capsys.readouterr().out) == (code == 1)
+
+
+def test_longest_gap_counts_the_beginning_and_the_end(load_tool):
+    assert load_tool.longest_gap([3.0, 1.0, 4.0], 0.0, 10.0) == 6.0
+    assert load_tool.longest_gap([], 0.0, 10.0) == 10.0
+
+
+def test_actions_that_need_an_account_say_so(load_tool, capsys):
+    with pytest.raises(SystemExit):
+        load_tool.main(["run", "--directory", "x"])
+    assert "run needs --user and --database" in capsys.readouterr().err
+
+
+def test_watched_states_and_places(watch_tool):
+    assert watch_tool.member_answer([("ONLINE", "PRIMARY")]) == {"state": "ONLINE", "role": "PRIMARY"}
+    assert watch_tool.member_answer([]) == {"state": "OFFLINE", "role": ""}
+    rows = [("2", "10.0.0.1", "3306", "ONLINE"), ("3", "10.0.0.1", "3306", "SHUNNED")]
+    assert watch_tool.placement_answer(rows) == {"servers": {"10.0.0.1:3306": {"2": "ONLINE", "3": "SHUNNED"}}}
+    assert watch_tool.split("[fd00::1]:3306") == ("fd00::1", 3306)
