@@ -245,9 +245,6 @@ def timeline(report):
         parts.append(text(at + 3, 14 + 12 * (index % 3), f"{index + 1}", font_weight="bold"))
     present = {piece["is"] for _name, pieces in lanes for piece in pieces}
     seen = [word for word in COLOURS if word in present] + sorted(present - set(COLOURS))
-        {piece["is"] for _name, pieces in lanes for piece in pieces},
-        key=lambda word: (word not in COLOURS, list(COLOURS).index(word) if word in COLOURS else word),
-    )
     legend, at = [("writes", "#2f6db3"), ("reads", "#9cc3e8"), ("failed", "#b3261e")], left
     legend += [(word, COLOURS.get(word, UNKNOWN)) for word in seen]
     for word, colour in legend:
