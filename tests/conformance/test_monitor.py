@@ -113,8 +113,21 @@ def test_max_writers_by_weight_then_name_then_port(monitored, group):
     a, b, c = sorted(m.key for m in group.members)
     configure(monitored, [(*a, W, 5), (*b, W, 1), (*c, W, 1)], max_writers=2)
     placed(monitored, {W: {a, c}, B: {b}})
+    monitored.clear()
     configure(monitored, [(*a, W, 1), (*b, W, 1), (*c, W, 1)], max_writers=1)
     placed(monitored, {W: {c}, B: {a, b}})
+
+
+def test_max_writers_is_not_applied_again_by_a_load(monitored, group):
+    """Upstream's behaviour: surplus writers are found only when a hostgroup row is new or somebody moves."""
+    a, b, c = sorted(m.key for m in group.members)
+    configure(monitored, [m.key for m in group.members], max_writers=1)
+    placed(monitored, {W: {c}, B: {a, b}})
+    monitored.run("LOAD MYSQL SERVERS TO RUNTIME")
+    placed(monitored, {W: group.keys})
+    leaver = next(m for m in group.members if m.key == a)
+    with group.stopped(leaver):
+        placed(monitored, {W: {c}, B: {b}, O: {a}})
 
 
 @pytest.mark.parametrize(("also_reader", "readers"), [(0, ""), (1, "abc")])

@@ -99,7 +99,9 @@ class Cluster:
     writer_is_also_reader: int
     max_transactions_behind: int
     comment: str | None
-    first_call: bool = True  # the first writer found is placed anew even where nothing differs
+    first_call: bool = (
+        True  # of a new row, not of a changed one: the first writer found is placed anew even where nothing differs
+    )
 
     @property
     def all(self):
@@ -118,7 +120,10 @@ class Hostgroups:
 
     def load(self, server_rows, cluster_rows):
         """LOAD MYSQL SERVERS TO RUNTIME: runtime becomes what is configured, whatever the monitor had moved."""
-        self.clusters = {row[0]: Cluster(*row) for row in cluster_rows}
+        known = self.clusters
+        self.clusters = {
+            row[0]: Cluster(*row, first_call=row[0] not in known or known[row[0]].first_call) for row in cluster_rows
+        }
         self._commit({(r[0], r[1], r[2]): Placement(r[3], r[4].upper(), *r[5:]) for r in server_rows}, counted=True)
         self._find_members()
 
@@ -214,9 +219,9 @@ class Hostgroups:
             return
         places = self._places()
         mine = {hg: places[(hg, host, port)].status for hg in cluster.all if (hg, host, port) in places}
+        first, cluster.first_call = cluster.first_call, False
         if not mine:
             return
-        first, cluster.first_call = cluster.first_call, False
         is_writer = cluster.writer in mine or cluster.backup in mine
         if not first and is_writer and (cluster.reader in mine) == bool(cluster.writer_is_also_reader):
             return

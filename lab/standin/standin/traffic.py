@@ -32,6 +32,11 @@ STICKY = re.compile(
 )
 PINNED_NOT = re.compile(r"^\s*SELECT\s+@@(SESSION\.)?(tx_isolation|transaction_isolation|version)\b", re.I)
 SET = re.compile(r"^\s*SET\s+(?!GLOBAL|PERSIST|PASSWORD|ROLE|DEFAULT|RESOURCE)(.*)$", re.I | re.S)
+# Answered here when no server connection is kept, so that clients can log in while no server is up.
+LOCAL_SET = re.compile(
+    r"^\s*SET\s+(?:NAMES\s+['\w]+(?:\s+COLLATE\s+['\w]+)?|(?:SESSION\s+|@@(?:SESSION\.)?)?AUTOCOMMIT\s*=\s*(?P<auto>0|1|ON|OFF))\s*;?\s*$",
+    re.I,
+)
 USE = re.compile(r"^\s*USE\s+`?([^`;\s]+)`?\s*;?\s*$", re.I)
 
 
@@ -251,6 +256,17 @@ class Session(wire.Client):
                 await self._forward(self.hostgroup, payload)
             await self.ok()
             return
+        local = LOCAL_SET.match(sql) if self.backend is None else None
+        if local:
+            name, auto = ("autocommit", local["auto"].upper() in ("1", "ON")) if local["auto"] else ("names", False)
+            self.settings = [setting for setting in self.settings if setting[0] != (name,)]
+            if not auto:
+                self.settings.append(((name,), sql))
+            if name == "autocommit":
+                bit = wire.ServerStatus.SERVER_STATUS_AUTOCOMMIT
+                self.status = self.status | bit if auto else self.status & ~bit
+            await self.ok()
+            return
         hostgroup, routed = self.traffic.route(self, sql)
         if STICKY.search(sql) and not PINNED_NOT.search(sql):
             self.sticky = True
@@ -259,11 +275,8 @@ class Session(wire.Client):
         self.traffic.count(self, hostgroup, sql, time.monotonic() - started)
         change = SET.match(COMMENT.sub(" ", sql))
         if change and not error and not self.sticky:
-            names = tuple(
-                re.findall(
-                    r"(?:^|,)\s*(?:SESSION\s+)?([\w.]+)", re.sub(r"'[^']*'|\([^)]*\)", "", change.group(1)), re.I
-                )
-            )
+            assigned = re.sub(r"'[^']*'|\([^)]*\)", "", change.group(1)).lower()
+            names = tuple(re.findall(r"(?:^|,)\s*(?:session\s+)?([\w.]+)", assigned))
             self.settings = [s for s in self.settings if s[0] != names] + [(names, sql)]
             if self.backend:
                 self.backend.state = self._state()
