@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import socket
-
 import pymysql
 import pytest
+import targets
 
 COLUMNS = {
     "mysql_servers": "hostgroup_id hostname port gtid_port status weight compression max_connections max_replication_lag use_ssl max_latency_ms"
@@ -317,14 +316,46 @@ def test_changed_credentials_count_after_load(proxy):
     assert proxy.value("SELECT 1") == "1"
 
 
+@pytest.mark.restarts  # needs a ProxySQL of the suite's own, with its default user
 def test_user_admin_only_from_this_machine(proxy):
-    if not proxy.restartable:
-        pytest.fail('needs a ProxySQL of the suite\'s own; deselect with -m "not restarts"')
+    """127.0.0.1, not any loopback address; other admin users from everywhere."""
     proxy.connect("admin", "admin").close()
-    assert socket.gethostbyname(proxy.host).startswith("127.")
+    proxy.connect(bind_address="127.0.0.5").close()
+    with pytest.raises(pymysql.OperationalError) as error:
+        proxy.connect("admin", "admin", bind_address="127.0.0.5")
+    assert error.value.args == (1040, "User 'admin' can only connect locally")
+    with pytest.raises(pymysql.OperationalError) as error:
+        proxy.connect("admin", "wrong", bind_address="127.0.0.5")
+    assert error.value.args[0] == 1045
 
 
-test_user_admin_only_from_this_machine = pytest.mark.restarts(test_user_admin_only_from_this_machine)
+@pytest.mark.restarts  # needs free ports of the machine that it runs on
+def test_admin_interfaces_follow_the_variable(proxy):
+    port = targets.free_ports(1)[0]
+    proxy.run(f"SET admin-mysql_ifaces='127.0.0.1:{proxy.admin_port};127.0.0.1:{port}'")
+    proxy.run("LOAD ADMIN VARIABLES TO RUNTIME")
+
+    def answers():
+        try:
+            proxy.connect(port=port).close()
+            return "yes"
+        except pymysql.OperationalError:
+            return "no"
+
+    targets.wait_for(lambda: answers() == "yes", 10, "second admin port")
+    proxy.run(f"SET admin-mysql_ifaces='127.0.0.1:{proxy.admin_port}'")
+    proxy.run("LOAD ADMIN VARIABLES TO RUNTIME")
+    targets.wait_for(lambda: answers() == "no", 10, "second admin port closed")
+    assert proxy.value("SELECT 1") == "1"
+
+
+def test_application_interfaces_are_fixed_until_a_restart(proxy):
+    name = "WHERE variable_name='mysql-interfaces'"
+    before = proxy.value(f"SELECT variable_value FROM global_variables {name}")
+    proxy.run("SET mysql-interfaces='127.0.0.1:1'")
+    proxy.run("LOAD MYSQL VARIABLES TO RUNTIME")
+    for table in ("global_variables", "runtime_global_variables"):
+        assert proxy.value(f"SELECT variable_value FROM {table} {name}") == before
 
 
 def test_stats_user_reads_only(proxy):

@@ -49,8 +49,16 @@ async def run(args):
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await wire.listen(store.values["admin-mysql_ifaces"], lambda r, w: AdminSession(r, w, admin, tls))
-    await wire.listen(store.values["mysql-interfaces"], lambda r, w: Session(r, w, traffic, tls))
+    admin_port = wire.Listener(lambda r, w: AdminSession(r, w, admin, tls))
+    client_port = wire.Listener(lambda r, w: Session(r, w, traffic, tls))
+    await admin_port.listen(store.values["admin-mysql_ifaces"])
+    await client_port.listen(store.values["mysql-interfaces"])
+    tasks = set()
+
+    def rebind():
+        tasks.add(asyncio.ensure_future(admin_port.listen(store.values["admin-mysql_ifaces"])))
+
+    store.on_load["ADMIN VARIABLES"] = rebind
     monitor.start()
     tell_systemd()
     logging.info("ProxySQL stand-in %s (not a proxy for use) is ready", VERSION)

@@ -307,16 +307,18 @@ class AdminSession(wire.Client):
         self.writes = False
 
     def password_of(self, user):
-        """admin-admin_credentials as loaded to runtime; the user "admin" only from this machine."""
+        """admin-admin_credentials as loaded to runtime."""
         for variable, writes in (("admin-admin_credentials", True), ("admin-stats_credentials", False)):
             for pair in self.admin.store.values[variable].split(";"):
                 name, colon, password = pair.partition(":")
                 if colon and name == user:
-                    if user == "admin" and not self.local:
-                        return None
                     self.writes = writes
                     return password
         return None
+
+    def not_from_there(self, user):
+        local = self.address in ("127.0.0.1", "localhost", "::1")
+        return "" if local or user != "admin" else f"User '{user}' can only connect locally"
 
     async def command(self, number: int, payload: bytes):
         if number == wire.COM_INIT_DB:

@@ -61,6 +61,7 @@ NOT_CHECKSUMMED = (
 # A hostgroup row whose writer is another row's reader, backup writer or offline hostgroup is left out of runtime.
 GR_COMPATIBLE = """SELECT * FROM main.mysql_group_replication_hostgroups a WHERE NOT EXISTS (SELECT 1 FROM main.mysql_group_replication_hostgroups b
     WHERE a.writer_hostgroup IN (b.reader_hostgroup, b.backup_writer_hostgroup, b.offline_hostgroup)) ORDER BY writer_hostgroup"""
+AT_START = ("mysql-interfaces", "mysql-threads")  # a LOAD puts the old value back
 RESET = (
     "stats_mysql_connection_pool",
     "stats_mysql_query_digest",
@@ -287,6 +288,8 @@ class Store:
                 good = value if re.fullmatch(r"-?\d+", value) and int(low) <= int(value) <= int(high) else None
             else:
                 good = value
+            if name in AT_START and value != self.values.get(name, value):
+                good = None
             if good is None:
                 good = self.values.get(name, known[2])
                 log.warning("Impossible to set variable %s with value %s, back to %s", name, value, good)

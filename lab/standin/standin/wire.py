@@ -75,12 +75,15 @@ class Client:
         self.user = self.database = ""
         self.charset, self.capabilities = "utf8mb4", C(0)
         peer = writer.get_extra_info("peername")
-        self.address, self.local = (peer[0], False) if isinstance(peer, tuple) else ("localhost", True)
-        self.local = self.local or self.address in ("127.0.0.1", "::1")
+        self.address = peer[0] if isinstance(peer, tuple) else "localhost"
 
     def password_of(self, user: str) -> str | None:
-        """None: no such user, or not from there."""
+        """None: no such user."""
         raise NotImplementedError
+
+    def not_from_there(self, user: str) -> str:
+        """Why a right password does not help, or "": known users that may log in from some places only."""
+        return ""
 
     async def command(self, number: int, payload: bytes):
         raise NotImplementedError
@@ -171,6 +174,10 @@ class Client:
                 )
             )
             return False
+        refusal = self.not_from_there(user)
+        if refusal:
+            await self.error(MysqlError(refusal, 1040, "42000"))
+            return False
         if self.plugin == SHA2 and answer:
             await self.stream.write(packets.make_auth_more_data(b"\3"))  # fast authentication succeeded
         self.user = user
@@ -200,18 +207,32 @@ class Client:
                 await self.error(e)
 
 
-async def listen(interfaces: str, make_client):
-    """interfaces: as in admin-mysql_ifaces, addresses and unix sockets divided by ';'."""
+class Listener:
+    """Listens where a variable such as admin-mysql_ifaces says: addresses and unix sockets divided by ';'."""
 
-    async def connected(reader, writer):
-        await make_client(reader, writer).serve()
+    def __init__(self, make_client):
+        self._make_client = make_client
+        self._servers: dict[str, asyncio.AbstractServer] = {}
 
-    for interface in filter(None, (i.strip() for i in interfaces.split(";"))):
-        if interface.startswith("/"):
-            if os.path.exists(interface):
-                os.unlink(interface)
-            await asyncio.start_unix_server(connected, interface)
-        else:
-            host, _colon, port = interface.rpartition(":")
-            await asyncio.start_server(connected, host.strip("[]"), int(port), backlog=512)
-        log.info("Listening on %s", interface)
+    async def _connected(self, reader, writer):
+        await self._make_client(reader, writer).serve()
+
+    async def listen(self, interfaces: str):
+        """Connections that are open stay open."""
+        wanted = {i.strip() for i in interfaces.split(";") if i.strip()}
+        for gone in set(self._servers) - wanted:
+            self._servers.pop(gone).close()
+        for new in wanted - set(self._servers):
+            try:
+                if new.startswith("/"):
+                    if os.path.exists(new):
+                        os.unlink(new)
+                    self._servers[new] = await asyncio.start_unix_server(self._connected, new)
+                else:
+                    host, _colon, port = new.rpartition(":")
+                    self._servers[new] = await asyncio.start_server(
+                        self._connected, host.strip("[]"), int(port), backlog=512
+                    )
+                log.info("Listening on %s", new)
+            except (OSError, ValueError) as e:
+                log.error("Not listening on %s: %s", new, e)
