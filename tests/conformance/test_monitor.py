@@ -369,8 +369,8 @@ def test_missed_pings_shun_and_stop_checks(monitored, group, forwarder):
     wait_for(lambda: placement(monitored).get(W, {}).get(front.key) == "ONLINE", 15, "back again")
 
 
-def test_refused_password_counts_as_timeout(monitored, group):
-    key = group.members[0].key
+def test_refused_password_counts_as_timeout(monitored, group, forwarder):
+    key = forwarder(group.members[0]).key  # an address to which no connection is kept
     monitored.set(monitor_groupreplication_healthcheck_max_timeout_count=2, monitor_password="wrong")
     configure(monitored, [key])
     placed(monitored, {O: {key}})
@@ -378,6 +378,15 @@ def test_refused_password_counts_as_timeout(monitored, group):
     assert error.startswith(f"timeout or error in creating new connection: Access denied for user '{MONITOR[0]}'@'")
     monitored.set(monitor_password=MONITOR[1])
     wait_for(lambda: key in placement(monitored).get(W, {}), 10, "back with the right password")
+
+
+def test_changed_password_counts_for_new_connections_only(monitored, group):
+    configure(monitored, [m.key for m in group.members])
+    placed(monitored, {W: group.keys})
+    time.sleep(3 * INTERVAL)
+    monitored.set(monitor_groupreplication_healthcheck_max_timeout_count=1, monitor_password="wrong")
+    time.sleep(6 * INTERVAL)
+    placed(monitored, {W: group.keys})
 
 
 def test_missing_privilege_sets_offline_at_once(monitored, group):

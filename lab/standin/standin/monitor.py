@@ -148,14 +148,7 @@ class Monitor:
         self._insert("mysql_server_ping_log", (host, port, int(started * 1e6), took, error))
 
     def _ping(self, host, port, use_ssl):
-        key = (
-            host,
-            port,
-            use_ssl,
-            "ping",
-            self.store.values["mysql-monitor_username"],
-            self.store.values["mysql-monitor_password"],
-        )
+        key = (host, port, use_ssl, "ping")  # a changed password counts for new connections only, as in ProxySQL
         connection = self.connections.pop(key, None)
         try:
             connection = connection or self._connect(host, port, use_ssl)
@@ -252,14 +245,7 @@ class Monitor:
 
     def _ask(self, host, port, use_ssl) -> Check:
         check = Check()
-        key = (
-            host,
-            port,
-            use_ssl,
-            "group",
-            self.store.values["mysql-monitor_username"],
-            self.store.values["mysql-monitor_password"],
-        )
+        key = (host, port, use_ssl, "group")  # a changed password counts for new connections only, as in ProxySQL
         connection = self.connections.pop(key, None)
         try:
             connection = connection or self._connect(host, port, use_ssl)
