@@ -199,6 +199,6 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
         (dict(proxysql_install_method="package"), "proxysql_package needs either url or path"),
     ],
 )
-def test_what_is_refused_changes_nothing(proxy, variables, words):
-    run = proxy.role("-e", json.dumps(variables))
+def test_what_is_refused_changes_nothing(converged, variables, words):
+    run = converged.role("-e", json.dumps(variables))
     assert run.code != 0 and words in run.flat and run.changed["proxy"] == 0, run
