@@ -38,7 +38,9 @@ options:
         encrypted, but not verified.
     type: path
   peer_connect_timeout:
-    description: Seconds after which another member counts as unreachable (1 to 3600). All are asked at the same time.
+    description:
+      - Seconds after which connecting to another member is given up, so that it counts as unreachable (1 to 3600); the login may take
+        twice as long. All are asked at the same time.
     type: int
     default: 3
 notes:

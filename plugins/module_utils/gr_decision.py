@@ -499,7 +499,11 @@ def _join(s):
     return {
         "members": names(s.home.online),
         "stop_first": s.mine["state"] == "ERROR",
-        "adopt": [(name, theirs) for name, _mine, theirs in s.setting_differences(MODE_SETTINGS)],
+        # What goes off first: the two settings of the mode may never be on together.
+        "adopt": sorted(
+            ((name, theirs) for name, _mine, theirs in s.setting_differences(MODE_SETTINGS)),
+            key=lambda item: item[1].upper() != "OFF",
+        ),
         "old_incarnation": uuid in s.home.view,
     }
 

@@ -228,11 +228,12 @@ class Cluster:
 
         def ask(address):
             connection = self.connection(address)
+            was_open = connection.is_open
             try:
                 try:
                     found[address] = gather(connection, address, self.lock)
                 except ServerError as error:
-                    if not error.lost or address == self.me:
+                    if not error.lost or not was_open or address == self.me:
                         raise
                     # An idle connection may have died with a server that is back by now.
                     found[address] = gather(connection, address, self.lock)

@@ -182,9 +182,13 @@ class Connection:
         self.where = where
         self.recorder = recorder or Recorder()
         self._user = arguments.get("user")
-        self._secrets = tuple(value for value in (arguments.get("password"),) if value)
         self._arguments = arguments
         self._conn = None
+
+    @property
+    def is_open(self):
+        """Whether there is a connection, as far as this side knows."""
+        return self._conn is not None
 
     def open(self):
         """Connect; ServerError with one sentence when that fails."""
@@ -192,6 +196,10 @@ class Connection:
             return self
         arguments = dict(self._arguments)
         cls = _RequiredTlsConnection if arguments.pop("tls_required", False) else _TlsConnection
+        # A frozen server accepts the connection and then says nothing: the login is bounded too, with some room for a busy one.
+        read_timeout = arguments.pop("read_timeout", None)
+        if read_timeout:
+            arguments["read_timeout"] = arguments["write_timeout"] = 2 * arguments["connect_timeout"]
         try:
             self._conn = cls(autocommit=True, charset="utf8mb4", cursorclass=pymysql.cursors.DictCursor, **arguments)
         except pymysql.err.MySQLError as error:
@@ -201,6 +209,8 @@ class Connection:
         except RuntimeError as error:
             # PyMySQL says so when caching_sha2_password would need RSA, which it has only with the cryptography package.
             raise ServerError(f"{self.where}: {error}") from None
+        if read_timeout:
+            self.timeout(read_timeout)
         return self
 
     def close(self):
@@ -319,5 +329,4 @@ def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, re
         tls_required=True,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
-        write_timeout=read_timeout,
     )

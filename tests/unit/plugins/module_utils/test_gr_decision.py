@@ -193,6 +193,16 @@ def test_join_says_what_goes_with_it():
         facts[address]["view"][U2] = entry(DB2, "UNREACHABLE")
     details = decide(MEMBERS, facts, DB2).details
     assert details["stop_first"]
+    back = group_of(TWO)
+    for address in (DB0, DB1):
+        back = with_settings(
+            back,
+            address,
+            group_replication_single_primary_mode="ON",
+            group_replication_enforce_update_everywhere_checks="OFF",
+        )
+    # The two may never be ON together, so what goes OFF goes first.
+    assert [value for _name, value in decide(MEMBERS, back, DB2).details["adopt"]] == ["OFF", "ON"]
     assert details["old_incarnation"]
     assert details["adopt"] == [
         ("group_replication_single_primary_mode", "OFF"),
