@@ -131,10 +131,13 @@ def forwarder(group, request):
         one.refuse()
 
 
+def pytest_runtest_setup(item):
+    if "proxy_kind" in item.fixturenames:
+        item.user_properties.append(("proxy_kind", item.callspec.params["proxy_kind"]))
+
+
 def pytest_runtest_logreport(report):
-    kind = next(
-        (k for k in ("standin", "proxysql", "given") if f"[{k}" in report.nodeid or f"-{k}" in report.nodeid), None
-    )
+    kind = dict(report.user_properties).get("proxy_kind")
     if kind and (report.when == "call" or report.outcome != "passed"):
         counts[kind, report.outcome] += 1
 

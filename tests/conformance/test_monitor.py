@@ -320,7 +320,7 @@ def test_lost_connection_sets_offline_at_once(monitored, group, forwarder):
     wait_for(lambda: front.key in placement(monitored).get(W, {}), 10, "placed")
     time.sleep(3 * INTERVAL)
     front.refuse()
-    wait_for(lambda: front.key in placement(monitored).get(O, {}), 3 * INTERVAL + 1.5, "offline")
+    wait_for(lambda: front.key in placement(monitored).get(O, {}), 3 * INTERVAL + 4, "offline")
 
 
 def test_frozen_server_times_out(monitored, group, forwarder):
