@@ -42,6 +42,13 @@ ONE_TASK = """
         login_port: "{{ login.port }}"
         hostgroups: "{{ hostgroups }}"
 """
+PING = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.ping:
+"""
 LOOP = """
 - hosts: localhost
   connection: local
@@ -90,7 +97,10 @@ class Bench:
     def __init__(self, folder: Path, proxy):
         self.folder = folder
         self.login = {"user": proxy.user, "password": proxy.password, "port": proxy.admin_port}
-        self.env = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_CALLBACKS_ENABLED="")
+        # Ansible as it comes: no settings of this project's but where its collection is.
+        config = folder / "ansible.cfg"
+        config.write_text("[defaults]\n")
+        self.env = dict(os.environ, ANSIBLE_CONFIG=str(config), ANSIBLE_COLLECTIONS_PATH=str(ROOT / "collections"))
 
     def play(self, text: str, changed: int, **variables) -> float:
         """Seconds of one ansible-playbook; it must report as many changed tasks as expected."""
@@ -129,6 +139,7 @@ def main() -> int:
         figures = {"create": [], "rerun": []}
         with tempfile.TemporaryDirectory(prefix="bench-proxysql-") as folder:
             bench = Bench(Path(folder), proxy)
+            ping = min(bench.play(PING, 0) for _run in range(options.runs))
             for _run in range(options.runs):
                 proxy.clear()
                 figures["create"].append(bench.play(ONE_TASK, 1, hostgroups=wish))
@@ -146,6 +157,7 @@ def main() -> int:
     for name, times in figures.items():
         print(f"  {name:8} {best[name]:6.2f} s   [{', '.join(f'{seconds:.2f}' for seconds in times)}]")
     print(f"  memory   {memory:6.0f} MB")
+    print(f"  of which Ansible itself, measured with one ping: {ping:.2f} s")
     print(
         f"Loop over community.proxysql.proxysql_backend_servers, {len(few)} servers, measured without Ansible's start:"
     )
