@@ -327,10 +327,11 @@ class Manager:
         """START on a living group; returns to the loop, which waits until the member is ONLINE."""
         self.credentials()
         self.start_at_boot()
+        if decision.details["stop_first"]:
+            # First of all: it may be what takes this server off the group's list.
+            self.stop()
         if decision.details["old_incarnation"] and not self.wait_for_expulsion():
             return
-        if decision.details["stop_first"]:
-            self.stop()
         for name, value in decision.details["adopt"]:
             self.set_variable(name, value)
             self.changed = True

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of the actions, and what is undone when one fails; the servers are stand-ins that note what they are told."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_actions
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import Failure
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import Connection, Recorder, ServerError
+from gr_model import GROUP, MEMBERS, facts_of, gone, group_of, outage
+
+DB0, DB1, DB2 = MEMBERS
+ON = "SET GLOBAL group_replication_bootstrap_group = ON"
+OFF = "SET GLOBAL group_replication_bootstrap_group = OFF"
+
+
+class FakeConnection(Connection):
+    """Notes every statement in the world's journal and answers from it."""
+
+    def __init__(self, world, address):
+        super().__init__(address, world.recorder)
+        self.world = world
+
+    def open(self):
+        return self
+
+    def query(self, text, args=None):
+        self.world.journal.append((self.where, text.split("(")[0].strip() if "LOCK" in text else text))
+        return self.world.answer(self.where, text)
+
+
+class World:
+    """Facts over time, and a journal of what was told to whom."""
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+        self.journal = []
+        self.recorder = Recorder()
+        self.errors = {}
+        self.lock = "lock"
+        self.members = MEMBERS
+        self.locks = {}
+        self.connections = {address: FakeConnection(self, address) for address in MEMBERS}
+
+    def answer(self, address, text):
+        for word, error in self.errors.items():
+            if word in text:
+                raise error
+        if "GET_LOCK" in text:
+            return [{"got": self.locks.get(address, 1)}]
+        if "slave_master_info" in text:
+            return [{"user": "repl", "password": "secret"}]
+        if "MEMBER_STATE" in text:
+            return [{"state": "ONLINE"}]
+        if "NOW(6)" in text:
+            return [{"now": "2026-01-01"}]
+        return []
+
+    def gather(self, only=None):
+        facts = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        self.journal.append(("all", "gather"))
+        return {address: facts[address] for address in only or self.members}
+
+    def connection(self, address):
+        return self.connections[address]
+
+    def told(self, address=None):
+        """Statements, without the reading ones."""
+        return [
+            text
+            for where, text in self.journal
+            if (address in (None, where)) and not text.startswith("SELECT M") and text != "gather"
+        ]
+
+
+def manager(world, me=DB0, check_mode=False, timeout=5, **wish):
+    """A Manager that is past its preparation."""
+    made = Manager({"recovery_password": "secret", "timeout": timeout}, check_mode)
+    made.members, made.acting, made.me = MEMBERS, MEMBERS, me
+    made.wish = {"state": "present", "clone": "never", "group_name": GROUP, "recovery_user": "repl", **wish}
+    made.cluster, made.local, made.recorder = world, world.connections[me], world.recorder
+    made.deadline = time.monotonic() + timeout
+    return made
+
+
+def loop(made):
+    made._loop(made.look())
+    return made
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(gr_actions, "POLL", 0.001)
+    monkeypatch.setattr(gr_actions, "SETTLE", 0.001)
+
+
+NOBODY, FORMED = outage("", "", ""), group_of(dict.fromkeys(MEMBERS, "ONLINE"))
+
+
+def test_bootstrap_happens_under_locks_and_the_flag_goes_off():
+    world = World(NOBODY, NOBODY, FORMED)
+    made = loop(manager(world))
+    told = world.told()
+    assert [where for where, text in world.journal if text == "SELECT GET_LOCK"] == sorted(MEMBERS)
+    assert told.index(ON) < told.index("START GROUP_REPLICATION") < told.index(OFF)
+    gathers = [index for index, item in enumerate(world.journal) if item == ("all", "gather")]
+    locks = [index for index, item in enumerate(world.journal) if item[1] == "SELECT GET_LOCK"]
+    flag = world.journal.index((DB0, ON))
+    assert any(locks[-1] < index < flag for index in gathers), "the facts were not gathered again under the lock"
+    releases = [index for index, item in enumerate(world.journal) if item[1] == "SELECT RELEASE_LOCK"]
+    assert len(releases) == 3
+    assert min(releases) > world.journal.index((DB0, OFF))
+    assert made.decision.action == "bootstrap"
+    assert made.changed
+
+
+def test_somebody_bootstrapped_before_the_lock_was_ours():
+    """The decision under the lock counts: this member joins instead."""
+    other = group_of({DB1: "ONLINE"})
+    world = World(NOBODY, other, other, FORMED)
+    made = loop(manager(world))
+    assert ON not in world.told()
+    assert "START GROUP_REPLICATION" in world.told()
+    assert made.decision.action == "join"
+
+
+@pytest.mark.parametrize("code", [1045, 3092, 3094, 0])
+def test_the_flag_goes_off_when_the_start_fails(code):
+    world = World(NOBODY)
+    world.errors["START GROUP_REPLICATION"] = ServerError("it failed", code)
+    with pytest.raises(Failure, match="START GROUP_REPLICATION failed: it failed"):
+        loop(manager(world))
+    told = world.told(DB0)
+    assert told.index(ON) < told.index(OFF)
+    assert [text for text in world.told() if text == "SELECT RELEASE_LOCK"] == ["SELECT RELEASE_LOCK"] * 3
+
+
+def test_another_start_under_way_is_waited_for():
+    world = World(NOBODY, NOBODY, NOBODY, NOBODY, FORMED)
+    world.errors["START GROUP_REPLICATION"] = ServerError("another instance of START", 3663)
+    loop(manager(world))
+    assert world.told(DB0).count(OFF) == world.told(DB0).count(ON)
+
+
+def test_a_lock_that_another_controller_keeps_ends_in_a_timeout():
+    world = World(NOBODY)
+    world.locks[DB1] = 0
+    with pytest.raises(Failure, match="another controller holds the lock 'lock' on db1:3306"):
+        loop(manager(world, timeout=0.2))
+    assert ON not in world.told()
+    # What was taken before is given back.
+    assert [where for where, text in world.journal if text == "SELECT RELEASE_LOCK"] == [DB0]
+
+
+def test_members_given_up_are_not_locked():
+    world = World({**NOBODY, DB2: gone(DB2)}, {**NOBODY, DB2: gone(DB2)}, FORMED)
+    loop(manager(world, bootstrap_without=[DB2]))
+    assert [where for where, text in world.journal if text == "SELECT GET_LOCK"] == [DB0, DB1]
+
+
+def test_a_refusal_must_be_seen_twice():
+    """A member that just restarts is not a reason to fail."""
+    world = World({**NOBODY, DB2: gone(DB2)}, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)
+    made = loop(manager(world, me=DB1))
+    assert made.decision.action == "unchanged"
+    world = World({**NOBODY, DB2: gone(DB2)})
+    with pytest.raises(Failure, match="unreachable is not absent"):
+        loop(manager(world))
+    assert world.told() == []
+
+
+def test_a_member_waits_for_the_seed_and_says_so_when_it_never_comes():
+    with pytest.raises(Failure, match="is the task running on db0:3306 at the same time"):
+        loop(manager(World(NOBODY), me=DB1, timeout=0.2))
+    world = World(NOBODY, group_of({DB0: "ONLINE"}), FORMED)
+    assert loop(manager(world, me=DB1)).decision.action == "join"
+    assert world.told(DB1).count("START GROUP_REPLICATION") == 1
+
+
+def test_error_state_is_stopped_before_anything_else():
+    """Also before waiting for the group to forget this server: the STOP may be what makes it do so."""
+    listed = group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})
+    assert "ERROR" in [line["state"] for line in listed[DB0]["view"].values()]
+    world = World(listed, listed, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)
+    loop(manager(world, me=DB2))
+    told = world.told(DB2)
+    assert told.index("STOP GROUP_REPLICATION") < told.index("START GROUP_REPLICATION")
+    stop = world.journal.index((DB2, "STOP GROUP_REPLICATION"))
+    start = world.journal.index((DB2, "START GROUP_REPLICATION"))
+    assert sum(item == ("all", "gather") for item in world.journal[stop:start]) == 2
+
+
+def test_credentials_only_when_they_differ():
+    world = World(FORMED)
+    assert not loop(manager(world)).changed
+    made = manager(World(FORMED))
+    made.params["recovery_password"] = "new secret"
+    loop(made)
+    assert made.changed
+    assert made.recorder.statements == [
+        "CHANGE REPLICATION SOURCE TO SOURCE_USER='repl', SOURCE_PASSWORD='********' FOR CHANNEL 'group_replication_recovery'"
+    ]
+
+
+def test_wrong_recovery_account_fails_at_once_and_stops_what_it_started():
+    recovering = group_of({DB0: "ONLINE", DB1: "RECOVERING"})
+    recovering[DB1]["channels"] = {
+        "group_replication_recovery": {"error_number": 1045, "error_message": "Access denied", "service_state": "OFF"}
+    }
+    world = World(group_of({DB0: "ONLINE"}), recovering)
+    with pytest.raises(Failure, match="the donor refuses the recovery account 'repl': Access denied"):
+        loop(manager(world, me=DB1))
+    assert world.told(DB1)[-1].startswith("SELECT LOGGED") or "STOP GROUP_REPLICATION" in world.told(DB1)
+    assert "STOP GROUP_REPLICATION" in world.told(DB1)
+    # A member that somebody else started is left alone.
+    world = World(recovering)
+    with pytest.raises(Failure, match="refuses the recovery account"):
+        loop(manager(world, me=DB1))
+    assert "STOP GROUP_REPLICATION" not in world.told(DB1)
+
+
+def test_the_old_incarnation_is_waited_for():
+    view = group_of({DB0: "ONLINE", DB1: "ONLINE"})
+    from gr_model import UUIDS, entry
+
+    for address in (DB0, DB1):
+        view[address]["view"][UUIDS[DB2]] = entry(DB2, "UNREACHABLE")
+    world = World(view, view, view, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)
+    loop(manager(world, me=DB2))
+    start = world.journal.index((DB2, "START GROUP_REPLICATION"))
+    assert sum(item == ("all", "gather") for item in world.journal[:start]) >= 4
+
+
+@pytest.mark.parametrize(
+    ("facts", "me", "wish", "action", "statements"),
+    [
+        (NOBODY, DB0, {}, "bootstrap", [ON, "START GROUP_REPLICATION", OFF]),
+        (NOBODY, DB1, {}, "wait_for_seed", ["START GROUP_REPLICATION"]),
+        (group_of({DB0: "ONLINE"}), DB1, {}, "join", ["START GROUP_REPLICATION"]),
+        (FORMED, DB1, {}, "unchanged", []),
+        (FORMED, DB1, {"state": "absent"}, "leave", ["STOP GROUP_REPLICATION", "SET PERSIST group_replication_start_on_boot = 'OFF'"]),
+        (group_of({DB0: "ONLINE"}), DB1, {"state": "absent"}, "stay_out", ["SET PERSIST group_replication_start_on_boot = 'OFF'"]),
+    ],
+)  # fmt: skip
+def test_check_mode_says_what_would_be_done_and_does_nothing(facts, me, wish, action, statements):
+    world = World(facts)
+    made = manager(world, me=me, check_mode=True, **wish)
+    made.before = gr_actions.snapshot(facts[me])
+    loop(made)
+    result = made.result()
+    assert result["decision"] == action
+    assert result["statements"] == statements
+    assert result["changed"] is bool(statements)
+    assert [text for text in world.told() if not text.startswith("SELECT")] == []
+    assert (result["diff"]["before"] != result["diff"]["after"]) is bool(statements)
+
+
+def test_leaving_is_decided_again_under_the_lock():
+    """Three leave at the same time: the last one finds itself alone and stays."""
+    alone = group_of({DB0: "ONLINE"})
+    world = World(FORMED, alone)
+    with pytest.raises(Failure, match="last ONLINE member"):
+        loop(manager(world, state="absent"))
+    assert "STOP GROUP_REPLICATION" not in world.told()
+
+
+def test_old_servers_cannot_persist_and_the_user_is_told():
+    warnings = []
+    facts = group_of(dict.fromkeys(MEMBERS, "ONLINE"), version="5.7.44")
+    out = outage("", "", "", version="5.7.44", start_on_boot=False)
+    made = manager(World(facts, facts, out), state="absent")
+    made.warn = warnings.append
+    loop(made)
+    assert "cannot persist" in warnings[0]
+    assert "SET GLOBAL group_replication_start_on_boot = OFF" in made.recorder.statements
+
+
+def test_snapshot_of_a_server_that_could_not_be_asked():
+    assert gr_actions.snapshot(gone(DB0))["state"] == "UNKNOWN"
+    assert gr_actions.snapshot(facts_of(DB0))["state"] == "OFFLINE"
