@@ -200,6 +200,11 @@ def variable_problems(wishes):
             "{0} are both {1!r}; each account has its own task and needs its own name.".format(listed(names), value)
         )
     problems += user_problems(wishes)
+    tls = wishes["tls"]
+    if tls["mode"] != "REQUIRED" and not tls["ca"]:
+        problems.append("mysql_gr_ssl_mode is {0!r}, which needs mysql_gr_tls_ca.".format(tls["mode"]))
+    if bool(tls["cert"]) != bool(tls["key"]):
+        problems.append("mysql_gr_tls_cert and mysql_gr_tls_key belong together; only one of them is set.")
     if wishes["forks"] < len(wishes["acting"]):
         problems.append(
             "{0} members take part in this play, but Ansible works on {1} hosts at a time, and members wait for each other: run with"

@@ -36,7 +36,8 @@ WISHES = {
     "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer", "mysql_gr_monitor_user": "monitor"},
     "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
     "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
-    "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
+    "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
+    "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
 }  # fmt: skip
 
 
@@ -126,6 +127,14 @@ def test_bad_members(hosts, words):
             ["mysql_gr_recovery_user and mysql_gr_peer_user are both 'a'"],
         ),
         ({"accounts": {"mysql_gr_peer_user": "a" * 33}}, ["1 to 32 characters"]),
+        (
+            {"tls": {"mode": "VERIFY_CA", "ca": "", "cert": "", "key": ""}},
+            ["mysql_gr_ssl_mode is 'VERIFY_CA'", "needs mysql_gr_tls_ca"],
+        ),
+        (
+            {"tls": {"mode": "REQUIRED", "ca": "", "cert": "/c", "key": ""}},
+            ["mysql_gr_tls_cert and mysql_gr_tls_key belong together"],
+        ),
         ({"forks": 2}, ["3 members", "2 hosts at a time", "--forks 3"]),
         ({"install_method": "package"}, ["mysql_gr_packages is empty"]),
         (
