@@ -114,6 +114,8 @@ def build(run, head, events, watched, agreed):
     worst = max(longest.values(), key=lambda pair: pair[1] - pair[0], default=(0.0, 0.0))
     together = gaps([dict(event, client=0) for event in events], begin, last).get(0, (0.0, 0.0))
 
+    # The load ends before the watch does: members are seen coming back after it, too.
+    whole = max([last] + [line["at"] - origin for line in watched])
     names = run.get("names", {})
     members, placement = {}, {}
     for line in watched:
@@ -130,7 +132,8 @@ def build(run, head, events, watched, agreed):
         "mode": run["mode"],
         "versions": run.get("versions", {}),
         "clients": head["clients"],
-        "seconds": round(last, 3),
+        "seconds": round(whole, 3),
+        "load_seconds": round(last, 3),
         "acknowledged_writes": sum(event["kind"] == "write" for event in good),
         "reads": sum(event["kind"] == "read" for event in good),
         "failed_statements": len(bad),
@@ -146,8 +149,8 @@ def build(run, head, events, watched, agreed):
         "tables": sorted({table for sums in agreed["checksums"].values() for table in sums}),
         "names": names,
         "timeline": buckets(events, last),
-        "members": {who: intervals(samples, last) for who, samples in sorted(members.items())},
-        "placement": {who: intervals(samples, last) for who, samples in sorted(placement.items())},
+        "members": {who: intervals(samples, whole) for who, samples in sorted(members.items())},
+        "placement": {who: intervals(samples, whole) for who, samples in sorted(placement.items())},
     }
     report["passed"] = not report["lost_rows"] and report["same_transactions"] and report["checksums_agree"]
     return report
@@ -278,7 +281,7 @@ def page(report):
         ("Members executed the same transactions", "yes" if report["same_transactions"] else "no"),
         ("Checksums of all tables agree", "yes" if report["checksums_agree"] else "no"),
         ("Clients", report["clients"]),
-        ("Seconds", f"{report['seconds']:.1f}"),
+        ("Seconds under load", f"{report['load_seconds']:.1f}"),
     ]
     facts += [(f"Version of {name}", version) for name, version in sorted(report["versions"].items())]
 

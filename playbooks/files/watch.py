@@ -2,7 +2,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write down what members say of themselves, and where ProxySQL has placed them, as long as DIR/stop does not exist.
+"""Write down what members say of themselves, and where ProxySQL has placed them, until DIR/stop-watch exists.
 
     watch.py --directory DIR --member HOST:PORT … --user U [--admin-port P --admin-user A] [--every S] [--seconds S]
 
@@ -132,7 +132,7 @@ def main(arguments=None):
         for watcher in watchers:
             watcher.start()
         end = time.monotonic() + options.seconds
-        stop = os.path.join(options.directory, "stop")
+        stop = os.path.join(options.directory, "stop-watch")
         while time.monotonic() < end and not os.path.exists(stop):
             time.sleep(0.1)
         stopped.set()

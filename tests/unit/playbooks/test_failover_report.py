@@ -118,8 +118,9 @@ def test_lanes_of_members_and_placement(report_tool):
     report = report_tool.build(run(), HEAD, EVENTS, watched, agreed())
     assert [(part["is"], round(part["to"], 1)) for part in report["members"][who]] == [
         ("ONLINE", 4.1),
-        ("no answer", 10.0),
+        ("no answer", 11.0),
     ]
+    assert (report["seconds"], report["load_seconds"]) == (11.0, 10.01)
     assert [part["is"] for part in report["placement"][who]] == ["writer", "offline", "proxy silent"]
 
 
