@@ -240,6 +240,15 @@ def test_user_variables_stay_in_the_session(spread):
             assert one(other, "SELECT @x") is None
 
 
+def test_an_address_in_a_value_does_not_pin_the_session(spread):
+    """Unlike @variables, which do."""
+    with client(spread) as cursor:
+        cursor.execute("INSERT INTO t (v) VALUES ('someone@example.org')")
+        assert not any(pool(spread, "ConnUsed").values())
+        cursor.execute("SELECT @x")
+        assert sum(pool(spread, "ConnUsed").values()) == 1
+
+
 def test_default_database_can_be_changed(served):
     with client(served, database="information_schema") as cursor:
         cursor.execute(f"USE {SCHEMA}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import time
@@ -40,6 +41,7 @@ LOCAL_SET = re.compile(
 USE = re.compile(r"^\s*USE\s+`?([^`;\s]+)`?\s*;?\s*$", re.I)
 
 
+@functools.lru_cache(maxsize=256)
 def digest_text(sql: str) -> str:
     """The statement without comments, with ? for values."""
     text = re.sub(r"\s+", " ", VALUE.sub("?", COMMENT.sub(" ", sql))).strip()
@@ -200,14 +202,16 @@ class Session(wire.Client):
         self.database = self.database or found["default_schema"]
         return found["password"] or ""
 
-    def closed(self):
+    def reset(self):
         if self.backend:
             clean = not self.sticky and not self.statements and not self.status & IN_TRANSACTION
             self.traffic.release(self.backend, clean)
         self.backend, self.sticky, self.statements, self.settings = None, False, {}, []
         self.status = wire.ServerStatus.SERVER_STATUS_AUTOCOMMIT
-        if self.stream.writer.is_closing() or self.stream.reader.at_eof():
-            self.traffic.sessions.discard(self)
+
+    def closed(self):
+        self.reset()
+        self.traffic.sessions.discard(self)
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -224,7 +228,7 @@ class Session(wire.Client):
         elif number == wire.COM_SET_OPTION:
             await self.eof()
         elif number == be.COM_RESET_CONNECTION:
-            self.closed()
+            self.reset()
             await self.ok()
         elif number == wire.COM_QUERY:
             await self._query(payload)
@@ -232,7 +236,7 @@ class Session(wire.Client):
             sql = payload[1:].decode("utf-8", "surrogateescape")
             hostgroup, sql = self.traffic.route(self, sql)
             answer, _status, error = await self._forward(
-                hostgroup, payload[:1] + sql.encode("utf-8", "surrogateescape"), keep=True
+                hostgroup, payload[:1] + sql.encode("utf-8", "surrogateescape")
             )
             if not error:
                 self.statements[int.from_bytes(answer[5:9], "little")] = sql
@@ -268,7 +272,7 @@ class Session(wire.Client):
             await self.ok()
             return
         hostgroup, routed = self.traffic.route(self, sql)
-        if STICKY.search(sql) and not PINNED_NOT.search(sql):
+        if STICKY.search(digest_text(sql)) and not PINNED_NOT.search(sql):  # not for an @ inside of a value
             self.sticky = True
         started = time.monotonic()
         answer, _status, error = await self._forward(hostgroup, payload[:1] + routed.encode("utf-8", "surrogateescape"))
@@ -315,7 +319,7 @@ class Session(wire.Client):
             self.traffic.release(self.backend, True)
             self.backend = None
 
-    async def _forward(self, hostgroup: int, payload: bytes, keep: bool = False) -> tuple[bytes, int, int]:
+    async def _forward(self, hostgroup: int, payload: bytes) -> tuple[bytes, int, int]:
         """Sends one command and returns the server's answer. A statement outside of a transaction is tried once more on a lost connection."""
         traffic = self.traffic
         retries = traffic.store.number("mysql-query_retries_on_failure")

@@ -88,8 +88,11 @@ class Client:
     async def command(self, number: int, payload: bytes):
         raise NotImplementedError
 
+    def reset(self):
+        """Gives up what the session holds; it goes on as a new one."""
+
     def closed(self):
-        """Gives up what the session holds."""
+        """The client is gone."""
 
     # --- packets -------------------------------------------------------------------------------------------------
 
@@ -196,7 +199,7 @@ class Client:
                 elif payload[0] == COM_STATISTICS:
                     await self.stream.write(b"Uptime: 0")
                 elif payload[0] == COM_CHANGE_USER:
-                    self.closed()
+                    self.reset()
                     change = packets.parse_com_change_user(self.capabilities, CharacterSet.utf8mb4, payload[1:])
                     self.database = change.database or ""
                     if not await self._login(change.username, None, os.urandom(20), b""):  # always asks anew
