@@ -79,6 +79,7 @@ def main():
         "-V", "--version", action="version", version=f"ProxySQL version {VERSION}, a stand-in, not ProxySQL"
     )
     args = parser.parse_args()
+    os.umask(0o027)  # the stored configuration holds passwords
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
     asyncio.run(run(args))
     os._exit(0)  # threads waiting for a frozen server must not hold up the end
