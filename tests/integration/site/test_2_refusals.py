@@ -66,3 +66,16 @@ def test_a_duplicate_server_uuid_is_refused_where_the_server_holds_group_data(la
     run = lab.site()
     assert run.code == 0, run
     lab.one_group()
+
+
+def test_versions_that_do_not_work_together_are_refused(lab):
+    """ProxySQL 2.7.1 as released never places members of MySQL 9: refused before it is installed."""
+    lab.on("proxy", "systemctl", "stop", "proxysql")
+    wish = (
+        '{"proxysql_install_method": "repository", "proxysql_version": "2.7.1", "proxysql_allow_version_pair": false}'
+    )
+    try:
+        mysql = lab.sql(lab.members[0], "SELECT REGEXP_SUBSTR(VERSION(), '^[0-9.]+')")[0][0]
+        refused(lab.site("-e", wish), "ProxySQL 2.7.1", f"MySQL {mysql}", "issues/4954", "proxysql_allow_version_pair")
+    finally:
+        lab.on("proxy", "systemctl", "start", "proxysql")
