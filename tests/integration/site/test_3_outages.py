@@ -83,7 +83,7 @@ def test_all_stopped_come_back_as_one_group_with_every_row(lab):
 def test_an_unreachable_member_during_an_outage_is_named_and_nothing_is_started(lab):
     away, *others = reversed(lab.members)
     stop(lab, *lab.members)
-    lab.command("lab/podman", "pause", away)
+    lab.command("lab/host", "stop", away)
     try:
         run = lab.site()
         assert run.code != 0, run
@@ -96,7 +96,7 @@ def test_an_unreachable_member_during_an_outage_is_named_and_nothing_is_started(
         for member in others:
             assert "ONLINE" not in lab.view(member).values()
     finally:
-        lab.command("lab/podman", "unpause", away)
+        lab.command("lab/host", "start", away)
     run = lab.site()
     assert run.code == 0, run
     lab.one_group()
