@@ -76,9 +76,16 @@ def one(cursor, statement):
 
 def pool(proxy, column, hostgroup=W):
     return {
-        row[0]: int(row[1])
-        for row in proxy.rows(f"SELECT srv_port, {column} FROM stats_mysql_connection_pool WHERE hostgroup={hostgroup}")
+        row[:2]: int(row[2])
+        for row in proxy.rows(
+            f"SELECT srv_host, srv_port, {column} FROM stats_mysql_connection_pool WHERE hostgroup={hostgroup}"
+        )
     }
+
+
+def server(key):
+    """The condition that names one server of mysql_servers."""
+    return "hostname='{}' AND port={}".format(*key)
 
 
 # ---- login ----------------------------------------------------------------------------------------------------------
@@ -263,11 +270,11 @@ def test_a_transaction_stays_on_one_server(spread):
         for _number in range(5):
             cursor.execute("BEGIN")
             cursor.execute("INSERT INTO t (n) VALUES (1)")
-            used = [port for port, count in pool(spread, "ConnUsed").items() if count]
+            used = [key for key, count in pool(spread, "ConnUsed").items() if count]
             assert len(used) == 1
             for _statement in range(5):
                 assert one(cursor, "SELECT COUNT(*) FROM t") == 1
-                assert [port for port, count in pool(spread, "ConnUsed").items() if count] == used
+                assert [key for key, count in pool(spread, "ConnUsed").items() if count] == used
             cursor.execute("ROLLBACK")
         assert one(cursor, "SELECT COUNT(*) FROM t") == 0
 
@@ -277,7 +284,7 @@ def test_an_aborted_client_leaves_no_transaction(served):
     connection.begin()
     connection.cursor().execute("INSERT INTO t (n) VALUES (1)")
     connection._force_close()
-    wait_for(lambda: not any(pool(served, "ConnUsed").values()), 10, "connection given back")
+    wait_for(lambda: not any(pool(served, "ConnUsed").values()), 40, "connection given back")
     with client(served) as cursor:
         assert one(cursor, "SELECT COUNT(*) FROM t") == 0
 
@@ -288,7 +295,7 @@ def test_statements_spread_over_the_servers(spread, group):
         for _number in range(60):
             cursor.execute("DO 1")
     after = pool(spread, "Queries")
-    assert all(after[str(m.port)] > before.get(str(m.port), 0) for m in group.members)
+    assert all(after[m.key] > before.get(m.key, 0) for m in group.members)
 
 
 def test_weight_0_gets_nothing(spread, group):
@@ -299,7 +306,7 @@ def test_weight_0_gets_nothing(spread, group):
         for _number in range(20):
             cursor.execute("DO 1")
     after = pool(spread, "Queries")
-    assert {port for port in after if after[port] > before.get(port, 0)} == {str(group.members[1].port)}
+    assert {key for key in after if after[key] > before.get(key, 0)} == {group.members[1].key}
 
 
 # ---- rules ----------------------------------------------------------------------------------------------------------
@@ -389,17 +396,17 @@ def test_offline_soft_drains(spread, group):
     with client(spread) as busy, client(spread) as other:
         busy.execute("BEGIN")
         busy.execute("INSERT INTO t (n) VALUES (1)")
-        port = next(port for port, count in pool(spread, "ConnUsed").items() if count)
-        spread.run(f"UPDATE mysql_servers SET status='OFFLINE_SOFT' WHERE port={port}")
+        key = next(key for key, count in pool(spread, "ConnUsed").items() if count)
+        spread.run(f"UPDATE mysql_servers SET status='OFFLINE_SOFT' WHERE {server(key)}")
         spread.run("LOAD MYSQL SERVERS TO RUNTIME")
-        before = pool(spread, "Queries")[port]
+        before = pool(spread, "Queries")[key]
         for _number in range(20):
             other.execute("DO 1")
-        assert pool(spread, "Queries")[port] == before
-        assert pool(spread, "ConnUsed")[port] == 1
+        assert pool(spread, "Queries")[key] == before
+        assert pool(spread, "ConnUsed")[key] == 1
         busy.execute("INSERT INTO t (n) VALUES (2)")
         busy.execute("COMMIT")
-        wait_for(lambda: pool(spread, "ConnUsed")[port] == 0, 10, "drained")
+        wait_for(lambda: pool(spread, "ConnUsed")[key] == 0, 40, "drained")
     counted_everywhere(group, 2)
 
 
@@ -407,10 +414,10 @@ def test_a_removed_server_ends_its_transaction(spread, group):
     with client(spread) as busy:
         busy.execute("BEGIN")
         busy.execute("INSERT INTO t (n) VALUES (1)")
-        port = next(port for port, count in pool(spread, "ConnUsed").items() if count)
-        spread.run(f"DELETE FROM mysql_servers WHERE port={port}")
+        key = next(key for key, count in pool(spread, "ConnUsed").items() if count)
+        spread.run(f"DELETE FROM mysql_servers WHERE {server(key)}")
         spread.run("LOAD MYSQL SERVERS TO RUNTIME")
-        assert spread.rows(f"SELECT status FROM runtime_mysql_servers WHERE port={port} AND hostgroup_id={W}") in (
+        assert spread.rows(f"SELECT status FROM runtime_mysql_servers WHERE {server(key)} AND hostgroup_id={W}") in (
             [("OFFLINE_HARD",)],
             [],
         )
@@ -423,7 +430,7 @@ def test_a_removed_server_ends_its_transaction(spread, group):
 def test_a_refusing_server_is_shunned_and_others_serve(spread, group, forwarder):
     front = forwarder(group.members[0])
     front.refuse()
-    spread.run(f"DELETE FROM mysql_servers WHERE hostgroup_id={W} AND port={group.members[0].port}")
+    spread.run(f"DELETE FROM mysql_servers WHERE hostgroup_id={W} AND {server(group.members[0].key)}")
     spread.run(
         f"INSERT INTO mysql_servers (hostgroup_id, hostname, port, weight) VALUES ({W}, '{front.key[0]}', {front.port}, 1000)"
     )
@@ -432,7 +439,7 @@ def test_a_refusing_server_is_shunned_and_others_serve(spread, group, forwarder)
         for _number in range(20):
             assert one(cursor, "SELECT 1") == 1
     status = spread.value(f"SELECT status FROM runtime_mysql_servers WHERE port={front.port}")
-    errors = pool(spread, "ConnERR")[str(front.port)]
+    errors = pool(spread, "ConnERR")[front.key]
     assert status == "SHUNNED" and errors >= 5
 
 
