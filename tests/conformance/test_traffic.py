@@ -250,10 +250,21 @@ def test_user_variables_stay_in_the_session(spread):
 def test_an_address_in_a_value_does_not_pin_the_session(spread):
     """Unlike @variables, which do."""
     with client(spread) as cursor:
-        cursor.execute("INSERT INTO t (v) VALUES ('someone@example.org')")
+        cursor.execute("SELECT COUNT(*) FROM t WHERE v='someone@example.org'")
         assert not any(pool(spread, "ConnUsed").values())
         cursor.execute("SELECT @x")
         assert sum(pool(spread, "ConnUsed").values()) == 1
+
+
+def test_after_an_auto_increment_value_the_session_stays_for_some_statements(spread):
+    """mysql-auto_increment_delay_multiplex=5"""
+    with client(spread) as cursor:
+        cursor.execute("INSERT INTO t (n) VALUES (1)")
+        assert sum(pool(spread, "ConnUsed").values()) == 1
+        assert one(cursor, "SELECT COUNT(*) FROM t") == 1
+        for _number in range(7):
+            cursor.execute("DO 1")
+        assert sum(pool(spread, "ConnUsed").values()) == 0
 
 
 def test_default_database_can_be_changed(served):
@@ -299,7 +310,7 @@ def test_statements_spread_over_the_servers(spread, group):
 
 
 def test_weight_0_gets_nothing(spread, group):
-    spread.run(f"UPDATE mysql_servers SET weight=0 WHERE port<>{group.members[1].port}")
+    spread.run(f"UPDATE mysql_servers SET weight=0 WHERE NOT ({server(group.members[1].key)})")
     spread.run("LOAD MYSQL SERVERS TO RUNTIME")
     before = pool(spread, "Queries")
     with client(spread) as cursor:
