@@ -202,14 +202,17 @@ class Backend:
                         last = self._rows(answer)
             if last[0] == 0xFF:
                 return bytes(answer), -1, struct.unpack_from("<H", last, 1)[0]
-            status = struct.unpack_from("<H", last, 3)[0] if last[0] == 0xFE else ok_status(last)
+            status = struct.unpack_from("<H", last, 3)[0] if last[0] == 0xFE else ok_numbers(last)[2]
             if not status & MORE_RESULTS:
                 return bytes(answer), status, 0
 
 
-def ok_status(packet: bytes) -> int:
-    at = 1
-    for _field in ("affected rows", "last insert id"):
+def ok_numbers(packet: bytes) -> tuple[int, int, int]:
+    """(affected rows, last insert id, status flags) of an OK packet"""
+    at, numbers = 1, []
+    for _field in range(2):
         first = packet[at]
-        at += 1 + {0xFC: 2, 0xFD: 3, 0xFE: 8}.get(first, 0)
-    return struct.unpack_from("<H", packet, at)[0]
+        size = {0xFC: 2, 0xFD: 3, 0xFE: 8}.get(first, 0)
+        numbers.append(int.from_bytes(packet[at + 1 : at + 1 + size], "little") if size else first)
+        at += 1 + size
+    return (*numbers, struct.unpack_from("<H", packet, at)[0])

@@ -191,7 +191,10 @@ class Session(wire.Client):
         self.settings: list[tuple] = []  # (names, SET statement) to apply to every server connection that is used
         self.backend: be.Backend | None = None  # kept while a transaction is open or something lives in the connection
         self.hostgroup = -1
+        self.busy = False  # a command is under way
         self.sticky = False
+        self.linger = 0  # so many more statements stay here, after one that made an AUTO_INCREMENT value
+        self.linger_until = 0.0
         self.statements: dict[int, str] = {}  # open prepared statements
         traffic.sessions.add(self)
 
@@ -206,7 +209,7 @@ class Session(wire.Client):
         if self.backend:
             clean = not self.sticky and not self.statements and not self.status & IN_TRANSACTION
             self.traffic.release(self.backend, clean)
-        self.backend, self.sticky, self.statements, self.settings = None, False, {}, []
+        self.backend, self.sticky, self.linger, self.statements, self.settings = None, False, 0, {}, []
         self.status = wire.ServerStatus.SERVER_STATUS_AUTOCOMMIT
 
     def closed(self):
@@ -216,9 +219,11 @@ class Session(wire.Client):
     # --- commands ------------------------------------------------------------------------------------------------
 
     async def command(self, number: int, payload: bytes):
+        self.busy = True
         try:
             await self._command(number, payload)
         finally:
+            self.busy = False
             self._maybe_release()
 
     async def _command(self, number: int, payload: bytes):
@@ -315,9 +320,10 @@ class Session(wire.Client):
         return b"", 0
 
     def _maybe_release(self):
-        if self.backend and not (self.sticky or self.statements or self.status & IN_TRANSACTION):
+        lingers = self.linger > 0 and time.monotonic() < self.linger_until
+        if self.backend and not (self.sticky or self.statements or lingers or self.status & IN_TRANSACTION):
             self.traffic.release(self.backend, True)
-            self.backend = None
+            self.backend, self.linger = None, 0
 
     async def _forward(self, hostgroup: int, payload: bytes) -> tuple[bytes, int, int]:
         """Sends one command and returns the server's answer. A statement outside of a transaction is tried once more on a lost connection."""
@@ -371,14 +377,30 @@ class Session(wire.Client):
                 self._drop(found, False)
                 retries -= 1
                 continue
+            if found is self.backend and payload[0] in (wire.COM_QUERY, be.COM_STMT_EXECUTE):
+                self._count_down(answer)
             if status >= 0:
                 self.status = wire.ServerStatus(status & (IN_TRANSACTION | AUTOCOMMIT))
             if found is not self.backend:
                 traffic.release(found, True)
             return answer, status, error
 
+    def _count_down(self, answer: bytes):
+        """mysql-auto_increment_delay_multiplex: the next statements may ask for LAST_INSERT_ID()."""
+        self.linger -= self.linger > 0
+        number = self.traffic.store.number
+        if number("mysql-auto_increment_delay_multiplex") and answer[4] == 0 and be.ok_numbers(answer[4:])[1]:
+            self.linger = number("mysql-auto_increment_delay_multiplex")
+            wait = number("mysql-auto_increment_delay_multiplex_timeout_ms") / 1000
+            self.linger_until = time.monotonic() + wait
+            asyncio.get_running_loop().call_later(wait + 0.1, self._expire)
+
+    def _expire(self):
+        if not self.busy:
+            self._maybe_release()
+
     def _drop(self, found: be.Backend, usable: bool):
         self.traffic.release(found, usable)
         if found is self.backend:
-            self.backend, self.sticky, self.statements = None, False, {}
+            self.backend, self.sticky, self.linger, self.statements = None, False, 0, {}
             self.status &= ~wire.ServerStatus.SERVER_STATUS_IN_TRANS
