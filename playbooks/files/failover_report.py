@@ -114,6 +114,9 @@ def build(run, head, events, watched, agreed):
     worst = max(longest.values(), key=lambda pair: pair[1] - pair[0], default=(0.0, 0.0))
     together = gaps([dict(event, client=0) for event in events], begin, last).get(0, (0.0, 0.0))
 
+    # What the machine costs by itself: a gap after the fault says little unless it is well above this one.
+    quiet = gaps([event for event in events if event["end"] < fault], begin, fault) if fault > begin else {}
+    floor = max((pair[1] - pair[0] for pair in quiet.values()), default=0.0)
     # The load ends before the watch does: members are seen coming back after it, too.
     whole = max([last] + [line["at"] - origin for line in watched])
     names = run.get("names", {})
@@ -141,6 +144,7 @@ def build(run, head, events, watched, agreed):
         "longest_gap": round(worst[1] - worst[0], 3),
         "longest_gap_from": round(worst[0], 3),
         "longest_gap_of_all": round(together[1] - together[0], 3),
+        "longest_gap_before_fault": round(floor, 3),
         "fault_at": fault,
         "marks": marks,
         "lost_rows": agreed["lost"],
@@ -163,6 +167,7 @@ def summary(report):
         f"  longest time without a success of one client  {report['longest_gap']:8.3f} s,"
         f" from {report['longest_gap_from']:.1f} s on",
         f"  … of all clients together                     {report['longest_gap_of_all']:8.3f} s",
+        f"  … of one client before the fault              {report['longest_gap_before_fault']:8.3f} s",
         f"  failed statements                             {report['failed_statements']:8d}",
         f"  acknowledged writes / reads                   {report['acknowledged_writes']:8d} / {report['reads']}",
         f"  acknowledged rows lost                        {report['lost_rows']:8d}",
@@ -274,6 +279,7 @@ def page(report):
     facts = [
         ("Longest time without a success of one client", f"{report['longest_gap']:.3f} s"),
         ("… of all clients together", f"{report['longest_gap_of_all']:.3f} s"),
+        ("… of one client before the fault", f"{report['longest_gap_before_fault']:.3f} s"),
         ("Failed statements", report["failed_statements"]),
         ("Acknowledged writes", report["acknowledged_writes"]),
         ("Reads", report["reads"]),

@@ -43,6 +43,8 @@ def test_longest_gap_is_that_of_the_unluckiest_client(report_tool):
     assert report["longest_gap"] == pytest.approx(2.25)
     assert report["longest_gap_from"] == pytest.approx(4.01)
     assert report["longest_gap_of_all"] == pytest.approx(0.5)
+    # Before the fault at 4 s both clients succeed twice a second; the last of it runs from 3.51 s to the fault.
+    assert report["longest_gap_before_fault"] == pytest.approx(0.5)
     assert (report["failed_statements"], report["errors"]) == (1, {"(2013, 'Lost connection')": 1})
     assert (report["acknowledged_writes"], report["reads"]) == (31, 8)
 
