@@ -323,9 +323,10 @@ def test_lost_connection_sets_offline_at_once(monitored, group, forwarder):
     )
     configure(monitored, [front.key])
     good = f"SELECT 1 FROM monitor.mysql_server_group_replication_log WHERE port={front.port} AND error IS NULL"
-    wait_for(lambda: monitored.rows(good), 40, "a good check")
+    wait_for(lambda: len(monitored.rows(good)) > 2, 60, "good checks on one connection")
     front.refuse()
     wait_for(lambda: front.key in placement(monitored).get(O, {}), 12, "offline")
+    assert last_check(monitored, front.key)["error"] == "Lost connection to server during query"
 
 
 def test_frozen_server_times_out(monitored, group, forwarder):

@@ -107,6 +107,8 @@ def error_text(error: BaseException, host: str) -> str:
     if code == 2003:
         cause = getattr(error, "original_exception", None)
         return "Can't connect to server on '{}' ({})".format(host, getattr(cause, "errno", None) or 110)
+    if code == 2013:
+        return "Lost connection to server during query"
     return str(text)
 
 
