@@ -62,6 +62,10 @@ unit: venv ## Unit tests: no server, no lab
 integration: setup ## Tests on the lab: from blank hosts to faults and refusals
 	@tools/run-tests lab
 
+.PHONY: modules
+modules: setup ## Long tests of the modules by themselves: scenarios, races, layers, load (not part of make test)
+	@tools/run-tests modules
+
 .PHONY: molecule
 molecule: setup ## molecule test of every scenario (on the lab)
 	@tools/run-tests molecule
