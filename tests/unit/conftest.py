@@ -14,6 +14,13 @@ import os
 import sys
 import types
 
+from hypothesis import settings
+
+# In CI the same examples every time, so that a run says something about the change; elsewhere new ones, which find more.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 COLLECTIONS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "collections", "ansible_collections")
 
