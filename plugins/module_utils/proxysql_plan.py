@@ -410,6 +410,8 @@ def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> dict
     writers = set(writers)
     scope = set(scope)
     owner = {number: writer for writer, group in layer.groups.items() if writer in writers for number in group.numbers}
+    # What is in the hostgroups of a group that is not declared is that group's, and its monitor moves it.
+    scope -= {number for writer, group in layer.groups.items() if writer not in writers for number in group.numbers}
     found: dict[tuple[Any, ...], set] = {}
     for (hostgroup, hostname, port), row in layer.servers.items():
         if (hostgroup not in owner and hostgroup not in scope) or row.status == "OFFLINE_HARD":
