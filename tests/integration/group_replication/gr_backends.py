@@ -236,7 +236,9 @@ class LabMember:
         if args:
             quoted = tuple("'" + str(arg).replace("\\", "\\\\").replace("'", "''") + "'" for arg in args)
             statement = statement % quoted
-        text = self.on("mysql", "--no-defaults", "-uroot", f"--socket={self.login_socket}", "--batch", "-e", statement)
+        # By standard input: a long statement does not fit into an argument.
+        client = ("mysql", "--no-defaults", "-uroot", f"--socket={self.login_socket}", "--batch")
+        text = self.on(*client, text=statement + ";\n")
         lines = [line for line in text.splitlines() if not line.startswith("mysql: [Warning]")]
         if not lines:
             return []
