@@ -24,7 +24,7 @@ PLAY = """
       login_user: admin
       login_password: "{{ proxysql_admin_password }}"
   tasks:
-    - name: "{{ step.name }}"
+    - name: Step
       distdb.mysql_ha.proxysql_hostgroup:
         writer_hostgroup: 2
         backup_writer_hostgroup: 4
