@@ -74,6 +74,15 @@ molecule: setup ## molecule test of every scenario (on the lab)
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@tools/run-tests lint unit lab
 
+.PHONY: bench-proxysql
+bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existing module
+	@python3 bench/proxysql_hostgroup.py
+
+.PHONY: failover
+FAULT ?= kill
+failover: setup ## A fault under load on the running lab (FAULT=kill, stop, freeze, ...), with a report
+	@ansible-playbook -i $(INVENTORY) playbooks/failover.yml -e failover_fault=$(FAULT)
+
 .PHONY: docs
 docs: venv ## Renew the generated parts: role variables in the READMEs
 	@python tools/role_readme.py --write
