@@ -334,21 +334,23 @@ def _rule(name, situation, applies, action, reason, guards="", settle=False):
     return Rule(name, situation, applies, action, reason, guards, settle)
 
 
-def _when(condition, **details):
+def when(condition, **details):
+    """What a rule's `applies` returns: the details when the condition holds, else None."""
     return details if condition else None
 
 
-def _asked_me(s):
-    return _when(not s.mine.get("reachable"), error=s.mine.get("error"))
+def not_asked(s):
+    """This server itself could not be asked."""
+    return when(not s.mine.get("reachable"), error=s.mine.get("error"))
 
 
 def _unsuitable(s):
     reason = unsuitable_reason(s.mine)
-    return _when(reason, why=reason)
+    return when(reason, why=reason)
 
 
 def _wrong_name(s):
-    return _when(s.mine["group_name"] != s.group, mine=s.mine["group_name"], group=s.group)
+    return when(s.mine["group_name"] != s.group, mine=s.mine["group_name"], group=s.group)
 
 
 def _duplicate(s):
@@ -359,7 +361,7 @@ def _duplicate(s):
 
 def _flag_by_controller(s):
     holders = [a for a in s.asked if s.facts[a]["bootstrap_flag"] and s.facts[a]["lock_held_by_other"]]
-    return _when(holders and not is_live(s.mine), members=names(holders))
+    return when(holders and not is_live(s.mine), members=names(holders))
 
 
 def lasting_flag(facts):
@@ -374,31 +376,31 @@ def lasting_flag(facts):
 
 def _my_flag(s):
     where = lasting_flag(s.mine)
-    return _when(where, where=where)
+    return when(where, where=where)
 
 
 def _flag_lasting_elsewhere(s):
     found = [a for a in s.asked if lasting_flag(s.facts[a])]
-    return _when(found, members="; ".join(f"{a} ({lasting_flag(s.facts[a])})" for a in found))
+    return when(found, members="; ".join(f"{a} ({lasting_flag(s.facts[a])})" for a in found))
 
 
 def _my_leftover_flag(s):
-    return _when(s.mine["bootstrap_flag"])
+    return when(s.mine["bootstrap_flag"])
 
 
 def _flag_elsewhere_acting(s):
     found = [a for a in s.asked if s.facts[a]["bootstrap_flag"] and a in s.acting]
-    return _when(found, members=names(found))
+    return when(found, members=names(found))
 
 
 def _flag_elsewhere(s):
     found = [a for a in s.asked if s.facts[a]["bootstrap_flag"]]
-    return _when(found, members=names(found))
+    return when(found, members=names(found))
 
 
 def _split_brain(s):
     same = [part for part in s.quorate if s.group in part.group_names]
-    return _when(len(same) > 1, parts=" | ".join(names(part.addresses) for part in same))
+    return when(len(same) > 1, parts=" | ".join(names(part.addresses) for part in same))
 
 
 def _cut_off(s):
@@ -410,11 +412,11 @@ def _cut_off(s):
 
 
 def _online(s):
-    return _when(s.mine["state"] == "ONLINE")
+    return when(s.mine["state"] == "ONLINE")
 
 
 def _recovering(s):
-    return _when(s.mine["state"] == "RECOVERING")
+    return when(s.mine["state"] == "RECOVERING")
 
 
 def _living(s):
@@ -435,11 +437,11 @@ def _no_quorum(s):
 
 
 def _only_recovering(s):
-    return _when(s.partitions and not s.quorate, members=names([a for part in s.partitions for a in part.addresses]))
+    return when(s.partitions and not s.quorate, members=names([a for part in s.partitions for a in part.addresses]))
 
 
 def _starting(s):
-    return _when(s.mine.get("starting"))
+    return when(s.mine.get("starting"))
 
 
 def _home(s):
@@ -447,14 +449,14 @@ def _home(s):
 
 
 def _version(s):
-    return _when(_home(s) and s.version_obstacle, why=_home(s) and s.version_obstacle)
+    return when(_home(s) and s.version_obstacle, why=_home(s) and s.version_obstacle)
 
 
 def _settings(s):
     if not _home(s):
         return None
     found = s.setting_differences()
-    return _when(found, differences="; ".join("{} is {}, the group has {}".format(*item) for item in found))
+    return when(found, differences="; ".join("{} is {}, the group has {}".format(*item) for item in found))
 
 
 def _errant_clone(s):
@@ -510,12 +512,12 @@ def _join(s):
 
 def _unasked(s):
     missing = [a for a in s.unasked if a not in s.given_up]
-    return _when(missing, members=names(missing), errors="; ".join(s.facts[a].get("error") or a for a in missing))
+    return when(missing, members=names(missing), errors="; ".join(s.facts[a].get("error") or a for a in missing))
 
 
 def _configured_otherwise(s):
     found = [a for a in s.asked if s.facts[a].get("group_name") and s.facts[a]["group_name"] != s.group]
-    return _when(
+    return when(
         found,
         members="; ".join("{} is configured for group {}".format(a, s.facts[a]["group_name"]) for a in found),
         group=s.group,
@@ -536,18 +538,18 @@ def _sees_others(s):
 
 
 def _conflict(s):
-    return _when(not s.wish.get("bootstrap_from") and not s.supersets, sets=s.show_sets())
+    return when(not s.wish.get("bootstrap_from") and not s.supersets, sets=s.show_sets())
 
 
 def _not_acting(s):
     able = [a for a in s.supersets if not unsuitable_reason(s.facts[a])]
     if s.wish.get("bootstrap_from"):
-        return _when(s.seed not in s.acting or s.seed not in s.asked, seeds=s.seed)
-    return _when(s.seed not in able, seeds=names(able) or names(s.supersets))
+        return when(s.seed not in s.acting or s.seed not in s.asked, seeds=s.seed)
+    return when(s.seed not in able, seeds=names(able) or names(s.supersets))
 
 
 def _other_seed(s):
-    return _when(s.seed != s.me, seed=s.seed)
+    return when(s.seed != s.me, seed=s.seed)
 
 
 def _my_turn(s):
@@ -556,7 +558,7 @@ def _my_turn(s):
 
 # fmt: off
 PRESENT = (
-    _rule("not_asked", "this server itself could not be asked", _asked_me, "refuse", "this server could not be asked: {error}",
+    _rule("not_asked", "this server itself could not be asked", not_asked, "refuse", "this server could not be asked: {error}",
           guards="asked"),
     _rule("unsuitable", "this server cannot be a member of any group (version, plugin, GTID mode, binary log, no group name)",
           _unsuitable, "refuse", "this server cannot be a group member: {why}"),
@@ -632,19 +634,19 @@ PRESENT = (
 
 
 def _not_in_group(s):
-    return _when(not is_live(s.mine) and s.mine["state"] != "ERROR" and not s.mine["start_on_boot"])
+    return when(not is_live(s.mine) and s.mine["state"] != "ERROR" and not s.mine["start_on_boot"])
 
 
 def _would_come_back(s):
-    return _when(not is_live(s.mine) and s.mine["state"] != "ERROR")
+    return when(not is_live(s.mine) and s.mine["state"] != "ERROR")
 
 
 def _leave_error(s):
-    return _when(s.mine["state"] == "ERROR")
+    return when(s.mine["state"] == "ERROR")
 
 
 def _leave_wrong_name(s):
-    return _when(s.wish.get("group_name") and s.mine["group_name"] != s.group, mine=s.mine["group_name"], group=s.group)
+    return when(s.wish.get("group_name") and s.mine["group_name"] != s.group, mine=s.mine["group_name"], group=s.group)
 
 
 def _last(s):
@@ -654,7 +656,7 @@ def _last(s):
         for uuid, entry in part.view.items()
         if uuid != (s.mine["server_uuid"] or "").lower() and entry["state"] == "ONLINE"
     ]
-    return _when(not others and not s.wish.get("allow_last_member"))
+    return when(not others and not s.wish.get("allow_last_member"))
 
 
 def _takes_quorum(s):
@@ -662,7 +664,7 @@ def _takes_quorum(s):
     if s.wish.get("allow_quorum_loss"):
         return None
     # This server leaves cleanly: the view shrinks by one, and so do those that answer.
-    return _when(total > 1 and (reachable - 1) * 2 <= total - 1, total=total - 1, reachable=reachable - 1)
+    return when(total > 1 and (reachable - 1) * 2 <= total - 1, total=total - 1, reachable=reachable - 1)
 
 
 def _leave(s):
@@ -671,7 +673,7 @@ def _leave(s):
 
 # fmt: off
 ABSENT = (
-    _rule("not_asked", "this server itself could not be asked", _asked_me, "refuse", "this server could not be asked: {error}"),
+    _rule("not_asked", "this server itself could not be asked", not_asked, "refuse", "this server could not be asked: {error}"),
     _rule("leave_wrong_name", "this server belongs to another group than named", _leave_wrong_name, "refuse",
           "this server's group_replication_group_name is {mine}, but group_name asks for {group}"),
     _rule("leave_starting", "a START GROUP_REPLICATION is under way on this server", _starting, "wait",

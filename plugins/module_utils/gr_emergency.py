@@ -16,8 +16,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import
     first_rule,
     is_live,
     names,
+    not_asked,
     sees_quorum,
     view_counts,
+    when,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
     Failure,
@@ -34,14 +36,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
 POLL = 0.3
 # The member action that makes a newly elected primary writable, and so would lift a fence.
 MAKE_WRITABLE = ("mysql_disable_super_read_only_if_primary", "AFTER_PRIMARY_ELECTION")
-
-
-def _when(condition, **details):
-    return details if condition else None
-
-
-def _not_asked(s):
-    return _when(not s.mine.get("reachable"), error=s.mine.get("error"))
 
 
 # -- force quorum ------------------------------------------------------------------------------------------------------
@@ -76,17 +70,17 @@ class QuorumSituation(Situation):
 
 
 def _not_member(s):
-    return _when(not is_live(s.mine) or s.mine["state"] != "ONLINE", state=s.mine["state"])
+    return when(not is_live(s.mine) or s.mine["state"] != "ONLINE", state=s.mine["state"])
 
 
 def _has_quorum(s):
     total, reachable = view_counts(s.mine)
-    return _when(sees_quorum(s.mine), total=total, reachable=reachable)
+    return when(sees_quorum(s.mine), total=total, reachable=reachable)
 
 
 def _majority_elsewhere(s):
     others = [part for part in s.quorate if s.me not in part.addresses]
-    return _when(others, members=names([a for part in others for a in part.online]))
+    return when(others, members=names([a for part in others for a in part.online]))
 
 
 def _lost_alive(s):
@@ -95,17 +89,17 @@ def _lost_alive(s):
         facts = s.facts_by_uuid(uuid)
         if facts is not None and is_live(facts):
             alive.append(address)
-    return _when(alive, members=names(sorted(alive)))
+    return when(alive, members=names(sorted(alive)))
 
 
 def _lost_differs(s):
     seen, told = sorted(s.lost_in_view), sorted(s.wish.get("lost") or ())
-    return _when(seen != told, seen=names(seen) or "nobody", told=names(told) or "nobody")
+    return when(seen != told, seen=names(seen) or "nobody", told=names(told) or "nobody")
 
 
 def _survivor_unasked(s):
     missing = [address for address, uuid in sorted(s.survivors.items()) if s.facts_by_uuid(uuid) is None]
-    return _when(missing, members=names(missing))
+    return when(missing, members=names(missing))
 
 
 def _survivor_disagrees(s):
@@ -115,7 +109,7 @@ def _survivor_disagrees(s):
         view = s.facts_by_uuid(uuid)["view"]
         if {other for other, entry in view.items() if entry["state"] in ("ONLINE", "RECOVERING")} != mine:
             found.append(address)
-    return _when(found, members=names(found))
+    return when(found, members=names(found))
 
 
 def _force(s):
@@ -124,7 +118,7 @@ def _force(s):
 
 # fmt: off
 QUORUM = (
-    Rule("not_asked", "this server itself could not be asked", _not_asked, "refuse", "this server could not be asked: {error}", "", False),
+    Rule("not_asked", "this server itself could not be asked", not_asked, "refuse", "this server could not be asked: {error}", "", False),
     Rule("not_member", "this server is not ONLINE", _not_member, "refuse",
          "this server is {state}: quorum is forced through a member that still counts itself ONLINE", "", False),
     Rule("has_quorum", "this server sees a majority", _has_quorum, "unchanged", "this server sees {reachable} of {total} members: the group has "
@@ -254,11 +248,11 @@ def _fence_missing(s):
         missing.append("offline_mode=ON")
     if s.wish.get("action_enabled") and s.mine["role"] == "PRIMARY":
         missing.append("disable member action")
-    return _when(missing, steps=missing)
+    return when(missing, steps=missing)
 
 
 def _fence_there(s):
-    return _when(s.wish["fence"] != "none")
+    return when(s.wish["fence"] != "none")
 
 
 def _unfence(s):
@@ -269,7 +263,7 @@ def _unfence(s):
         steps.append("enable member action")
     if s.writable and (s.mine["super_read_only"] or s.mine["read_only"]):
         steps.append("read_only=OFF")
-    return _when(steps, steps=steps)
+    return when(steps, steps=steps)
 
 
 def _no_fence(s):
@@ -278,7 +272,7 @@ def _no_fence(s):
 
 # fmt: off
 FENCE = (
-    Rule("not_asked", "this server itself could not be asked", _not_asked, "refuse", "this server could not be asked: {error}", "", False),
+    Rule("not_asked", "this server itself could not be asked", not_asked, "refuse", "this server could not be asked: {error}", "", False),
     Rule("fence", "a fence is wished and is not complete", _fence_missing, "fence", "missing: {steps}", "", False),
     Rule("fenced", "the fence that is wished is there", _fence_there, "unchanged", "fenced already", "", False),
     Rule("unfence", "no fence is wished and something of one is there; writes are let in only where the group wants them", _unfence, "unfence",

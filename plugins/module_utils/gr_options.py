@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import uuid
 
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, gather, lock_name
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+    PYMYSQL_ERROR,
     AddressError,
+    ServerError,
     login_connection,
     login_options,
     normal_address,
@@ -148,3 +151,31 @@ def close_cluster(cluster):
     if cluster is not None:
         cluster.close()
         cluster.local.close()
+
+
+def require_pymysql(module):
+    """End the module, saying what is missing, when there is no PyMySQL on the host."""
+    if PYMYSQL_ERROR:
+        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
+
+
+def execute(module, manager):
+    """Let a manager do the module's work, and report it; every module that changes something ends here.
+
+    The manager has run() -> result, and tells by its attributes decision, before, changed and recorder how far it came.
+    """
+    require_pymysql(module)
+    try:
+        result = manager.run()
+    except (Failure, ServerError) as error:
+        module.fail_json(
+            msg=str(error),
+            changed=manager.changed,
+            decision="refuse",
+            rule=manager.decision.rule if manager.decision else "",
+            reason=str(error),
+            before=manager.before,
+            statements=manager.recorder.statements,
+            **getattr(error, "details", {}),
+        )
+    module.exit_json(**result)

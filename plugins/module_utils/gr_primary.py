@@ -16,8 +16,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import
     first_rule,
     is_live,
     names,
+    not_asked,
     sees_quorum,
     view_counts,
+    when,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
     Failure,
@@ -89,25 +91,17 @@ class ModeSituation(Situation):
         return sorted(uuid for uuid, entry in self.facts[address]["view"].items() if entry["role"] == "PRIMARY")
 
 
-def _when(condition, **details):
-    return details if condition else None
-
-
-def _not_asked(s):
-    return _when(not s.mine.get("reachable"), error=s.mine.get("error"))
-
-
 def _not_online(s):
-    return _when(not is_live(s.mine) or s.mine["state"] != "ONLINE", state=s.mine["state"])
+    return when(not is_live(s.mine) or s.mine["state"] != "ONLINE", state=s.mine["state"])
 
 
 def _no_quorum(s):
     total, reachable = view_counts(s.mine)
-    return _when(not sees_quorum(s.mine), total=total, reachable=reachable)
+    return when(not sees_quorum(s.mine), total=total, reachable=reachable)
 
 
 def _primary_of_multi(s):
-    return _when(s.wish.get("primary") and s.mode == MULTI)
+    return when(s.wish.get("primary") and s.mode == MULTI)
 
 
 def _old_member(s):
@@ -116,14 +110,14 @@ def _old_member(s):
         for e in s.mine["view"].values()
         if e["version"] and not has_online_mode_switch(e["version"])
     ]
-    return _when(old, members=names(old))
+    return when(old, members=names(old))
 
 
 def _target_absent(s):
     if not s.wish.get("primary"):
         return None
     state = s.target["state"] if s.target else "not in the group"
-    return _when(state != "ONLINE", primary=s.wish["primary"], state=state)
+    return when(state != "ONLINE", primary=s.wish["primary"], state=state)
 
 
 def _target_newer(s):
@@ -132,7 +126,7 @@ def _target_newer(s):
     versions = [e["version"] for e in s.mine["view"].values() if e["version"]]
     lowest = min(versions, key=effective_version)
     # From 8.0.17 on the primary must run the lowest version, patch level included.
-    return _when(
+    return when(
         effective_version(s.target["version"]) > effective_version(lowest),
         primary=s.wish["primary"],
         version=s.target["version"],
@@ -142,7 +136,7 @@ def _target_newer(s):
 
 def _unsettled(s):
     moving = [where(e) for e in s.mine["view"].values() if e["state"] == "RECOVERING"]
-    return _when(moving, members=names(moving))
+    return when(moving, members=names(moving))
 
 
 def _reached(s):
@@ -156,19 +150,19 @@ def _agreeing(s):
 
 
 def _done(s):
-    return _when(_reached(s) and _agreeing(s), mode=s.mode)
+    return when(_reached(s) and _agreeing(s), mode=s.mode)
 
 
 def _disagree(s):
-    return _when(_reached(s))
+    return when(_reached(s))
 
 
 def _to_multi(s):
-    return _when(s.mode == MULTI)
+    return when(s.mode == MULTI)
 
 
 def _to_single(s):
-    return _when(mode_of(s.mine) == MULTI, primary=s.wish.get("primary") or "a member that the group elects")
+    return when(mode_of(s.mine) == MULTI, primary=s.wish.get("primary") or "a member that the group elects")
 
 
 def _set_primary(s):
@@ -177,7 +171,7 @@ def _set_primary(s):
 
 # fmt: off
 PRIMARY = (
-    Rule("not_asked", "this server itself could not be asked", _not_asked, "refuse", "this server could not be asked: {error}", "", False),
+    Rule("not_asked", "this server itself could not be asked", not_asked, "refuse", "this server could not be asked: {error}", "", False),
     Rule("not_online", "this server is not ONLINE in a group", _not_online, "refuse",
          "this server is {state}: mode and primary are changed through an ONLINE member", "", True),
     Rule("no_quorum", "this server sees no majority of its group", _no_quorum, "refuse",

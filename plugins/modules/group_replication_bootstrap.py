@@ -208,10 +208,9 @@ error_log:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Failure, Manager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
 
 
 def main():
@@ -232,24 +231,7 @@ def main():
         error_log={"type": "path"},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    if PYMYSQL_ERROR:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    manager = Manager(module.params, module.check_mode, module.warn)
-    try:
-        result = manager.run()
-    except (Failure, ServerError) as error:
-        decision = manager.decision
-        module.fail_json(
-            msg=str(error),
-            changed=manager.changed,
-            decision="refuse",
-            rule=decision.rule if decision else "",
-            reason=str(error),
-            before=manager.before,
-            statements=manager.recorder.statements,
-            **getattr(error, "details", {}),
-        )
-    module.exit_json(**result)
+    execute(module, Manager(module.params, module.check_mode, module.warn))
 
 
 if __name__ == "__main__":

@@ -89,10 +89,9 @@ statements:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_emergency import FenceManager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import Failure, cluster_options
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
 
 
 def main():
@@ -102,23 +101,7 @@ def main():
         fence={"type": "str", "choices": ["writes", "all", "none"], "required": True},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    if PYMYSQL_ERROR:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    manager = FenceManager(module.params, module.check_mode)
-    try:
-        result = manager.run()
-    except (Failure, ServerError) as error:
-        decision = manager.decision
-        module.fail_json(
-            msg=str(error),
-            changed=manager.changed,
-            decision="refuse",
-            rule=decision.rule if decision else "",
-            reason=str(error),
-            before=manager.before,
-            statements=manager.recorder.statements,
-        )
-    module.exit_json(**result)
+    execute(module, FenceManager(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 - name: Who has transactions that the group lacks
   ansible.builtin.debug:
-    msg: "{{ cluster.cluster.members.values() | selectattr('errant') | items2dict(key_name='address', value_name='errant') }}"
+    msg: "{{ cluster.cluster.members | dict2items | selectattr('value.errant') | map(attribute='key') }}"
 """
 
 RETURN = r"""
@@ -161,15 +161,16 @@ address:
   sample: 192.0.2.130:3306
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
     Failure,
     close_cluster,
     cluster_options,
     open_cluster,
+    require_pymysql,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import ServerError
 
 
 def main():
@@ -177,8 +178,7 @@ def main():
     spec = cluster_options()
     spec.update(group_name={"type": "str"})
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    if PYMYSQL_ERROR:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
+    require_pymysql(module)
     cluster = None
     try:
         cluster, facts, group_name = open_cluster(module.params)

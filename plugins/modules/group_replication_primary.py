@@ -119,10 +119,9 @@ statements:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import Failure, cluster_options
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import PrimaryManager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import PYMYSQL_ERROR, ServerError
 
 
 def main():
@@ -135,23 +134,7 @@ def main():
         timeout={"type": "int", "default": 120},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    if PYMYSQL_ERROR:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    manager = PrimaryManager(module.params, module.check_mode)
-    try:
-        result = manager.run()
-    except (Failure, ServerError) as error:
-        decision = manager.decision
-        module.fail_json(
-            msg=str(error),
-            changed=manager.changed,
-            decision="refuse",
-            rule=decision.rule if decision else "",
-            reason=str(error),
-            before=manager.before,
-            statements=manager.recorder.statements,
-        )
-    module.exit_json(**result)
+    execute(module, PrimaryManager(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

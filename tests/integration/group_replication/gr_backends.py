@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
@@ -137,6 +138,11 @@ class Backend:
         """Run the module on hosts and wait; {host: result}."""
         return self.start_call(hosts, **changes).wait(timeout)
 
+    def each(self, verb, servers=None):
+        """Call that verb of the servers (default: all) at the same time."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: getattr(server, verb)(), servers or self.servers))
+
     def kill_modules(self):
         """SIGKILL modules that outlived their controller; by default there are none: they were in its process group."""
 
@@ -171,8 +177,7 @@ class LocalBackend(Backend):
         Path(self.inventory).write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
 
     def close(self):
-        for server in self.servers:
-            server.stop()
+        self.each("stop")
         self.directory.cleanup()
 
 
@@ -361,5 +366,4 @@ class LabBackend(Backend):
                       "&& kill -9 ${p#/proc/}; done; :", check=False)  # fmt: skip
 
     def close(self):
-        for server in self.servers:
-            server.restore()
+        self.each("restore")

@@ -29,16 +29,18 @@ class Group:
         """Run the module on the named hosts at the same time (default: all)."""
         return self.backend.call(list(hosts) or None, **changes)
 
+    def each(self, verb, *indexes):
+        """That verb of these servers (default: all) at the same time."""
+        self.backend.each(verb, [self[index] for index in indexes] or None)
+
     def blank(self):
         """Three fresh servers in no group."""
-        for server in self.servers:
-            server.blank()
+        self.each("blank")
 
     def up(self):
         """Every server answers, whatever was done to it."""
-        for server in self.servers:
-            server.start()
-            server.wait_up()
+        self.each("start")
+        self.each("wait_up")
 
     def whole(self):
         """Whether there are three ONLINE members with a table, and nothing is left over from the scenario before."""

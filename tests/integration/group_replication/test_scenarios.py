@@ -94,8 +94,7 @@ def test_wrong_recovery_password(group):
 
 def test_complete_outage_with_equal_sets(group):
     group.insert(0, "before the outage")
-    for server in group.servers:
-        server.stop()
+    group.each("stop")
     group.up()
     assert decisions(group.call()) == {"db0": "bootstrap", "db1": "join", "db2": "join"}
     group.is_one_group()
@@ -169,8 +168,7 @@ def pending(server):
 
 
 def test_outage_with_one_member_unreachable(group):
-    for server in group.servers:
-        server.stop()
+    group.each("stop")
     group[0].start()
     group[1].start()
     results = group.call("db0", "db1")
@@ -361,9 +359,8 @@ def test_start_under_way_at_boot(group):
     group.insert(0, "before the reboot")
     for server in group.servers:
         server.sql("SET PERSIST group_replication_start_on_boot = ON")
-        server.stop()
-    for server in group.servers:
-        server.start()
+    group.each("stop")
+    group.each("start")
     decisions(group.call())
     group.is_one_group()
     group.same_rows("before the reboot")

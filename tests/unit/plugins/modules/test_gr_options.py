@@ -9,14 +9,25 @@ import json
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import mysql_conn
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_options, mysql_conn
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_bootstrap,
+    group_replication_fence,
+    group_replication_force_quorum,
     group_replication_info,
     group_replication_primary,
 )
 
 BOOTSTRAP, INFO, PRIMARY = group_replication_bootstrap, group_replication_info, group_replication_primary
+FENCE, QUORUM = group_replication_fence, group_replication_force_quorum
+# What a module cannot do without.
+NEEDED = {
+    BOOTSTRAP: {},
+    INFO: {},
+    PRIMARY: {"mode": "multi_primary"},
+    FENCE: {"fence": "writes"},
+    QUORUM: {"lost_members": ["192.0.2.2"]},
+}
 UUID = "8f22f846-9922-4139-b2b7-097d185a93cb"
 GOOD = {
     "members": ["192.0.2.1", "192.0.2.2"],
@@ -28,8 +39,8 @@ PEER = {"peer_user": "gr_peer", "peer_password": "peer-Secret-1"}
 
 
 def run(capsys, module, **changes):
-    """Exit code and answer of the module."""
-    arguments = {name: value for name, value in dict(GOOD, **changes).items() if value is not None}
+    """Exit code and answer of the module; None takes an option away."""
+    arguments = {name: value for name, value in {**GOOD, **NEEDED[module], **changes}.items() if value is not None}
     with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
         module.main()
     return ended.value.code, json.loads(capsys.readouterr().out)
@@ -49,7 +60,7 @@ def no_server(monkeypatch):
     ("module", "changes", "words"),
     [
         (module, changes, words)
-        for module in (BOOTSTRAP, INFO, PRIMARY)
+        for module in NEEDED
         for changes, words in [
             ({"members": None}, "members"),
             ({"members": []}, "members: an empty list is not allowed"),
@@ -99,13 +110,20 @@ def no_server(monkeypatch):
         (BOOTSTRAP, {"allow_last_member": True}, "allow_last_member: is not allowed with state=present"),
         (BOOTSTRAP, {"allow_quorum_loss": True}, "allow_quorum_loss: is not allowed with state=present"),
         (BOOTSTRAP, {"no_such_option": 1}, "no_such_option"),
-        (PRIMARY, {}, "mode: must be given, or primary, or both"),
+        (PRIMARY, {"mode": None}, "mode: must be given, or primary, or both"),
         (PRIMARY, {"mode": "both"}, "mode"),
         (PRIMARY, {"mode": "multi_primary", "primary": "192.0.2.1"}, "primary: is not allowed together with mode=multi_primary"),
-        (PRIMARY, {"primary": "192.0.2.7"}, "primary: '192.0.2.7:3306' is not allowed (allowed: one of members"),
-        (PRIMARY, {"primary": "192.0.2.1", "running_transactions_timeout": 3601},
+        (PRIMARY, {"mode": None, "primary": "192.0.2.7"}, "primary: '192.0.2.7:3306' is not allowed (allowed: one of members"),
+        (PRIMARY, {"mode": None, "primary": "192.0.2.1", "running_transactions_timeout": 3601},
          "running_transactions_timeout: 3601 is not allowed (allowed: 0 to 3600 seconds)"),
         (PRIMARY, {"mode": "multi_primary", "timeout": 0}, "timeout: 0 is not allowed"),
+        (FENCE, {"fence": None}, "fence"),
+        (FENCE, {"fence": "reads"}, "fence"),
+        (QUORUM, {"lost_members": None}, "lost_members"),
+        (QUORUM, {"lost_members": []}, "lost_members: an empty list is not allowed"),
+        (QUORUM, {"lost_members": ["a b"]}, "lost_members: 'a b' is not allowed"),
+        (QUORUM, {"lost_members": ["192.0.2.2", "192.0.2.2:3306"]}, "lost_members: '192.0.2.2:3306' is named twice"),
+        (QUORUM, {"timeout": 0}, "timeout: 0 is not allowed"),
     ],
 )  # fmt: skip
 def test_one_clear_sentence(capsys, module, changes, words):
@@ -118,35 +136,31 @@ def test_one_clear_sentence(capsys, module, changes, words):
     assert not answer.get("changed")
 
 
-@pytest.mark.parametrize("module", [BOOTSTRAP, INFO, PRIMARY])
+@pytest.mark.parametrize("module", NEEDED)
 def test_good_input_gets_as_far_as_the_server(capsys, module):
     """The test above can fail: with good input, a server is asked."""
-    more = {"mode": "multi_primary"} if module is PRIMARY else {}
-    arguments = dict(GOOD, **PEER, **more)
     if module is INFO:
         # Here an unreachable server is an answer.
         code, answer = run(capsys, module, **PEER)
         assert code == 0
         assert "was asked before" in answer["member"]["error"]
         return
-    code, answer = run(capsys, module, **{name: value for name, value in arguments.items() if name not in GOOD})
+    code, answer = run(capsys, module, **PEER)
     assert code == 1
     assert "was asked before" in answer["msg"]
 
 
-@pytest.mark.parametrize("module", [BOOTSTRAP, INFO, PRIMARY])
+@pytest.mark.parametrize("module", NEEDED)
 def test_secrets_are_not_in_the_answer(capsys, module):
-    _code, answer = run(
-        capsys, module, login_password="login-Secret-1", **PEER, mode="multi_primary" if module is PRIMARY else None
-    )
+    _code, answer = run(capsys, module, login_password="login-Secret-1", **PEER)
     text = json.dumps(answer)
     assert "login-Secret-1" not in text
     assert "peer-Secret-1" not in text
 
 
-@pytest.mark.parametrize("module", [BOOTSTRAP, INFO, PRIMARY])
+@pytest.mark.parametrize("module", NEEDED)
 def test_without_pymysql_it_says_what_is_missing(capsys, monkeypatch, module):
-    monkeypatch.setattr(module, "PYMYSQL_ERROR", "no module named pymysql")
-    code, answer = run(capsys, module, mode="multi_primary" if module is PRIMARY else None)
+    monkeypatch.setattr(gr_options, "PYMYSQL_ERROR", "no module named pymysql")
+    code, answer = run(capsys, module)
     assert code == 1
     assert "PyMySQL" in answer["msg"]
