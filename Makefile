@@ -52,27 +52,27 @@ clean: down ## Remove the lab's image and caches too
 
 .PHONY: lint
 lint: venv ## yamllint, ansible-lint, ruff, and the checks of this project's own files
-	@tools/run-tests lint
+	@python3 tools/run_tests.py lint
 
 .PHONY: unit
 unit: venv ## Unit tests: no server, no lab
-	@tools/run-tests unit
+	@python3 tools/run_tests.py unit
 
 .PHONY: integration
 integration: setup ## Tests on the lab: from blank hosts to faults and refusals
-	@tools/run-tests lab
+	@python3 tools/run_tests.py lab
 
 .PHONY: modules
 modules: setup ## Long tests of the modules by themselves: scenarios, races, layers, load (not part of make test)
-	@tools/run-tests modules
+	@python3 tools/run_tests.py modules
 
 .PHONY: molecule
 molecule: setup ## molecule test of every scenario (on the lab)
-	@tools/run-tests molecule
+	@python3 tools/run_tests.py molecule
 
 .PHONY: test
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
-	@tools/run-tests lint unit lab
+	@python3 tools/run_tests.py lint unit lab
 
 .PHONY: bench-proxysql
 bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existing module

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long one task with many servers takes, beside a loop over the module for one server.
 
-    bench/proxysql_hostgroup.py [--servers 1000] [--groups 50] [--loop 20] [--runs 3]
+    python3 bench/proxysql_hostgroup.py [--servers 1000] [--groups 50] [--loop 20] [--runs 3]
 
 Starts a ProxySQL of its own on loopback: the program LAB_PROXYSQL_BIN names, else the lab's stand-in, and says which. A time is the wall time of
 `ansible-playbook`, its start included. The loop is community.proxysql.proxysql_backend_servers over --loop servers; the time for all of

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the table of variables in each role's README from its argument_specs, or check that it is current.
 
-    tools/role_readme.py --write | --check
+    python3 tools/role_readme.py --write | --check
 
 --check also compares argument_specs with defaults/main.yml: a default that stands in one and not in
 the other, or differs, is an error.

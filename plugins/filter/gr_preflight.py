@@ -326,7 +326,9 @@ def host_problems(member, probe, wishes):
         )
     problems += port_problems(member, probe)
     if wishes["install_method"] == "package" and not probe["packages"].get("python3-pymysql"):
-        names = [str(package.get("path") or package.get("url") or "").split("/")[-1] for package in wishes["packages"]]
+        names = [
+            str(package.get("path") or package.get("url") or "").rpartition("/")[2] for package in wishes["packages"]
+        ]
         if not any(file.startswith("python3-pymysql") for file in names):
             problems.append("{0} has no python3-pymysql, and mysql_gr_packages does not bring it.".format(name))
     version = probe["version"]

@@ -106,7 +106,7 @@ options:
         type: list
         elements: dict
       query_rules_comment:
-        description: Rules whose comment begins with this and that O(compare.query_rules) does not list are in RV(differs.leftover_rules).
+        description: Rules whose comment begins with this and that O(compare.query_rules) does not list are in C(leftover_rules) of RV(differs).
         type: str
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup
@@ -403,7 +403,8 @@ def main():
     if not HAS_PYMYSQL:
         if not params["unreachable_ok"]:
             module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-        module.exit_json(**dict(result, error=missing_required_lib("PyMySQL")))
+        result["error"] = missing_required_lib("PyMySQL")
+        module.exit_json(**result)
     try:
         result.update(read_all(params), reachable=True)
     except AdminError as error:

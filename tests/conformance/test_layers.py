@@ -63,7 +63,9 @@ def first(proxy, table, column):
 def test_layers_and_spellings(proxy, module, number):
     """Each direction moves between two layers and leaves the third alone."""
     table, insert, change, column = SAMPLES[module]
-    layers = lambda: tuple(first(proxy, prefix + table, column) for prefix in ("main.", "main.runtime_", "disk."))  # noqa: E731
+
+    def layers():
+        return tuple(first(proxy, prefix + table, column) for prefix in ("main.", "main.runtime_", "disk."))
 
     def spelled(forms):
         assert proxy.run(forms[number % len(forms)].format(module))[:2] == ([], [])

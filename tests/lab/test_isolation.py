@@ -138,6 +138,7 @@ def test_the_lab_comes_up_on_a_machine_with_cgroup_v2_only(checkout):
         capture_output=True,
         text=True,
         env={**CLEAN_ENV, "LAB_PREPARE": "0"},
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() == "running"

@@ -218,7 +218,7 @@ class Admin:
             return getattr(self.store, move)(module), ""
         if plain == LOADED_SERVERS:
             return [
-                name.split()[-1] for name in LOADED_SERVERS.split(" FROM ")[0].split(",")
+                name.split()[-1] for name in LOADED_SERVERS.partition(" FROM ")[0].split(",")
             ], self.store.loaded_servers
         match = CHECKSUM.fullmatch(plain)
         if match:

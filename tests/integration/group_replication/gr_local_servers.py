@@ -109,7 +109,7 @@ loose-group_replication_start_on_boot={boot}
     def run_in_root(self, argv, **kwargs):
         """Run a command inside the tree."""
         prefix = ["chroot", self.root] if self.root else []
-        return subprocess.run(prefix + argv, **kwargs)  # pylint: disable=subprocess-run-check
+        return subprocess.run(prefix + argv, **kwargs, check=False)  # pylint: disable=subprocess-run-check
 
     # -- life cycle ------------------------------------------------------------------------------------------------
     def blank(self):

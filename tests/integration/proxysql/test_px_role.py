@@ -173,13 +173,12 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
             sessions = proxy.lab.sql(member, f"SELECT id FROM information_schema.processlist WHERE user='{user}'")
             for session in sessions:
                 proxy.lab.sql(member, f"KILL {session[0]}", check=False)
-        run = wait_for(
-            lambda: (lambda r: r if r.code else None)(
-                proxy.role("-e", "proxysql_monitor_password=not-this-one", "-e", "proxysql_verify_timeout=5")
-            ),
-            60,
-            "the role fails",
-        )
+
+        def failing():
+            again = proxy.role("-e", "proxysql_monitor_password=not-this-one", "-e", "proxysql_verify_timeout=5")
+            return again if again.code else None
+
+        run = wait_for(failing, 60, "the role fails")
     assert "Access denied" in run.flat and "not-this-one" not in run.output, run
 
 

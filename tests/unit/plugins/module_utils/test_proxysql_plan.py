@@ -29,9 +29,9 @@ A, B, C = ("a", 3306), ("b", 3306), ("c", 3306)
 THREE = {A: Server(), B: Server(), C: Server()}
 
 
-def wish(servers=THREE, exclusive=True, **columns):
+def wish(servers=None, exclusive=True, **columns):
     row = group(**columns)
-    return Wish(row.writer_hostgroup, row, servers, exclusive)
+    return Wish(row.writer_hostgroup, row, THREE if servers is None else servers, exclusive)
 
 
 def do(model, *wishes, drain_timeout=1, **options):

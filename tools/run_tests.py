@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run suites of tests and end with one line that counts them all.
 
-    tools/run-tests SUITE [SUITE ...]      suites: lint, unit, lab, modules, molecule
+    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, modules, molecule
 
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
@@ -136,7 +135,7 @@ SUITES = {"lint": lint, "unit": unit, "lab": lab, "modules": modules, "molecule"
 def main(names: list[str]) -> int:
     unknown = [name for name in names if name not in SUITES]
     if unknown or not names:
-        print(f"usage: tools/run-tests SUITE [SUITE ...]; suites: {', '.join(SUITES)}", file=sys.stderr)
+        print(f"usage: tools/run_tests.py SUITE [SUITE ...]; suites: {', '.join(SUITES)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
     os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
