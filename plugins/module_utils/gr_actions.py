@@ -523,13 +523,14 @@ class Manager:
         self.credentials()
         if self.mine["state"] == "ERROR":
             self.stop()
-        if self.mine["super_read_only"] or self.mine["read_only"]:
+        closed = [name for name in ("read_only", "super_read_only") if self.mine[name]]
+        if closed:
             self.local.run("SET GLOBAL read_only = OFF")
-        if not self.mine["clone_active"]:
-            self.execute("install_clone_plugin")
         self.changed = True
-        self.local.run("SET GLOBAL clone_valid_donor_list = %s", (donor,))
         try:
+            if not self.mine["clone_active"]:
+                self.execute("install_clone_plugin")
+            self.local.run("SET GLOBAL clone_valid_donor_list = %s", (donor,))
             self.execute(
                 "clone_instance",
                 (self.wish["recovery_user"], host, self.params.get("recovery_password")),
@@ -542,6 +543,9 @@ class Manager:
                     f"cloned from {donor}, but nothing restarts this mysqld: start it and run again"
                 ) from None
             if not error.lost:
+                # A server outside of its group that took no writes before takes none afterwards.
+                for name in closed:
+                    self.local.run(f"SET GLOBAL {name} = ON")
                 raise Failure(f"clone from {donor} failed: {error}", error_log=self.error_log()) from None
         self.wait_for_server()
         rows = self.local.query(

@@ -283,3 +283,21 @@ def test_old_servers_cannot_persist_and_the_user_is_told():
 def test_snapshot_of_a_server_that_could_not_be_asked():
     assert gr_actions.snapshot(gone(DB0))["state"] == "UNKNOWN"
     assert gr_actions.snapshot(facts_of(DB0))["state"] == "OFFLINE"
+
+
+@pytest.mark.parametrize("failing", ["INSTALL PLUGIN", "clone_valid_donor_list", "CLONE INSTANCE"])
+def test_a_failed_clone_leaves_no_server_open_that_was_closed(failing):
+    """CLONE needs read_only off; when it fails, writes outside of the group are refused as they were before."""
+    facts = group_of({DB0: "ONLINE", DB1: "ONLINE"})
+    for address in (DB0, DB1):
+        facts[address]["gtid_executed"] = GROUP + ":1-9"
+    facts[DB2].update(
+        gtid_executed=facts[DB2]["server_uuid"] + ":1", read_only=True, super_read_only=True, clone_active=False
+    )
+    world = World(facts)
+    world.errors[failing] = ServerError("it failed", 3862)
+    with pytest.raises(Failure, match="clone from .* failed: it failed"):
+        loop(manager(world, me=DB2, clone="reprovision"))
+    told = world.told(DB2)
+    opened = told.index("SET GLOBAL read_only = OFF")
+    assert told[opened:].index("SET GLOBAL super_read_only = ON") > 0
