@@ -62,9 +62,9 @@ unit: venv ## Unit tests: no server, no lab
 integration: setup ## Tests on the lab: from blank hosts to faults and refusals
 	@python3 tools/run_tests.py lab
 
-.PHONY: modules
-modules: setup ## Long tests of the modules by themselves: scenarios, races, layers, load (not part of make test)
-	@python3 tools/run_tests.py modules
+.PHONY: test-long
+test-long: setup ## Races, killed controllers, and load on ProxySQL (minutes each; not part of make test)
+	@python3 tools/run_tests.py long
 
 .PHONY: molecule
 molecule: setup ## molecule test of every scenario (on the lab)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run suites of tests and end with one line that counts them all.
 
-    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, modules, molecule
+    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule
 
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
@@ -22,9 +22,16 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "reports"
 
 # The order matters: "site" begins with blank hosts and leaves a cluster, on which the next ones look.
-LAB_SUITES = ["tests/lab", "tests/integration/site", "tests/testinfra", "tests/conformance"]
-# The modules by themselves, on a converged lab; the last one blanks the members again and again.
-MODULE_SUITES = ["tests/integration/proxysql", "tests/integration/group_replication"]
+# "group_replication" puts the members' data aside and blanks them again and again, so it comes last.
+LAB_SUITES = [
+    "tests/lab",
+    "tests/integration/site",
+    "tests/testinfra",
+    "tests/conformance",
+    "tests/integration/group_replication",
+]
+# The long tests of the modules, on a converged lab.
+LONG_SUITES = ["tests/integration/proxysql", "tests/integration/group_replication"]
 
 LINT = [
     ["yamllint", "--strict", "."],
@@ -112,15 +119,15 @@ def lab(tally: Tally) -> None:
             # The proxies under test run in the lab's network, where the members are.
             tally.pytest(suite, suite, *live_group(), inside=True)
         else:
-            tally.pytest(suite, suite)
+            tally.pytest(suite, suite, "-m", "not long")
     tally.command("lab down", ["lab/down"])
 
 
-def modules(tally: Tally) -> None:
+def long(tally: Tally) -> None:
     tally.command("lab up", ["lab/up"])
     tally.command("site", ["ansible-playbook", "-i", "inventories/lab", "site.yml"])
-    for suite in MODULE_SUITES:
-        tally.pytest(suite, suite)
+    for suite in LONG_SUITES:
+        tally.pytest(suite, suite, "-m", "long")
     tally.command("lab down", ["lab/down"])
 
 
@@ -129,7 +136,7 @@ def molecule(tally: Tally) -> None:
         tally.command(f"molecule {scenario}", ["molecule", "test", "-s", scenario])
 
 
-SUITES = {"lint": lint, "unit": unit, "lab": lab, "modules": modules, "molecule": molecule}
+SUITES = {"lint": lint, "unit": unit, "lab": lab, "long": long, "molecule": molecule}
 
 
 def main(names: list[str]) -> int:
