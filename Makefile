@@ -74,6 +74,19 @@ molecule: setup ## molecule test of every scenario (on the lab)
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@python3 tools/run_tests.py lint unit lab
 
+.PHONY: matrix
+matrix: venv ## ansible-test sanity and unit tests under each ansible-core that this machine has a Python for
+	@python3 tools/matrix.py $(ARGS)
+
+.PHONY: release-check
+release-check: ## The built collection in Galaxy's importer, its documentation, the execution environment
+	@tools/venv release
+	.cache/release/bin/python tools/release_check.py
+
+.PHONY: outside
+outside: setup ## The built collection, used by a project of its own on the lab's hosts
+	@python3 tools/run_tests.py outside
+
 .PHONY: bench-proxysql
 bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existing module
 	@python3 bench/proxysql_hostgroup.py
@@ -84,5 +97,7 @@ failover: setup ## A fault under load on the running lab (FAULT=kill, stop, free
 	@ansible-playbook -i $(INVENTORY) playbooks/failover.yml -e failover_fault=$(FAULT)
 
 .PHONY: docs
-docs: venv ## Renew the generated parts: role variables in the READMEs
+docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html
 	@python tools/role_readme.py --write
+	tools/venv release
+	.cache/release/bin/python tools/docs_site.py

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run suites of tests and end with one line that counts them all.
 
-    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule
+    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule, outside
 
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
@@ -136,7 +136,11 @@ def molecule(tally: Tally) -> None:
         tally.command(f"molecule {scenario}", ["molecule", "test", "-s", scenario])
 
 
-SUITES = {"lint": lint, "unit": unit, "lab": lab, "long": long, "molecule": molecule}
+def outside(tally: Tally) -> None:
+    tally.pytest("tests/outside", "tests/outside")
+
+
+SUITES = {"lint": lint, "unit": unit, "lab": lab, "long": long, "molecule": molecule, "outside": outside}
 
 
 def main(names: list[str]) -> int:

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Used by P(distdb.mysql_ha.status#playbook). Takes the answers of M(distdb.mysql_ha.group_replication_info) or
+  - Used by the playbook C(distdb.mysql_ha.status). Takes the answers of M(distdb.mysql_ha.group_replication_info) or
     M(distdb.mysql_ha.proxysql_hostgroup_info) by host, those that failed included, and makes rows for P(distdb.mysql_ha.gr_table#filter).
 positional: kind
 options:

@@ -9,6 +9,8 @@ import re
 import time
 import uuid
 
+import pytest
+
 
 def listening(host) -> set[str]:
     """Addresses and ports on which a host accepts TCP connections."""
@@ -61,6 +63,7 @@ def test_server_ids_and_uuids_are_unique(cluster):
     assert len({pair[1] for pair in pairs}) == len(pairs)
 
 
+@pytest.mark.proxies
 def test_a_row_written_through_the_proxy_is_read_on_every_member(cluster):
     token = uuid.uuid4().hex
     cluster.through_proxy(
@@ -74,6 +77,7 @@ def test_a_row_written_through_the_proxy_is_read_on_every_member(cluster):
             time.sleep(0.1)
 
 
+@pytest.mark.proxies
 def test_the_proxy_has_placed_every_member_as_writer_and_reader(cluster):
     rows = cluster.through_admin(
         "SELECT hostname, hostgroup_id, status FROM runtime_mysql_servers ORDER BY hostname, hostgroup_id"
@@ -82,6 +86,7 @@ def test_the_proxy_has_placed_every_member_as_writer_and_reader(cluster):
     assert sorted(rows) == wanted
 
 
+@pytest.mark.proxies
 def test_the_proxy_keeps_its_configuration_on_disk(cluster):
     for table in ("mysql_servers", "mysql_group_replication_hostgroups", "mysql_users", "global_variables"):
         memory = sorted(cluster.through_admin(f"SELECT * FROM main.{table}"))
@@ -90,6 +95,7 @@ def test_the_proxy_keeps_its_configuration_on_disk(cluster):
         assert memory, table
 
 
+@pytest.mark.proxies
 def test_the_default_admin_password_does_not_work(cluster):
     proxy = cluster.proxies[0]
     script = "import pymysql; pymysql.connect(host='127.0.0.1', port=6032, user='admin', password='admin')"
@@ -125,6 +131,7 @@ def test_only_the_wanted_ports_listen(cluster):
         assert ports(cluster[proxy]) == {6032, 6033}, listening(cluster[proxy])
 
 
+@pytest.mark.proxies
 def test_the_administration_port_is_local(cluster):
     for proxy in cluster.proxies:
         admin = {address for address in listening(cluster[proxy]) if address.endswith(":6032")}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
+
 # Runs on a host: prints how many packets it saw to or from the port, and how often the needle stands in them in clear text.
 CAPTURE = r"""
 import os, socket, struct, subprocess, sys, threading
@@ -59,6 +61,7 @@ def test_group_traffic_carries_no_clear_text(cluster):
     assert clear == 0, "a row went over the wire in clear text"
 
 
+@pytest.mark.proxies
 def test_the_watcher_would_see_clear_text(cluster):
     """The control of the test above: the same watcher finds a needle that is sent without TLS."""
     member, proxy = cluster.members[0], cluster.proxies[0]

@@ -18,11 +18,19 @@ from hypothesis import settings
 
 # In CI the same examples every time, so that a run says something about the change; elsewhere new ones, which find more.
 settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
+# ansible-test does not pass CI on, and is run for the same reason.
+if os.environ.get("CI") or "ANSIBLE_TEST_ANSIBLE_LIB_ROOT" in os.environ:
     settings.load_profile("ci")
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-COLLECTIONS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "collections", "ansible_collections")
+ROOT = os.path.dirname(os.path.dirname(HERE))
+# A checkout has a link that gives it its collection name; a copy may stand at that place already.
+COLLECTIONS = os.path.join(ROOT, "collections", "ansible_collections")
+if not os.path.isdir(COLLECTIONS):
+    COLLECTIONS = os.path.dirname(os.path.dirname(ROOT))
+
+# ansible-test does not put the folders of tests on the path, as pytest does; helpers stand beside the tests that use them.
+sys.path.insert(0, os.path.join(HERE, "plugins", "module_utils"))
 
 try:
     import ansible_collections
@@ -31,5 +39,5 @@ except ImportError:
     ansible_collections.__path__ = []
     sys.modules["ansible_collections"] = ansible_collections
 
-if os.path.isdir(COLLECTIONS) and COLLECTIONS not in list(ansible_collections.__path__):
+if os.path.basename(COLLECTIONS) == "ansible_collections" and COLLECTIONS not in list(ansible_collections.__path__):
     ansible_collections.__path__ = [COLLECTIONS] + list(ansible_collections.__path__)

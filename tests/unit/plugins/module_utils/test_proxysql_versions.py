@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_pair_problems import proxysql_pair_problems
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import (
     has_feature,
     pair_problem,
@@ -65,13 +63,6 @@ def test_known_bad_pairs_are_refused_with_reason_and_source(proxysql, mysql, sou
 )
 def test_other_pairs_are_not(proxysql, mysql):
     assert pair_problem(proxysql, mysql) == ""
-
-
-def test_the_filter_gives_each_problem_once():
-    assert len(proxysql_pair_problems("2.7.1", ["9.7.4", "9.7.4", "8.4.6"])) == 1
-    assert proxysql_pair_problems(None, ["9.7.4", None]) == []
-    with pytest.raises(AnsibleFilterError, match="must be a list"):
-        proxysql_pair_problems("2.7.1", "9.7.4")
 
 
 def test_an_unknown_version_is_taken_as_a_current_one():
