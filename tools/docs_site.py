@@ -34,7 +34,18 @@ def main() -> int:
         "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
         "--no-add-antsibull-docs-version", "--dest-dir", str(source / "reference"), "distdb.mysql_ha",
     ]  # fmt: skip
-    site = ["sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-d", str(PLACE / "doctrees"), str(source), str(html)]
+    site = [
+        "sphinx-build",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "-d",
+        str(PLACE / "doctrees"),
+        str(source),
+        str(html),
+    ]
     for command in (reference, site):
         code = subprocess.call(command, cwd=ROOT, env=env)
         if code:
