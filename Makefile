@@ -51,8 +51,9 @@ clean: down ## Remove the lab's image and caches too
 	@lab/clean
 
 .PHONY: lint
-lint: venv ## yamllint, ansible-lint, ruff, and the checks of this project's own files
-	@python3 tools/run_tests.py lint
+lint: venv ## yamllint, ansible-lint, ruff, vagrant validate, and the checks of this project's own files
+	@tools/vagrant-validate --install
+	python3 tools/run_tests.py lint
 
 .PHONY: unit
 unit: venv ## Unit tests: no server, no lab
@@ -72,7 +73,8 @@ molecule: setup ## molecule test of every scenario (on the lab)
 
 .PHONY: test
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
-	@python3 tools/run_tests.py lint unit lab
+	@tools/vagrant-validate --install
+	python3 tools/run_tests.py lint unit lab
 
 .PHONY: matrix
 matrix: venv ## ansible-test sanity and unit tests under each ansible-core that this machine has a Python for
