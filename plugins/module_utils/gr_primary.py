@@ -8,6 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import os
 import time
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import (
@@ -237,6 +238,7 @@ class PrimaryManager:
             me = self.cluster.me
             self.before = self.snapshot(me)
             refused = None
+            held = not params.get("hold_until") or self.check_mode
             while True:
                 decision = decide_primary(members, self.facts, me, wish)
                 if decision.action == "refuse":
@@ -249,6 +251,9 @@ class PrimaryManager:
                 elif decision.action == "unchanged":
                     self.decision = self.decision or decision
                     return self.result(me, wish)
+                elif ACTIONS[decision.action] and not held:
+                    self.hold(params["hold_until"], deadline)
+                    held = True
                 elif ACTIONS[decision.action]:
                     self.decision = decision
                     if self.act(decision, me, wish):
@@ -258,10 +263,20 @@ class PrimaryManager:
                     return self.result(me, wish)
                 if time.monotonic() > deadline:
                     raise Failure(f"timeout: after {params['timeout']} seconds still waiting: {decision.reason}")
-                time.sleep(POLL)
+                if self.changed or not params.get("hold_until"):
+                    time.sleep(POLL)
                 self.facts = self.cluster.gather()
         finally:
             close_cluster(self.cluster)
+
+    def hold(self, path, deadline):
+        """Wait for the file that says that it is time: who made it waits for what follows, so the waiting is short-paced."""
+        while not os.path.exists(path):
+            if time.monotonic() > deadline:
+                raise Failure(
+                    f"timeout: after {self.params['timeout']} seconds there is no {path} (hold_until); nothing was changed"
+                )
+            time.sleep(0.02)
 
     def act(self, decision, me, wish):
         """Run the function of the group that the decision asks for. True in check mode, where that was all."""

@@ -32,8 +32,15 @@ options:
       - When another member becomes primary, seconds after which transactions still running on the old one are ended (0 to 3600).
       - Default waits for them. Ignored before MySQL 8.0.29 and when the mode is switched.
     type: int
+  hold_until:
+    description:
+      - Path of a file on the managed host. The change, if one is needed, is made when the file is there; everything is looked at
+        before and after the waiting. Ignored in check mode.
+      - For a task that runs with C(async) while another one, such as draining a proxy, makes ready; without it the time between two
+        tasks would be time without a writer.
+    type: path
   timeout:
-    description: Seconds to wait until the group agrees (1 to 86400).
+    description: Seconds to wait for O(hold_until) and until the group agrees (1 to 86400).
     type: int
     default: 120
 extends_documentation_fragment:
@@ -131,6 +138,7 @@ def main():
         mode={"type": "str", "choices": ["single_primary", "multi_primary"]},
         primary={"type": "str"},
         running_transactions_timeout={"type": "int"},
+        hold_until={"type": "path"},
         timeout={"type": "int", "default": 120},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
