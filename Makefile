@@ -98,6 +98,26 @@ FAULT ?= kill
 failover: setup ## A fault under load on the running lab (FAULT=kill, stop, freeze, ...), with a report
 	@ansible-playbook -i $(INVENTORY) playbooks/failover.yml -e failover_fault=$(FAULT)
 
+.PHONY: failover-table
+RUNS ?= 5
+failover-table: setup ## Every fault and all planned work RUNS times (5: about three hours), and their table in docs/failover.md; goes on where it was
+	@tools/failover-series --runs $(RUNS) --docs
+
+.PHONY: demonstration
+demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report
+	@ansible-playbook -i $(INVENTORY) examples/simkp/deploy.yml
+	ansible-playbook -i $(INVENTORY) examples/simkp/demonstration.yml
+
+.PHONY: browser
+browser: site ## The example application in a real browser, also while a member is down (installs chromium and selenium)
+	@dpkg --status chromium chromium-driver >/dev/null 2>&1 || apt-get install --yes --no-install-recommends chromium chromium-driver
+	python -m pip install --quiet --requirement examples/simkp/requirements.txt
+	DISTDB_FAILOVER=1 lab/enter python -m pytest tests/integration/failover/test_browser.py
+
+.PHONY: operations
+operations: site ## Planned work under load: no statement may fail (about 20 minutes)
+	@DISTDB_FAILOVER=1 python -m pytest -s tests/integration/operations
+
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html
 	@python tools/role_readme.py --write

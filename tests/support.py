@@ -139,6 +139,16 @@ class Lab:
         """Run a command on a host of the lab; its output."""
         return self.command("lab/podman", "exec", host, *command, check=check, timeout=timeout).stdout
 
+    def give(self, host: str, script: str, text: str, check: bool = True, timeout: float = 60) -> str:
+        """Run a shell script on a host of the lab with this standard input, for what must not be in a process list; its output."""
+        done = subprocess.run(
+            ["lab/podman", "exec", "-i", host, "sh", "-c", script], cwd=ROOT, env=self.env, input=text,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            raise AssertionError(f"{script} on {host}: exit {done.returncode}\n{done.stdout[-2000:]}")
+        return done.stdout
+
     def sql(self, host: str, statement: str, check: bool = True, timeout: float = 60) -> list[list[str]]:
         """Run one statement on a member as root; its rows, every value as text."""
         text = self.on(host, "mysql", "--batch", "--skip-column-names", "-e", statement, check=check, timeout=timeout)

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A steady load of small writes and reads on a MySQL server or proxy; every acknowledged write is recorded.
 
-    load.py run    --host H --port P --user U --database D --directory DIR [--clients N] [--rate R] [--seconds S]
+    load.py run    --host H --port P --user U --database D --directory DIR [--clients N] [--rate R] [--seconds S] [--also H:P …]
     load.py verify --host H --port P --user U --database D --directory DIR
     load.py verify --socket PATH --user root --database D --directory DIR
     load.py wait   --directory DIR --since TIME [--timeout S]
     load.py agree  --member H:P … --user U --database D --directory DIR [--timeout S]
+
+With --also, a client whose statement failed connects to the next of these places, as an application with several proxies does.
 
 The password is read from the environment variable MYSQL_PWD.
 
@@ -43,9 +45,16 @@ CREATE = (
 )
 
 
-def connect(options):
+def place(text):
+    """host and port of HOST:PORT, an IPv6 address in brackets."""
+    host, _colon, port = text.rpartition(":")
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+def connect(options, attempt=0):
     """A connection with autocommit and timeouts that a dead server cannot stretch."""
-    where = {"unix_socket": options.socket} if options.socket else {"host": options.host, "port": options.port}
+    places = [{"host": options.host, "port": options.port}] + [place(text) for text in options.also]
+    where = {"unix_socket": options.socket} if options.socket else places[attempt % len(places)]
     if options.tls:
         # Without a check of the certificate: what goes over it are numbers of rows.
         where["ssl"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -80,7 +89,7 @@ class Client(threading.Thread):
         self.events = []
 
     def run(self):
-        connection, count = None, 0
+        connection, count, failures = None, 0, 0
         # Clients are spread over the interval, so that the load is even.
         due = self.origin + self.pause * self.number / self.options.clients
         while not self.stopped.is_set():
@@ -95,7 +104,7 @@ class Client(threading.Thread):
                 error = None
                 try:
                     if connection is None:
-                        connection = connect(self.options)
+                        connection = connect(self.options, failures)
                     with connection.cursor() as cursor:
                         if kind == "write":
                             row = (self.run_id, self.number, count, time.time())
@@ -108,6 +117,7 @@ class Client(threading.Thread):
                             cursor.fetchall()
                 except (pymysql.Error, OSError) as problem:
                     error = str(problem)
+                    failures += 1
                     close(connection)
                     connection = None
                 self.record(kind, count, started, error)
@@ -265,8 +275,7 @@ def agree(options):
     head, events = read_journal(options.directory)
     connections = {}
     for member in options.member:
-        host, _colon, port = member.rpartition(":")
-        where = argparse.Namespace(**dict(vars(options), host=host.strip("[]"), port=int(port), socket=None))
+        where = argparse.Namespace(**dict(vars(options), **place(member), socket=None, also=[]))
         connections[member] = connect(where)
     end = time.monotonic() + options.timeout
     while True:
@@ -297,6 +306,7 @@ def main(arguments=None):
     parser.add_argument("action", choices=("run", "verify", "wait", "agree"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=6033)
+    parser.add_argument("--also", action="append", default=[], help="host:port of another proxy")
     parser.add_argument("--socket")
     parser.add_argument("--member", action="append", default=[], help="host:port; may be given several times")
     parser.add_argument("--tls", action="store_true", help="encrypt the connection")

@@ -61,7 +61,9 @@ def address(server):
 
 def ops_hostgroups(groups, servers, status, max_writers=None):
     if status not in STATUSES:
-        raise AnsibleFilterError("ops_hostgroups: status is {0!r}; allowed are {1}.".format(status, ", ".join(STATUSES)))
+        raise AnsibleFilterError(
+            "ops_hostgroups: status is {0!r}; allowed are {1}.".format(status, ", ".join(STATUSES))
+        )
     wanted = {str(server).lower() for server in servers}
     found = []
     for group in groups:

@@ -348,6 +348,26 @@ def _meaning(name):
     return name
 
 
+# Long-term series: an upgrade goes from one to the next, never past one.
+LONG_TERM = ((5, 7), (8, 0), (8, 4), (9, 7))
+
+# Options that a member of a running group takes by SET GLOBAL, and the version from which it does. The mode is switched by the group's own
+# functions, which set both of its options: nothing is left to be done for them.
+LIVE = {
+    "group_replication_group_seeds": (5, 7, 17),
+    "group_replication_ip_allowlist": (8, 0, 24),
+    "group_replication_member_weight": (5, 7, 20),
+    "group_replication_member_expel_timeout": (8, 0, 13),
+    "group_replication_unreachable_majority_timeout": (5, 7, 19),
+    "group_replication_autorejoin_tries": (8, 0, 16),
+    "group_replication_exit_state_action": (5, 7, 24),
+    "group_replication_consistency": (8, 0, 14),
+    "group_replication_recovery_reconnect_interval": (5, 7, 17),
+    "max_connections": (5, 7, 17),
+}
+LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
+
+
 def option_name(version, meaning):
     """The name of the option for this server version, or None where that version does not have it (any more)."""
     meaning = _meaning(meaning)
