@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import pytest
@@ -94,3 +95,15 @@ def test_watched_states_and_places(watch_tool):
     rows = [("2", "10.0.0.1", "3306", "ONLINE"), ("3", "10.0.0.1", "3306", "SHUNNED")]
     assert watch_tool.placement_answer(rows) == {"servers": {"10.0.0.1:3306": {"2": "ONLINE", "3": "SHUNNED"}}}
     assert watch_tool.split("[fd00::1]:3306") == ("fd00::1", 3306)
+
+
+def test_a_client_that_lost_its_proxy_goes_on_to_the_next(load_tool, monkeypatch):
+    seen = []
+    monkeypatch.setattr(load_tool.pymysql, "connect", lambda **where: seen.append((where["host"], where["port"])))
+    options = argparse.Namespace(
+        host="127.0.0.1", port=6033, also=["192.0.2.127:6033", "[2001:db8::1]:6034"], socket=None, tls=False, user="u",
+        database="d", timeout=1,
+    )  # fmt: skip
+    for failures in range(4):
+        load_tool.connect(options, failures)
+    assert seen == [("127.0.0.1", 6033), ("192.0.2.127", 6033), ("2001:db8::1", 6034), ("127.0.0.1", 6033)]
