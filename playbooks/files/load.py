@@ -141,8 +141,13 @@ class Client(threading.Thread):
 
 def longest_gap(ends, begin, end):
     """The longest time between two successes, the beginning and the end counting as such."""
+    return where_longest(ends, begin, end)[0]
+
+
+def where_longest(ends, begin, end):
+    """The longest time between two successes, and when it began."""
     times = [begin] + sorted(ends) + [end]
-    return max(later - earlier for earlier, later in zip(times, times[1:]))
+    return max((later - earlier, earlier) for earlier, later in zip(times, times[1:]))
 
 
 def summarize(run, clients, begin, end):
@@ -153,7 +158,7 @@ def summarize(run, clients, begin, end):
     for event in bad:
         errors[event["error"]] = errors.get(event["error"], 0) + 1
     gaps = [
-        longest_gap([event["end"] for event in client.events if event["error"] is None], begin, end)
+        where_longest([event["end"] for event in client.events if event["error"] is None], begin, end)
         for client in clients
     ]
     return {
@@ -164,7 +169,8 @@ def summarize(run, clients, begin, end):
         "failed_statements": len(bad),
         "errors": errors,
         # Seconds; the first is what the unluckiest client saw, the second what the application as a whole saw.
-        "longest_gap": round(max(gaps), 3),
+        "longest_gap": round(max(gaps)[0], 3),
+        "longest_gap_from": round(max(gaps)[1], 3),
         "longest_gap_of_all": round(longest_gap([event["end"] for event in good], begin, end), 3),
     }
 
