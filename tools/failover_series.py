@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault and all planned work, each several times, on the lab; and the table of what clients saw.
 
-    tools/failover-series [--runs 5] [--only NAME ...] [--again] [--docs]
+    tools/failover_series.py [--runs 5] [--only NAME ...] [--again] [--docs]
 
 Runs that were made already (.cache/series/results.jsonl) are not made again, so that an interrupted series goes on where it was; --again
 begins anew. --docs writes the table into docs/failover.md. The times are of use only where the machine does nothing else.
