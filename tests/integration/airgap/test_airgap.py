@@ -1,0 +1,126 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An installation without a network: package files with checksums, and a lab whose way out is cut.
+
+The files of MySQL are what apt would fetch for blank hosts. ProxySQL is a package file that is given (LAB_PROXYSQL_DEB), or one that is
+made here of what the lab has (LAB_PROXYSQL_BIN, else the stand-in).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from support import ROOT, Lab
+
+pytestmark = pytest.mark.long
+
+SERVICE = ROOT / "lab" / "standin" / "proxysql.service"
+FETCH = "apt-get install -q -y --no-install-recommends {options} mysql-server python3-pymysql"
+
+
+def entry(path: Path) -> dict:
+    return {"path": str(path), "checksum": f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"}
+
+
+def fetch(lab: Lab, folder: Path) -> list[Path]:
+    """The package files that a blank host lacks, each after what it depends on."""
+    lab.on("db0", "mkdir", "-p", "/root/debs/partial")
+    options = "--download-only -o Dir::Cache::archives=/root/debs"
+    lab.on("db0", "sh", "-c", FETCH.format(options=options), timeout=300)
+    plan = lab.on("db0", "sh", "-c", FETCH.format(options="--simulate"))
+    order = re.findall(r"^Conf (\S+)", plan, re.MULTILINE)
+    tar = subprocess.run(
+        [ROOT / "lab/podman", "exec", "db0", "tar", "-C", "/root/debs", "-c", "."], capture_output=True, check=True
+    ).stdout
+    subprocess.run(["tar", "-C", folder, "-x"], input=tar, check=True)
+    files = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
+    assert set(files) == set(order), f"{sorted(set(files) ^ set(order))} are not in both lists"
+    return [files[name] for name in order]
+
+
+def proxysql_package(lab: Lab, folder: Path) -> Path:
+    if os.environ.get("LAB_PROXYSQL_DEB"):
+        return Path(os.environ["LAB_PROXYSQL_DEB"])
+    root = folder / "proxysql"
+    for name in ("DEBIAN", "usr/bin", "usr/lib/systemd/system", "var/lib/proxysql"):
+        (root / name).mkdir(parents=True)
+    program = root / "usr/bin/proxysql"
+    if os.environ.get("LAB_PROXYSQL_BIN"):
+        program.write_bytes(Path(os.environ["LAB_PROXYSQL_BIN"]).read_bytes())
+    else:
+        lab.command("python3", "lab/standin/build.py", str(program))
+    program.chmod(0o755)
+    (root / "usr/lib/systemd/system/proxysql.service").write_bytes(SERVICE.read_bytes())
+    control = ["Package: proxysql", "Version: 0.lab", "Architecture: all", "Maintainer: lab <root@localhost>"]
+    (root / "DEBIAN/control").write_text("\n".join([*control, "Description: what the lab has for ProxySQL", ""]))
+    target = folder / "proxysql_0.lab_all.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, target], check=True, capture_output=True
+    )
+    return target
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory) -> Path:
+    """Variables of an installation from files, on blank hosts that reach nothing but each other."""
+    lab, folder = Lab(), tmp_path_factory.mktemp("files")
+    lab.down()
+    lab.command("lab/up", timeout=900, LAB_PREPARE="0")
+    files = fetch(lab, folder)
+    lab.command("lab/down", "db0")
+    lab.command("lab/up", timeout=300, LAB_PREPARE="0")
+    # Nothing comes from the lab's package cache or from lists that the image has.
+    for host in (*lab.members, "proxy"):
+        lab.on(host, "sh", "-c", "rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*")
+    lab.command("lab/enter", "ip", "link", "set", "tap0", "down")
+    wanted = {
+        "mysql_gr_install_method": "package",
+        "mysql_gr_packages": [entry(path) for path in files],
+        "proxysql_install_method": "package",
+        "proxysql_package": entry(proxysql_package(lab, folder)),
+        "proxysql_library_package": entry(next(path for path in files if path.name.startswith("python3-pymysql_"))),
+        "proxysql_allow_version_pair": True,
+    }
+    path = folder / "variables.yml"
+    path.write_text(yaml.safe_dump(wanted))
+    yield path
+    lab.down()
+
+
+def test_the_hosts_reach_no_package_source(lab, variables):
+    for host in (*lab.members, "proxy"):
+        said = lab.on(
+            host, "sh", "-c", "apt-get -q -o Acquire::Retries=0 -o Acquire::http::Timeout=3 update 2>&1 || true"
+        )
+        assert "Failed to fetch" in said or "Could not" in said or "Temporary failure" in said, said
+
+
+def test_a_file_with_another_checksum_is_refused_before_anything_is_installed(lab, variables, tmp_path):
+    wrong = yaml.safe_load(variables.read_text())
+    wrong["mysql_gr_packages"][-1]["checksum"] = "sha256:" + "0" * 64
+    (tmp_path / "wrong.yml").write_text(yaml.safe_dump(wrong))
+    run = lab.site("-e", f"@{tmp_path / 'wrong.yml'}")
+    assert run.code != 0
+    assert "has another checksum than mysql_gr_packages says; nothing is installed" in run.flat
+    for member in lab.members:
+        assert lab.on(member, "sh", "-c", "command -v mysqld || echo none").strip() == "none"
+
+
+def test_the_cluster_comes_up_from_files(lab, variables):
+    run = lab.site("-e", f"@{variables}")
+    assert run.code == 0, run
+    print(f"\nsite from package files, no network: {run.seconds:.0f} s")
+    lab.one_group()
+
+
+def test_the_second_run_changes_nothing(lab, variables):
+    run = lab.site("-e", f"@{variables}")
+    assert run.code == 0, run
+    assert not any(run.changed.values()), run
