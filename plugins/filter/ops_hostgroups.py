@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Makes O(hostgroups) of M(distdb.mysql_ha.proxysql_hostgroup) from the layer that M(distdb.mysql_ha.proxysql_hostgroup_info) found.
+  - Makes the option C(hostgroups) of M(distdb.mysql_ha.proxysql_hostgroup) from the layer that M(distdb.mysql_ha.proxysql_hostgroup_info) found.
   - Groups that have none of the servers are left out, as are servers that are not named.
 positional: servers, status
 options:

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Used by P(distdb.mysql_ha.rolling_upgrade#playbook). Members with the newest version are left out; the lowest version comes first, the primary last.
+  - Used by the playbook C(distdb.mysql_ha.rolling_upgrade). Members with the newest version are left out; the lowest version comes first, the primary last.
 options:
   _input:
     description: One dict per member, with C(name), C(primary) (bool), C(installed) and C(candidate) (package versions).
