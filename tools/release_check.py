@@ -1,7 +1,8 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check what would be released: the built collection in Galaxy's importer, its documentation, its execution environment.
+"""Check what would be released: the built collection in Galaxy's importer, its documentation, its execution environment,
+and the documentation site.
 
     .cache/release/bin/python tools/release_check.py
 
@@ -110,6 +111,8 @@ def main() -> int:
         results.append(("galaxy-importer", importer(archive, folder, env)))
         results.append(("documentation", documentation(folder, env)))
         results.append(("execution environment", execution_environment(folder, env)))
+        site = [sys.executable, ROOT / "tools" / "docs_site.py"]
+        results.append(("documentation site", run(site, cwd=ROOT, env=env)[0] == 0))
     for name, passed in results:
         print(f"{'passed' if passed else 'FAILED'}  {name}")
     failed = sum(not passed for _name, passed in results)

@@ -70,6 +70,10 @@ def test_no_password_of_a_role_has_a_default(role):
     assert any(SECRET.search(name) for name in specs), "the role has passwords"
 
 
+def test_sanity_tests_ignore_nothing():
+    assert not list((ROOT / "tests" / "sanity").glob("ignore*"))
+
+
 def test_every_source_file_says_its_licence():
     suffixes = {".py", ".yml", ".sh", ""}
     silent = []
