@@ -10,6 +10,7 @@ import configparser
 import contextlib
 import hashlib
 import os
+import re
 import time
 import traceback
 from typing import Any, Sequence
@@ -19,11 +20,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan impo
     Facts,
     Group,
     Layer,
+    Peers,
     Plan,
     Server,
     loading_layer,
     rewrite,
     show_address,
+    wish_peers,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import has_feature, parse_version
 
@@ -137,6 +140,10 @@ class Admin:
         else:
             self._arguments.update(host=params["login_host"], port=port)
             self.where = show_address((params["login_host"], port))
+        local = params.get("login_unix_socket") or re.match(r"127\.|::1$|localhost$", params["login_host"])
+        if local and HAS_PYMYSQL and pymysql.VERSION >= (1, 0):
+            # Newer ones prepare for TLS whatever the server says, which takes longer than all queries of a small task.
+            self._arguments["ssl_disabled"] = True
         self._connection = None
         self.version = ""
 
@@ -297,6 +304,17 @@ def read_foreign(admin: Admin) -> dict[int, str]:
             raise
         return {}  # older than one of these tables
     return {int(row["hostgroup"]): _text(row["origin"]) for row in rows}
+
+
+def read_peers(admin: Admin, table: str) -> Peers:
+    rows = admin.query("SELECT hostname, port, weight, comment FROM {0}".format(table))
+    return {(_text(row["hostname"]), int(row["port"])): (int(row["weight"]), _text(row["comment"])) for row in rows}
+
+
+def read_checksums(admin: Admin) -> dict[str, str]:
+    """What peers of ProxySQL's cluster compare. Not mysql_servers: the monitor changes it on each of them by itself."""
+    rows = admin.query("SELECT name, checksum FROM runtime_checksums_values")
+    return {_text(row["name"]): _text(row["checksum"]) for row in rows if _text(row["name"]) != "mysql_servers"}
 
 
 # ---- carrying out ---------------------------------------------------------------------------------------------------
@@ -572,6 +590,9 @@ def compare_memory(admin: Admin, wanted: dict[str, Any]) -> dict[str, list[Any]]
                 same = row is not None and all(_same(user[name], row[name]) for name in columns)
             if not same:
                 differs["users"].append(index)
+    if wanted.get("peers") is not None:
+        peers, found = wish_peers(wanted["peers"]), read_peers(admin, "main.proxysql_servers")
+        differs["peers"] = sorted(show_address(key) for key in {*peers, *found} if peers.get(key) != found.get(key))
     if wanted.get("query_rules") is not None:
         rows = {int(row["rule_id"]): row for row in admin.query("SELECT * FROM main.mysql_query_rules")}
         differs["query_rules"] = []

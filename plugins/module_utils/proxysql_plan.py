@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Iterable, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, NamedTuple, Sequence, Tuple
 
 ServerKey = Tuple[int, str, int]  # hostgroup, hostname, port
 Address = Tuple[str, int]
@@ -129,6 +129,7 @@ _NAME = re.compile(
 _RANGES = {
     "gtid_port": (0, 65535),
     "weight": (0, 10000000),
+    "peers.weight": (0, 2**31 - 1),
     "compression": (0, 1),
     "max_connections": (0, 2**31 - 1),
     "max_replication_lag": (0, 126144000),
@@ -290,6 +291,34 @@ def check_wishes(wishes: Sequence[Wish]) -> None:
             owner[address] = wish.writer_hostgroup
 
 
+Peers = Dict[Address, Tuple[int, str]]  # peers of ProxySQL's own cluster: weight and comment
+
+
+def wish_peers(options: Sequence[dict[str, Any]]) -> Peers:
+    """Rows of proxysql_servers from a module's options."""
+    peers: Peers = {}
+    for entry in options:
+        hostname = clean_hostname(entry["hostname"])
+        address = (hostname, int(entry["port"]))
+        where = " for peer {0}".format(show_address(address))
+        if hostname.startswith("/"):
+            raise WishError("hostname is {0!r} in peers; allowed are a host name and an address.".format(hostname))
+        if not 1 <= address[1] <= 65535:
+            raise WishError("port is {0}{1}; allowed are whole numbers from 1 to 65535.".format(address[1], where))
+        if address in peers:
+            raise WishError("peers lists {0} twice; each peer may be listed once.".format(show_address(address)))
+        peers[address] = (_in_range("peers.weight", entry["weight"], where), _text("comment", entry["comment"], where))
+    return peers
+
+
+def rewrite_peers(before: Peers, after: Peers) -> list[str]:
+    gone = [address for address in sorted(before) if after.get(address) != before[address]]
+    new = [address + after[address] for address in sorted(after) if before.get(address) != after[address]]
+    return _chunks("DELETE FROM proxysql_servers WHERE (hostname,port) IN (VALUES ", ")", _tuples(gone)) + _chunks(
+        "INSERT INTO proxysql_servers (hostname,port,weight,comment) VALUES ", "", _tuples(new)
+    )
+
+
 # ---- the target -----------------------------------------------------------------------------------------------------
 
 
@@ -386,16 +415,22 @@ def check_conflicts(wishes: Sequence[Wish], target: Layer, foreign: dict[int, st
                 "hostgroup {0} is the {1} hostgroup of the group with writer_hostgroup {2} and is used in {3} too; a hostgroup may be "
                 "managed by one table only.".format(number, owner[number][0], owner[number][1], table)
             )
-    cluster: dict[Address, int] = {}
+    seen: dict[Address, tuple[int, ServerKey]] = {}
     for key in sorted(target.servers):
         if key[0] not in owner:
             continue
         writer = owner[key[0]][1]
-        first = cluster.setdefault(key[1:], writer)
+        first, other = seen.setdefault(key[1:], (writer, key))
         if first != writer and (first in declared or writer in declared):
             raise WishError(
                 "server {0} is configured in the groups with writer_hostgroup {1} and {2}; ProxySQL's monitor follows a server in one "
                 "group only.".format(show_address(key[1:]), first, writer)
+            )
+        # The monitor moves rows between the hostgroups of a group: which of the two it has in the end would be chance.
+        if writer in declared and target.servers[key] != target.servers[other]:
+            raise WishError(
+                "server {0} is configured in the hostgroups {1} and {2} of the group with writer_hostgroup {3} with different columns; list "
+                "it in servers, or remove one of the rows.".format(show_address(key[1:]), other[0], key[0], writer)
             )
 
 
@@ -455,7 +490,8 @@ def loading_layer(wishes: Sequence[Wish], target: Layer, facts: Facts) -> Layer:
         if row.status != "OFFLINE_HARD":
             placed.setdefault(key[1:], []).append(key)
     servers: dict[ServerKey, Server] = {}
-    for key, row in target.servers.items():
+    for key in sorted(target.servers):
+        row = target.servers[key]
         group = owner.get(key[0])
         before = facts.runtime.groups.get(group.writer_hostgroup) if group else None
         moved_by_monitor = (
@@ -467,7 +503,8 @@ def loading_layer(wishes: Sequence[Wish], target: Layer, facts: Facts) -> Layer:
         numbers = before or group
         places = [group.number_of(numbers.role_of(at[0])) for at in placed.get(key[1:], ()) if numbers.role_of(at[0])]
         for place in places or [group.offline_hostgroup if group.active else key[0]]:
-            servers[(place,) + key[1:]] = row
+            at = (place,) + key[1:]
+            servers[at] = target.servers.get(at, servers.get(at, row))  # the row of that place, where there is one
     for writer in declared & set(target.groups):
         if facts.monitor_enabled and target.groups[writer].active:
             _settle(target.groups[writer], servers)
@@ -626,8 +663,10 @@ def _write(before: Layer, after: Layer) -> list[Step]:
     return [Step("write", tuple(statements))] if statements else []
 
 
-def needs_places(wishes: Sequence[Wish], facts: Facts) -> bool:
+def needs_places(wishes: Sequence[Wish], facts: Facts, reload: bool = False) -> bool:
     """Whether runtime differs, so that a plan with a LOAD will ask where the servers are placed."""
+    if reload:
+        return True
     target = resolve(wishes, facts.memory, facts.runtime, facts.disk)
     return differs_in_runtime(wishes, target, facts.runtime, _scope(wishes, facts[:3]))
 
@@ -641,6 +680,7 @@ def make_plan(
     wait_drained: bool = False,
     allow_no_writer: bool = False,
     foreign: dict[int, str] | None = None,
+    reload: bool = False,
 ) -> Plan:
     """Compare wish, memory, runtime and disk, each by itself, and say what to do. WishError: refused, nothing may be written."""
     check_wishes(wishes)
@@ -650,7 +690,7 @@ def make_plan(
     scope = _scope(wishes, (facts.memory, facts.runtime, facts.disk))
 
     memory_changed = target != facts.memory
-    runtime_changed = load_to_runtime and differs_in_runtime(wishes, target, facts.runtime, scope)
+    runtime_changed = load_to_runtime and (reload or differs_in_runtime(wishes, target, facts.runtime, scope))
     disk_changed = save_to_disk and _part(target, writers, scope) != _part(facts.disk, writers, scope)
     warnings: list[str] = []
     steps: list[Step] = []

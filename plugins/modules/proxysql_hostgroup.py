@@ -227,6 +227,12 @@ options:
     description: Whether runtime is compared and, if it differs, loaded.
     type: bool
     default: true
+  reload:
+    description:
+      - Whether runtime is loaded even if it does not differ. A peer of ProxySQL's cluster takes over only what was loaded since the start.
+      - Such a task reports a change every time.
+    type: bool
+    default: false
   save_to_disk:
     description: Whether disk is compared and, if it differs, saved.
     type: bool
@@ -384,6 +390,7 @@ def argument_spec():
         wait_drained=dict(type="bool", default=False),
         allow_no_writer=dict(type="bool", default=False),
         load_to_runtime=dict(type="bool", default=True),
+        reload=dict(type="bool", default=False),
         save_to_disk=dict(type="bool", default=True),
     )
     return spec
@@ -401,7 +408,7 @@ def run(module):
         )
     with Admin(params) as admin:
         facts = read_facts(admin)
-        if params["load_to_runtime"] and needs_places(wishes, facts):
+        if params["load_to_runtime"] and needs_places(wishes, facts, params["reload"]):
             facts = read_places(admin, facts)
         plan = make_plan(
             wishes,
@@ -412,6 +419,7 @@ def run(module):
             wait_drained=params["wait_drained"],
             allow_no_writer=params["allow_no_writer"],
             foreign=read_foreign(admin),
+            reload=params["reload"],
         )
         if not module.check_mode:
             carry_out(admin, plan, facts, params["drain_timeout"])

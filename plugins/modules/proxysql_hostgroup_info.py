@@ -34,6 +34,15 @@ options:
       - With V(0) there is no waiting, and servers in the wrong place are no failure.
     type: int
     default: 0
+  checksums:
+    description:
+      - What RV(checksums) is to be, usually that of another proxy of a cluster. The answer is RV(checksums_differ). Names that only one side
+        knows do not count.
+    type: dict
+  wait_checksums:
+    description: Longest time in seconds to wait until O(checksums) is what this proxy has. When it is over, RV(checksums_differ) says what is not.
+    type: int
+    default: 0
   unreachable_ok:
     description:
       - Whether an admin interface that does not answer, or refuses the credentials, or a host without PyMySQL, is an answer instead of
@@ -101,6 +110,27 @@ options:
             description: Whether the row is to be there.
             type: str
             choices: [present, absent]
+      peers:
+        description: All rows of C(proxysql_servers), as the option C(peers) of M(distdb.mysql_ha.proxysql_peers).
+        type: list
+        elements: dict
+        suboptions:
+          hostname:
+            description: Column of the same name.
+            type: str
+            required: true
+          port:
+            description: Column of the same name.
+            type: int
+            default: 6032
+          weight:
+            description: Column of the same name.
+            type: int
+            default: 0
+          comment:
+            description: Column of the same name.
+            type: str
+            default: ''
       query_rules:
         description: Rows of C(mysql_query_rules) by C(rule_id), with the columns as keys and C(state).
         type: list
@@ -199,10 +229,22 @@ placement:
       ping_error: ''
 differs:
   description:
-    - What memory does not hold as O(compare) says, names of variables, positions in the lists of users and rules, and left over rules.
+    - What memory does not hold as O(compare) says, names of variables, positions in the lists of users and rules, left over rules, and
+      peers by their address.
   returned: when reachable and O(compare) is given
   type: dict
-  sample: {variables: [mysql-monitor_username], users: [0], query_rules: [], leftover_rules: []}
+  sample: {variables: [mysql-monitor_username], users: [0], query_rules: [], leftover_rules: [], peers: []}
+checksums:
+  description: Checksum of each part of the configuration at runtime, by which proxies of a cluster know whether theirs are the same.
+  returned: when reachable
+  type: dict
+  sample: {mysql_users: "0x0ED7B6C1D5A3B1AA", mysql_servers_v2: "0x23A5C06CA6D1F5E0"}
+checksums_differ:
+  description: Parts whose checksum is not the one in O(checksums).
+  returned: when reachable and O(checksums) is given
+  type: list
+  elements: str
+  sample: []
 problems:
   description: Why servers are not where they belong, one sentence each; empty when all are.
   returned: when reachable
@@ -233,6 +275,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin imp
     compare_memory,
     connection_argument_spec,
     read_checks,
+    read_checksums,
     read_drift,
     read_facts,
     read_ping_errors,
@@ -323,6 +366,10 @@ def read_placement(admin, memory, writers):
     return [shown[address] for address in sorted(shown)], problems
 
 
+def differing(wanted, found):
+    return sorted(name for name in set(wanted) & set(found) if wanted[name] != found[name])
+
+
 def read_all(params):
     writers = params["writer_hostgroups"]
     deadline = time.monotonic() + params["wait_placed"]
@@ -332,8 +379,18 @@ def read_all(params):
         while problems and time.monotonic() < deadline:
             time.sleep(0.2)
             placement, problems = read_placement(admin, facts.memory, writers)
+        deadline = time.monotonic() + params["wait_checksums"]
+        checksums = read_checksums(admin)
+        wanted = params["checksums"] or {}
+        differ = differing(wanted, checksums)
+        while differ and time.monotonic() < deadline:
+            time.sleep(0.2)
+            checksums = read_checksums(admin)
+            differ = differing(wanted, checksums)
         return dict(
             proxysql_version=admin.version,
+            checksums=checksums,
+            checksums_differ=differ,
             memory=show_layer(facts.memory, writers),
             runtime=show_layer(facts.runtime, writers),
             disk=show_layer(facts.disk, writers),
@@ -350,6 +407,8 @@ def main():
             connection_argument_spec(),
             writer_hostgroups=dict(type="list", elements="int"),
             wait_placed=dict(type="int", default=0),
+            checksums=dict(type="dict"),
+            wait_checksums=dict(type="int", default=0),
             unreachable_ok=dict(type="bool", default=False),
             probe_members=dict(type="list", elements="str", default=[]),
             compare=dict(
@@ -376,6 +435,16 @@ def main():
                             state=dict(type="str", choices=["present", "absent"]),
                         ),
                     ),
+                    peers=dict(
+                        type="list",
+                        elements="dict",
+                        options=dict(
+                            hostname=dict(type="str", required=True),
+                            port=dict(type="int", default=6032),
+                            weight=dict(type="int", default=0),
+                            comment=dict(type="str", default=""),
+                        ),
+                    ),
                     query_rules=dict(type="list", elements="dict"),
                     query_rules_comment=dict(type="str"),
                 ),
@@ -384,10 +453,9 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    if params["wait_placed"] < 0:
-        module.fail_json(
-            msg="wait_placed is {0}; allowed are whole numbers of seconds from 0.".format(params["wait_placed"])
-        )
+    for name in ("wait_placed", "wait_checksums"):
+        if params[name] < 0:
+            module.fail_json(msg="{0} is {1}; allowed are whole numbers of seconds from 0.".format(name, params[name]))
     result = dict(changed=False, reachable=False, denied=False, error="", member_versions={}, member_errors={})
     try:
         members = parse_members(params["probe_members"])

@@ -10,7 +10,11 @@ import io
 import json
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.modules import proxysql_hostgroup, proxysql_hostgroup_info
+from ansible_collections.distdb.mysql_ha.plugins.modules import (
+    proxysql_hostgroup,
+    proxysql_hostgroup_info,
+    proxysql_peers,
+)
 
 
 class Failed(AssertionError):
@@ -47,6 +51,9 @@ class Modules:
 
     def hostgroup(self, check: bool = False, **arguments) -> dict:
         return self._run(proxysql_hostgroup, arguments, check)
+
+    def peers(self, check: bool = False, **arguments) -> dict:
+        return self._run(proxysql_peers, arguments, check)
 
     def info(self, **arguments) -> dict:
         return self._run(proxysql_hostgroup_info, arguments, False)

@@ -184,6 +184,19 @@ def test_conflicts_are_refused_before_anything_is_written(proxy, modules):
         (dict(reader_hostgroup=None), "reader_hostgroup is missing"),
         (dict(writer_hostgroup="two"), "writer_hostgroup.*int"),
         (dict(servers=[dict(hostname="a"), dict(hostname="a")]), "lists a:3306 twice"),
+        (dict(servers=[dict(hostname="[::1]"), dict(hostname="0:0:0:0:0:0:0:1")]), r"lists \[::1\]:3306 twice"),
+        (dict(servers=[dict(hostname="a", weight="heavy")]), "weight.*int"),
+        (
+            dict(servers=[dict(hostname="a", weight=-1)]),
+            "weight is -1 for server a:3306; allowed are whole numbers from 0",
+        ),
+        (dict(servers=[dict(hostname="a", port=0)]), "port is 0 for server a:0"),
+        (dict(servers=[dict(hostname="a", port="x")]), "port.*int"),
+        (dict(servers=[dict(hostname="::g")]), "hostname is '::g'"),
+        (dict(servers=[dict(hostname="not a name")]), "hostname is 'not a name'"),
+        (dict(servers=[dict(port=3306)]), "hostname"),
+        (dict(offline_hostgroup=-1), "offline_hostgroup is -1"),
+        (dict(reader_hostgroup=0), "reader_hostgroup is 0 .*from 1"),
         (dict(servers=[dict(hostname="a", port=70000)]), "port is 70000"),
         (dict(servers=[dict(hostname="10.0.0.256")]), "10.0.0.256"),
         (dict(hostgroups=[]), "mutually exclusive"),
@@ -241,6 +254,94 @@ def test_a_refused_statement_puts_everything_back(proxy, modules):
     now = layers(proxy)
     assert now[0] == before[0]
     assert not modules.hostgroup(**WISH)["changed"]
+
+
+@pytest.mark.parametrize("change", CHANGES[3:6])
+def test_changes_in_memory_only_then_loaded_and_saved_later(proxy, modules, change):
+    """Memory only and delayed save, for a change and a removal as for a creation."""
+    modules.hostgroup(**WISH)
+    wish = dict(WISH, allow_no_writer=True, drain_timeout=5, **{})
+    wish.update(change)
+    answer = modules.hostgroup(**dict(wish, load_to_runtime=False, save_to_disk=False))
+    assert (answer["memory_changed"], answer["runtime_changed"], answer["disk_changed"]) == (True, False, False)
+    unchanged(proxy, modules, **dict(wish, load_to_runtime=False, save_to_disk=False))
+    answer = modules.hostgroup(**dict(wish, save_to_disk=False))
+    assert (answer["memory_changed"], answer["runtime_changed"]) == (False, True)
+    unchanged(proxy, modules, **dict(wish, save_to_disk=False))
+    foreseen = modules.hostgroup(check=True, **wish)
+    assert foreseen["statements"] == ["SAVE MYSQL SERVERS TO DISK"] == modules.hostgroup(**wish)["statements"]
+    unchanged(proxy, modules, **wish)
+
+
+def test_a_removal_in_memory_only_then_loaded_and_saved_later(proxy, modules):
+    modules.hostgroup(**WISH)
+    gone = dict(writer_hostgroup=2, state="absent")
+    assert modules.hostgroup(**gone, load_to_runtime=False, save_to_disk=False)["memory_changed"]
+    assert len(rows(proxy, f"runtime_{GROUPS}")) == 1 == len(rows(proxy, f"disk.{GROUPS}"))
+    assert modules.hostgroup(**gone, save_to_disk=False)["runtime_changed"]
+    assert rows(proxy, f"runtime_{GROUPS}") == set() and len(rows(proxy, f"disk.{GROUPS}")) == 1
+    assert modules.hostgroup(**gone)["statements"] == ["SAVE MYSQL SERVERS TO DISK"]
+    unchanged(proxy, modules, **gone)
+
+
+def test_reload_loads_although_nothing_differs(proxy, modules):
+    modules.hostgroup(**WISH)
+    before = layers(proxy)
+    assert modules.hostgroup(**WISH, reload=True)["statements"].count("LOAD MYSQL SERVERS TO RUNTIME") == 1
+    after = layers(proxy)
+    assert after[0] == before[0] and int(after[1]) == int(before[1]) + 1
+
+
+PEERS = [dict(hostname="127.0.0.21", port=6032), dict(hostname="::1", port=16032, comment="it's")]
+
+
+def test_peers_come_change_and_go_in_every_layer(proxy, modules):
+    def found():
+        return [rows(proxy, f"{layer}proxysql_servers") for layer in ("", "runtime_", "disk.")]
+
+    for peers in (PEERS, PEERS[:1], []):
+        before = found()
+        foreseen = modules.peers(check=True, peers=peers)
+        assert found() == before, "check mode changes nothing"
+        done = modules.peers(peers=peers)
+        assert done["changed"] and done["diff"] == foreseen["diff"] and done["statements"] == foreseen["statements"]
+        wanted = {(peer["hostname"], str(peer["port"]), "0", peer.get("comment", "")) for peer in peers}
+        assert found() == [wanted] * 3
+        again = modules.peers(peers=peers)
+        assert not again["changed"] and again["statements"] == []
+    modules.peers(peers=PEERS, load_to_runtime=False, save_to_disk=False)
+    assert found()[1:] == [set(), set()]
+    assert modules.peers(peers=PEERS)["statements"] == [
+        "LOAD PROXYSQL SERVERS TO RUNTIME",
+        "SAVE PROXYSQL SERVERS TO DISK",
+    ]
+    modules.peers(peers=[])
+
+
+@pytest.mark.parametrize(
+    ("peers", "words"),
+    [
+        ([PEERS[0], PEERS[0]], "lists 127.0.0.21:6032 twice"),
+        ([dict(hostname="a b")], "hostname is 'a b'"),
+        ([dict(hostname="a", port=0)], "port is 0"),
+        ([dict(hostname="a", port="six")], "port.*int"),
+        ([dict(hostname="a", weight=-1)], "weight is -1"),
+        ([dict(port=6032)], "hostname"),
+    ],
+)
+def test_wrong_peers_are_refused_in_one_sentence(proxy, modules, peers, words):
+    with pytest.raises(Failed, match=words):
+        modules.peers(peers=peers)
+    assert rows(proxy, "proxysql_servers") == set()
+
+
+def test_checksums_are_waited_for(proxy, modules):
+    modules.hostgroup(**WISH)
+    checksums = modules.info()["checksums"]
+    assert {"mysql_servers_v2", "mysql_users", "admin_variables"} <= set(checksums) and "mysql_servers" not in checksums
+    assert modules.info(checksums=checksums, wait_checksums=20)["checksums_differ"] == []
+    modules.hostgroup(**dict(WISH, comment="another"))
+    assert modules.info(checksums=checksums, wait_checksums=1)["checksums_differ"] == ["mysql_servers_v2"]
 
 
 def test_many_groups_in_one_task_take_a_fixed_number_of_statements(proxy, modules):

@@ -520,6 +520,56 @@ def test_a_server_in_two_groups_is_refused():
         do(Model(), wish(), Wish(12, group(12, 14, 13, 11), {A: Server()}, True))
 
 
+def test_a_server_configured_twice_in_a_group_with_different_columns_is_refused_unless_it_is_listed():
+    """Found by hypothesis: the monitor moves rows, so after a LOAD one of the two would be gone by chance."""
+    model = converged()
+    model.put("", [], [(3, "a", 3306) + tuple(Server(weight=9))])
+    for servers in (None, {B: Server()}):
+        with pytest.raises(
+            WishError, match="a:3306 is configured in the hostgroups 2 and 3 .*writer_hostgroup 2.*list it in servers"
+        ):
+            do(model, Wish(2, group(comment="x"), servers, False))
+    do(model, wish())
+    assert hostgroups(model) == {(2, "a"), (2, "b"), (2, "c")}
+
+
+def test_a_server_that_another_group_has_twice_keeps_the_row_of_its_place_in_a_load():
+    model = converged()
+    model.put("", [group(12, 14, 13, 11)], [(2 + 10 + n, "x", 3306) + tuple(Server(weight=n)) for n in (0, 1)])
+    model.load()
+    multi_primary(model)
+    model.place(12, "x")
+    model.place(13, "x")
+    do(model, wish(comment="x"))
+    loaded = {(row[0], row[5]) for row in model.rows("loaded") if row[1] == "x"}
+    assert loaded == {(12, 0), (13, 1)}
+
+
+def test_reload_loads_what_does_not_differ_and_moves_nobody():
+    model = converged()
+    before = model.placed()
+    plan, statements = do(model, wish(), reload=True)
+    assert statements.count(LOAD) == 1 and SAVE not in statements and plan.runtime_changed
+    assert not plan.memory_changed and model.placed() == before
+    assert hostgroups(model) == {(2, "a"), (2, "b"), (2, "c")}
+
+
+def test_peers_are_written_row_by_row():
+    before = {("a", 6032): (0, ""), ("b", 6032): (0, "old"), ("c", 6032): (0, "")}
+    after = plan_module.wish_peers(
+        [
+            dict(hostname="a", port=6032, weight=0, comment=""),
+            dict(hostname="b", port=6032, weight=0, comment="it's"),
+            dict(hostname="[::1]", port=16032, weight=2, comment=None),
+        ]
+    )
+    assert plan_module.rewrite_peers(before, after) == [
+        "DELETE FROM proxysql_servers WHERE (hostname,port) IN (VALUES ('b',6032),('c',6032))",
+        "INSERT INTO proxysql_servers (hostname,port,weight,comment) VALUES ('::1',16032,2,''),('b',6032,0,'it''s')",
+    ]
+    assert plan_module.rewrite_peers(after, after) == []
+
+
 def test_the_diff_has_one_entry_for_each_layer_that_differs():
     model = converged()
     model.db.execute("DELETE FROM disk.mysql_servers WHERE hostname='a'")
