@@ -8,57 +8,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from px_lab import Proxy
 from support import wait_for
-
-ADMIN = """
-import json, sys, pymysql
-request = json.load(sys.stdin)
-connection = pymysql.connect(host='127.0.0.1', port=6032, user='admin', password=request['password'], autocommit=None)
-cursor, answer = connection.cursor(), []
-for statement in request['statements']:
-    cursor.execute(statement)
-    answer.append(cursor.fetchall())
-print(json.dumps(answer, default=str))
-"""
-
-
-class Proxy:
-    def __init__(self, lab):
-        self.lab = lab
-        self.password = lab.variable("proxy", "proxysql_admin_password")
-
-    def run(self, *statements, password=None) -> list:
-        """The rows of each statement on the admin interface; the password goes through standard input."""
-        request = json.dumps(dict(password=password or self.password, statements=statements))
-        quoted = request.replace("'", "'\\''")
-        return json.loads(self.lab.on("proxy", "sh", "-c", f"printf %s '{quoted}' | python3 -c \"{ADMIN}\""))
-
-    def role(self, *arguments):
-        return self.lab.site("--limit", "proxy", *arguments)
-
-    def placed(self) -> set:
-        rows = self.run("SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers")[0]
-        return {(int(row[0]), row[1]) for row in rows if row[2] == "ONLINE"}
-
-    def unchanged(self):
-        again = self.role()
-        assert again.code == 0 and set(again.changed.values()) == {0}, again
 
 
 @pytest.fixture(scope="module")
-def converged(lab):
+def proxy(lab):
+    """The proxy, which every test leaves as the role makes it."""
     lab.up()
     run = lab.site()
     assert run.code == 0, run
     return Proxy(lab)
-
-
-@pytest.fixture
-def proxy(converged):
-    """The proxy, which every test leaves as the role makes it."""
-    yield converged
-    run = converged.role()
-    assert run.code == 0, run
 
 
 def multi_primary(lab):
@@ -86,7 +46,7 @@ def test_changes_by_hand_in_every_part_and_layer_are_mended(proxy):
         "SELECT variable_value FROM disk.global_variables WHERE variable_name='mysql-monitor_groupreplication_healthcheck_interval'",
         "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-monitor_username'",
     )
-    assert [str(rows[0][0]) for rows in answers] == ["3", "3", "2", "1000", "monitor"]
+    assert [str(rows[0][0]) for rows in answers] == ["3", "3", "2", "250", "monitor"]
     proxy.unchanged()
 
 
@@ -110,7 +70,6 @@ def test_admin_credentials_are_rotated_from_old_to_new_and_back(proxy):
         refused
     )
     rotated(proxy.password, new)
-    proxy.unchanged()
 
 
 def test_read_write_split_comes_and_goes(proxy):
@@ -122,7 +81,7 @@ def test_read_write_split_comes_and_goes(proxy):
     again = proxy.role("-e", '{"proxysql_read_write_split": true}')
     assert again.changed["proxy"] == 0, again
     run = proxy.role()
-    assert run.changed["proxy"] > 0 and proxy.run(rules)[0] == []
+    assert run.code == 0 and run.changed["proxy"] > 0 and proxy.run(rules)[0] == [], run
 
 
 def test_a_stopped_member_goes_offline_and_comes_back(proxy):
@@ -136,9 +95,8 @@ def test_a_stopped_member_goes_offline_and_comes_back(proxy):
         assert refused.code != 0 and f"{gone}:3306 (writer_hostgroup 2): the monitor" in refused.flat, refused
     finally:
         lab.on(lab.members[2], "systemctl", "start", "mysql", timeout=120)
-        run = lab.site()
-        assert run.code == 0, run
-    wait_for(lambda: proxy.placed() == multi_primary(lab), 30, "the member is back")
+    # mysqld joins the group by itself when it starts.
+    wait_for(lambda: proxy.placed() == multi_primary(lab), 60, "the member is back")
 
 
 def test_single_primary_has_one_writer(proxy):
@@ -180,24 +138,96 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
 
         run = wait_for(failing, 60, "the role fails")
     assert "Access denied" in run.flat and "not-this-one" not in run.output, run
+    run = proxy.role()
+    assert run.code == 0 and run.changed["proxy"] > 0, run
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "sentences"),
     [
-        (dict(proxysql_mysql_version="5.7.44", proxysql_allow_version_pair=False), "issues/4706"),
-        (dict(proxysql_mysql_version="9.7.4", proxysql_allow_version_pair=False), "issues/4954"),
-        (dict(proxysql_admin_password="admin"), "proxysql_admin_password is the default"),
-        (dict(proxysql_admin_bind=["127.0.0.1", "0.0.0.0"]), "proxysql_stats_password is not set"),
-        (dict(proxysql_port=6032), "proxysql_port and proxysql_admin_port are both 6032"),
-        (dict(proxysql_reader_hostgroup=2), "reader_hostgroup is 2"),
-        (dict(proxysql_servers=[]), "has no servers"),
-        (dict(proxysql_servers=[{"hostname": "10.0.0.999"}]), "10.0.0.999"),
-        (dict(proxysql_users=[{"username": "app"}]), "password is not set for app in proxysql_users"),
-        (dict(proxysql_variables={"monitor_enabled": "false"}), "proxysql_variables has monitor_enabled"),
-        (dict(proxysql_install_method="package"), "proxysql_package needs either url or path"),
+        (dict(proxysql_mysql_version="5.7.44", proxysql_allow_version_pair=False), ["issues/4706"]),
+        (dict(proxysql_mysql_version="9.7.4", proxysql_allow_version_pair=False), ["issues/4954"]),
+        (dict(proxysql_reader_hostgroup=2), ["reader_hostgroup is 2"]),
+        (dict(proxysql_servers=[{"hostname": "10.0.0.999"}]), ["10.0.0.999"]),
+        (
+            dict(
+                proxysql_admin_password="admin",
+                proxysql_admin_bind=["127.0.0.1", "0.0.0.0"],
+                proxysql_port=6032,
+                proxysql_servers=[],
+                proxysql_users=[{"username": "app"}],
+                proxysql_variables={"monitor_enabled": "false"},
+                proxysql_install_method="package",
+                proxysql_cluster=True,
+                proxysql_cluster_user="admin",
+                proxysql_client_tls_cert="/nowhere/cert.pem",
+            ),
+            [
+                "proxysql_admin_password is the default",
+                "proxysql_stats_password is not set",
+                "proxysql_port and proxysql_admin_port are both 6032",
+                "has no servers",
+                "password is not set for app in proxysql_users",
+                "proxysql_variables has monitor_enabled",
+                "proxysql_package needs either url or path",
+                "proxysql_cluster_password is not set",
+                "proxysql_cluster_user is admin",
+                "proxysql_client_tls_key are not all set",
+            ],
+        ),
     ],
 )
-def test_what_is_refused_changes_nothing(converged, variables, words):
-    run = converged.role("-e", json.dumps(variables))
-    assert run.code != 0 and words in run.flat and run.changed["proxy"] == 0, run
+def test_what_is_refused_changes_nothing(proxy, variables, sentences):
+    run = proxy.role("-e", json.dumps(variables))
+    assert run.code != 0 and run.changed["proxy"] == 0, run
+    assert [words for words in sentences if words not in run.flat] == [], run
+
+
+def test_the_admin_interface_is_reachable_only_from_where_the_inventory_says(proxy):
+    lab = proxy.lab
+    address = lab.variable("proxy", "proxysql_address")
+    probe = f"import socket; socket.create_connection(('{address}', %d), 3)"
+    lab.on(lab.members[0], "python3", "-c", probe % 6033)
+    refused = lab.on(lab.members[0], "python3", "-c", probe % 6032, check=False)
+    assert "ConnectionRefusedError" in refused, refused
+
+
+def test_tls_to_clients_and_to_members(proxy, tmp_path):
+    """With certificates that the inventory gives: those that a member has made for itself."""
+    lab = proxy.lab
+    user = lab.variable("proxy", "proxysql_users")[0]
+    given = {"ca": "ca.pem", "cert": "server-cert.pem", "key": "server-key.pem"}
+    for name in given.values():
+        (tmp_path / name).write_text(lab.on(lab.members[0], "cat", f"/var/lib/mysql/{name}"))
+    variables = {
+        "proxysql_client_tls": True,
+        "proxysql_backend_tls": True,
+        "proxysql_users": [dict(user, use_ssl=True)],
+        **{f"proxysql_client_tls_{kind}": str(tmp_path / name) for kind, name in given.items()},
+    }
+
+    def client(*options):
+        """As an application: its own cipher, and the one between proxy and member, as that member sees it."""
+        command = (
+            f"MYSQL_PWD='{lab.variable('proxy', 'lab_app_password')}' mysql --commands --host={lab.variable('proxy', 'proxysql_address')} --port=6033 "
+            f"--user={user['username']} {' '.join(options)} -e \"SHOW SESSION STATUS LIKE 'Ssl_cipher'; \\s\""
+        )
+        return lab.on(lab.members[0], "sh", "-c", f"{command} 2>&1", check=False)
+
+    verified = ("--ssl-mode=VERIFY_CA", "--ssl-ca=/var/lib/mysql/ca.pem")
+    plain = client("--ssl-mode=DISABLED")
+    assert "Not in use" in plain and "TLS_" not in plain, plain
+    try:
+        run = proxy.role("-e", json.dumps(variables))
+        assert run.code == 0 and "BEGIN" not in run.output, run
+        found = client(*verified)
+        assert "Cipher in use is TLS_" in found, found
+        assert "Ssl_cipher\tTLS_" in found, found
+        refused = client("--ssl-mode=DISABLED")
+        assert "ERROR 1045" in refused, refused
+        again = proxy.role("-e", json.dumps(variables))
+        assert again.code == 0 and set(again.changed.values()) == {0}, again
+    finally:
+        run = proxy.role("-e", json.dumps({"proxysql_users": [dict(user, use_ssl=False)]}))
+        assert run.code == 0, run
+    assert "Not in use" in client("--ssl-mode=DISABLED")
