@@ -96,17 +96,17 @@ def playbook(name, log, *arguments, inventory=()):
     return run(["ansible-playbook", *INVENTORY, *inventory, name, *arguments], log)
 
 
-def whole(log):
-    """Whether the lab's three members are ONLINE; brought back by playbook where they are not, which is no pass."""
+def whole(log, well=True):
+    """Whether the lab's three members are ONLINE. Where they are not, or a run ended early, playbooks put everything back; that is no pass."""
     text = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
     done = subprocess.run(
         ["lab/podman", "exec", "db0", "mysql", "-Ne", text], cwd=ROOT, env=environment(), capture_output=True, text=True
     )
-    if done.stdout.strip() == "3":
-        return True
-    playbook("playbooks/recover.yml", log)
-    playbook("site.yml", log)
-    return False
+    online = done.stdout.strip() == "3"
+    if not online or not well:
+        for name in ("playbooks/recover.yml", "playbooks/switch_mode.yml", "site.yml"):
+            playbook(name, log)
+    return online
 
 
 def newest(directory, pattern, since):
@@ -125,7 +125,7 @@ def fault(name, number):
     )  # fmt: skip
     found = newest(reports, f"{name}-*/report.json", began)
     report = json.loads(found[-1].read_text()) if found else {}
-    back = whole(logs / "recover.log")
+    back = whole(logs / "recover.log", code == 0)
     return [dict(figures(report), kind="fault", name=name, seconds=round(seconds, 1), passed=code == 0 and back)]
 
 
@@ -157,7 +157,7 @@ def planned(test, number):
                 passed=report["passed"],
             )
         )
-    back = whole(logs / "recover.log")
+    back = whole(logs / "recover.log", code == 0)
     if code != 0 or not back or not lines:
         # What went wrong after the last report belongs to the test as a whole.
         lines.append({"kind": "planned", "name": test, "seconds": round(seconds, 1), "passed": False})
@@ -251,7 +251,7 @@ def main():
         if name in wanted:
             tests.setdefault(PLANNED[name][0], []).append(name)
     prepare(faults, SERIES / "logs" / "prepare.log")
-    whole(SERIES / "logs" / "recover.log")
+    whole(SERIES / "logs" / "recover.log", well=False)
     for number in range(1, options.runs + 1):
         # All of them once, then again: an interrupted series has something of each.
         work = [(name, [name], fault) for name in faults] + [(test, names, planned) for test, names in tests.items()]
