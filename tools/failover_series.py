@@ -230,6 +230,10 @@ def prepare(faults, log):
     steps.append(["ansible-playbook", *INVENTORY, *two, "site.yml"])
     for step in steps:
         code, _seconds = run(step, log)
+        if code and step is steps[-1]:
+            # An earlier series was interrupted, in another mode perhaps.
+            whole(log, well=False)
+            code, _seconds = run(step, log)
         if code:
             sys.exit(f"{' '.join(step)}: exit {code}; see {log}")
 
@@ -251,7 +255,6 @@ def main():
         if name in wanted:
             tests.setdefault(PLANNED[name][0], []).append(name)
     prepare(faults, SERIES / "logs" / "prepare.log")
-    whole(SERIES / "logs" / "recover.log", well=False)
     for number in range(1, options.runs + 1):
         # All of them once, then again: an interrupted series has something of each.
         work = [(name, [name], fault) for name in faults] + [(test, names, planned) for test, names in tests.items()]
