@@ -101,7 +101,7 @@ failover: setup ## A fault under load on the running lab (FAULT=kill, stop, free
 .PHONY: failover-table
 RUNS ?= 5
 failover-table: setup ## Every fault and all planned work RUNS times (5: about three hours), and their table in docs/failover.md; goes on where it was
-	@tools/failover_series.py --runs $(RUNS) --docs
+	@python3 tools/failover_series.py --runs $(RUNS) --docs
 
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # most settings and paths are for the scripts that source this
 # Sourced by the lab's scripts: settings, paths, checks. Nothing here changes anything.
 
 set -euo pipefail
@@ -62,6 +63,7 @@ lab_inside() { [[ -r $lab_mark && $(<"$lab_mark") == "$lab_state" ]]; }
 proc_start() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  # shellcheck disable=SC2086 # fields
   set -- ${stat##*)}
   printf '%s\n' "${20}"
 }

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault and all planned work, each several times, on the lab; and the table of what clients saw.
 
-    tools/failover_series.py [--runs 5] [--only NAME ...] [--again] [--docs]
+    python3 tools/failover_series.py [--runs 5] [--only NAME ...] [--again] [--docs]
 
 Runs that were made already (.cache/series/results.jsonl) are not made again, so that an interrupted series goes on where it was; --again
 begins anew. --docs writes the table into docs/failover.md. The times are of use only where the machine does nothing else.
