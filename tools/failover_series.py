@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import signal
 import statistics
 import subprocess
@@ -165,7 +166,7 @@ def planned(test, number):
 
 def figures(report):
     names = ("longest_gap", "longest_gap_before_fault", "failed_statements", "acknowledged_writes", "lost_rows", "same_transactions",
-             "checksums_agree", "versions")  # fmt: skip
+             "checksums_agree")  # fmt: skip
     return {name: report[name] for name in names if name in report}
 
 
@@ -201,16 +202,27 @@ def table(results, runs):
     return "\n".join(
         [
             f"Made by `make failover-table` ({runs} runs each), {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores,"
-            f" Linux {platform.release().split('-')[0]}, {proxysql()}: {passed} passed, {len(results) - passed} failed.",
+            f" Linux {platform.release().split('-')[0]}, {versions()}: {passed} passed, {len(results) - passed} failed.",
             "",
             *lines,
         ]
     )
 
 
-def proxysql():
-    done = subprocess.run(["lab/which-proxysql"], cwd=ROOT, env=environment(), capture_output=True, text=True)
-    return " ".join((done.stdout or done.stderr).split()) or "ProxySQL unknown"
+def versions():
+    """What is measured: the servers' own words."""
+    found = []
+    for host, program in (("db0", "mysqld"), ("proxy", "proxysql")):
+        done = subprocess.run(
+            ["lab/podman", "exec", host, program, "--version"],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        match = re.search(r"(?i)ver(?:sion)? ([\w.-]+)", done.stdout)
+        found.append(f"{'MySQL' if program == 'mysqld' else 'ProxySQL'} {match[1] if match else 'unknown'}")
+    return ", ".join(found)
 
 
 def prepare(faults, log):

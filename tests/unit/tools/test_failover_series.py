@@ -18,7 +18,7 @@ def series(monkeypatch):
     spec = importlib.util.spec_from_file_location("failover_series", ROOT / "tools/failover_series.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "proxysql", lambda: "ProxySQL 3.0.6")
+    monkeypatch.setattr(module, "versions", lambda: "MySQL 9.7.4, ProxySQL 3.0.6")
     return module
 
 
