@@ -100,7 +100,12 @@ def whole(log, well=True):
     """Whether the lab's three members are ONLINE. Where they are not, or a run ended early, playbooks put everything back; that is no pass."""
     text = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
     done = subprocess.run(
-        ["lab/podman", "exec", "db0", "mysql", "-Ne", text], cwd=ROOT, env=environment(), capture_output=True, text=True
+        ["lab/podman", "exec", "db0", "mysql", "-Ne", text],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     online = done.stdout.strip() == "3"
     if not online or not well:
@@ -219,6 +224,7 @@ def versions():
             env=environment(),
             capture_output=True,
             text=True,
+            check=False,
         )
         match = re.search(r"(?i)ver(?:sion)? ([\w.-]+)", done.stdout)
         found.append(f"{'MySQL' if program == 'mysqld' else 'ProxySQL'} {match[1] if match else 'unknown'}")

@@ -85,7 +85,7 @@ def variables(tmp_path_factory) -> Path:
         "mysql_gr_packages": [entry(path) for path in files],
         "proxysql_install_method": "package",
         "proxysql_package": entry(proxysql_package(lab, folder)),
-        "proxysql_library_package": entry(next(path for path in files if path.name.startswith("python3-pymysql_"))),
+        "proxysql_library_package": entry([path for path in files if path.name.startswith("python3-pymysql_")][0]),
         "proxysql_allow_version_pair": True,
     }
     path = folder / "variables.yml"

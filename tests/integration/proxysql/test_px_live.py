@@ -77,7 +77,9 @@ def test_create_change_and_remove(live, tmp_path, way):
             writers = {
                 row["hostname"] for row in result["placement"] for at in row["hostgroups"] if at["role"] == "writer"
             }
-            assert len(writers) == len(result["placement"]) in (2, 3), "a live group has placed all of them"
+            assert len(writers) == len(result["placement"]) and len(writers) in (2, 3), (
+                "a live group has placed all of them"
+            )
             continue
         found = {layer for layer in ("memory", "runtime", "disk") if result[f"{layer}_changed"]}
         assert found == layers and result["changed"] == bool(layers), (number, tasks[number], result)
