@@ -104,6 +104,17 @@ def test_wrong_credentials(served, user, password, used):
     )
 
 
+def test_an_account_that_must_use_tls(served):
+    served.run("UPDATE mysql_users SET use_ssl=1")
+    served.run("LOAD MYSQL USERS TO RUNTIME")
+    with pytest.raises(pymysql.OperationalError) as error:
+        served.connect(*APP, served.port, ssl_disabled=True).close()
+    assert error.value.args == (
+        1045,
+        f"ProxySQL Error: Access denied for user '{APP[0]}' (using password: YES). SSL is required",
+    )
+
+
 @pytest.mark.parametrize("plugin", ["mysql_native_password", "caching_sha2_password"])
 def test_login_by_either_plugin(served, plugin):
     served.set(default_authentication_plugin=plugin)

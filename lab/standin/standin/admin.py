@@ -316,9 +316,11 @@ class AdminSession(wire.Client):
                     return password
         return None
 
-    def not_from_there(self, user):
+    def refusal(self, user):
         local = self.address in ("127.0.0.1", "localhost", "::1")
-        return "" if local or user != "admin" else f"User '{user}' can only connect locally"
+        return (
+            None if local or user != "admin" else MysqlError(f"User '{user}' can only connect locally", 1040, "42000")
+        )
 
     async def command(self, number: int, payload: bytes):
         if number == wire.COM_INIT_DB:

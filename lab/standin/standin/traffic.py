@@ -205,6 +205,13 @@ class Session(wire.Client):
         self.database = self.database or found["default_schema"]
         return found["password"] or ""
 
+    def refusal(self, user):
+        if self.encrypted or not int(self.traffic.users[user]["use_ssl"]):
+            return None
+        return wire.MysqlError(
+            f"ProxySQL Error: Access denied for user '{user}' (using password: YES). SSL is required"
+        )
+
     def reset(self):
         if self.backend:
             clean = not self.sticky and not self.statements and not self.status & IN_TRANSACTION

@@ -73,6 +73,7 @@ class Client:
         self.id = next(_ids)
         self.status = ServerStatus.SERVER_STATUS_AUTOCOMMIT
         self.user = self.database = ""
+        self.encrypted = False
         self.charset, self.capabilities = "utf8mb4", C(0)
         peer = writer.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else "localhost"
@@ -81,9 +82,9 @@ class Client:
         """None: no such user."""
         raise NotImplementedError
 
-    def not_from_there(self, user: str) -> str:
-        """Why a right password does not help, or "": known users that may log in from some places only."""
-        return ""
+    def refusal(self, user: str) -> MysqlError | None:
+        """Why a right password does not help: users that may log in from some places, or with TLS, only."""
+        return None
 
     async def command(self, number: int, payload: bytes):
         raise NotImplementedError
@@ -154,6 +155,7 @@ class Client:
         answer = packets.parse_handshake_response(offered, await asyncio.wait_for(self.stream.read(), 10))
         if isinstance(answer, packets.SSLRequest):
             await self.stream.start_tls(self.tls)
+            self.encrypted = True
             answer = packets.parse_handshake_response_41(offered, await asyncio.wait_for(self.stream.read(), 10))
         self.capabilities, self.charset, self.database = (
             answer.capabilities,
@@ -177,9 +179,9 @@ class Client:
                 )
             )
             return False
-        refusal = self.not_from_there(user)
+        refusal = self.refusal(user)
         if refusal:
-            await self.error(MysqlError(refusal, 1040, "42000"))
+            await self.error(refusal)
             return False
         if self.plugin == SHA2 and answer:
             await self.stream.write(packets.make_auth_more_data(b"\3"))  # fast authentication succeeded
