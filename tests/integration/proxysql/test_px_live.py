@@ -40,7 +40,7 @@ def play(lab, folder, tasks) -> list:
     )
     done = lab.command(
         "ansible-playbook", "-i", "inventories/lab", str(book), check=False,
-        ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_CALLBACKS_ENABLED="",
+        ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_CALLBACKS_ENABLED="ansible.posix.json",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     found = json.loads(done.stdout[done.stdout.index("{\n") :])
