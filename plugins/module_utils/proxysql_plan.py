@@ -352,16 +352,18 @@ def resolve(wishes: Sequence[Wish], memory: Layer, runtime: Layer | None = None,
     groups = dict(memory.groups)
     servers = dict(memory.servers)
     for wish in wishes:
-        old = memory.groups.get(wish.writer_hostgroup)
         if wish.group is None:
-            gone = old
-            for layer in (runtime, disk):
-                if gone is None and layer is not None:
-                    gone = layer.groups.get(wish.writer_hostgroup)
+            # The numbers that it has in any layer: one run takes all of it away, also where others are loaded or saved later.
+            gone = {
+                number
+                for layer in (memory, runtime, disk)
+                if layer is not None and wish.writer_hostgroup in layer.groups
+                for number in layer.groups[wish.writer_hostgroup].numbers
+            }
             groups.pop(wish.writer_hostgroup, None)
-            if gone is not None and not wish.keep_servers:
+            if not wish.keep_servers:
                 taken = {number for group in groups.values() for number in group.numbers}
-                servers = {key: row for key, row in servers.items() if key[0] not in gone.numbers or key[0] in taken}
+                servers = {key: row for key, row in servers.items() if key[0] not in gone or key[0] in taken}
             continue
         groups[wish.writer_hostgroup] = wish.group
     for wish in wishes:

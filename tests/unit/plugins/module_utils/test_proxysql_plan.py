@@ -181,6 +181,16 @@ def test_absent_finds_a_group_that_is_left_in_runtime_or_on_disk_only():
         assert do(model, Wish(2, None))[1] == []
 
 
+def test_absent_takes_everything_in_one_run_when_the_layers_have_different_numbers():
+    """Found by hypothesis: the second run saw runtime's numbers, which memory's had hidden from the first."""
+    model = Model()
+    model.put("", [group()], [(2, "a", 3306) + tuple(Server()), (13, "b", 3306) + tuple(Server())])
+    model.put("runtime_", [group(reader=13)])
+    do(model, Wish(2, None), load_to_runtime=False, save_to_disk=False)
+    assert model.rows("mysql_servers") == set()
+    assert do(model, Wish(2, None), load_to_runtime=False, save_to_disk=False)[1] == []
+
+
 # ---- three layers, each by itself ---------------------------------------------------------------------------------------
 
 
