@@ -22,6 +22,12 @@ from support import ROOT, Lab
 pytestmark = pytest.mark.long
 
 SERVICE = ROOT / "lab" / "standin" / "proxysql.service"
+# As upstream's package does it.
+POSTINST = """#!/bin/sh -e
+getent group proxysql >/dev/null || groupadd --system proxysql
+getent passwd proxysql >/dev/null || useradd --system --gid proxysql --home-dir /var/lib/proxysql --shell /usr/sbin/nologin proxysql
+chown proxysql:proxysql /var/lib/proxysql
+"""
 FETCH = "apt-get install -q -y --no-install-recommends {options} mysql-server python3-pymysql"
 
 
@@ -57,7 +63,12 @@ def proxysql_package(lab: Lab, folder: Path) -> Path:
     else:
         lab.command("python3", "lab/standin/build.py", str(program))
     program.chmod(0o755)
-    (root / "usr/lib/systemd/system/proxysql.service").write_bytes(SERVICE.read_bytes())
+    unit = SERVICE.read_text()
+    if os.environ.get("LAB_PROXYSQL_BIN"):
+        unit = unit.replace("Type=notify", "Type=simple")
+    (root / "usr/lib/systemd/system/proxysql.service").write_text(unit)
+    (root / "DEBIAN/postinst").write_text(POSTINST)
+    (root / "DEBIAN/postinst").chmod(0o755)
     control = ["Package: proxysql", "Version: 0.lab", "Architecture: all", "Maintainer: lab <root@localhost>"]
     (root / "DEBIAN/control").write_text("\n".join([*control, "Description: what the lab has for ProxySQL", ""]))
     target = folder / "proxysql_0.lab_all.deb"
