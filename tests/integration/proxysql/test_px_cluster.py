@@ -54,6 +54,18 @@ class Pair:
             for layer in ("main.", "main.runtime_", "disk.")
         }
 
+    def wait_up(self):
+        """systemd counts a proxy as started before its administration interface answers."""
+
+        def answers(proxy):
+            try:
+                return proxy.run("SELECT 1")
+            except AssertionError:
+                return None
+
+        for proxy in self.both:
+            wait_for(lambda proxy=proxy: answers(proxy), 30, f"the administration interface of {proxy.host}")
+
     def loads(self, proxy):
         """How often somebody has loaded what peers copy, by hand or by the role; copies are not counted."""
         return int(
@@ -142,6 +154,7 @@ def test_losing_one_proxy_loses_nothing(pair):
         assert run.code == 0 and run.changed["proxy1"] > 0, run
     finally:
         pair.lab.on("proxy", "systemctl", "start", "proxysql")
+        pair.wait_up()
     wait_for(lambda: len(pair.everywhere("variable")) == 1, 30, "the first proxy has taken the change over")
     assert "1500" in str(pair.everywhere("variable"))
     run = pair.role(*change)
@@ -156,6 +169,7 @@ def test_proxies_that_have_all_been_restarted_are_made_the_same(pair):
     second.run("DELETE FROM disk.mysql_users", "UPDATE disk.mysql_servers SET weight=9")
     for proxy in pair.both:
         pair.lab.on(proxy.host, "systemctl", "restart", "proxysql")
+    pair.wait_up()
     wait_for(lambda: len(pair.everywhere("users")) == 2, 20, "both are up, one of them without users")
     run = pair.role()
     assert run.changed["proxy"] > 0, run
