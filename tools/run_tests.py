@@ -27,6 +27,7 @@ LAB_SUITES = [
     "tests/lab",
     "tests/integration/site",
     "tests/testinfra",
+    "tests/integration/proxysql",
     "tests/conformance",
     "tests/integration/group_replication",
 ]

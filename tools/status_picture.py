@@ -32,7 +32,7 @@ COLOURS = {
 def status(inventory: str) -> str:
     """The message of the playbook's last task."""
     env = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
-    env.update(ANSIBLE_CALLBACK_RESULT_FORMAT="yaml", ANSIBLE_CALLBACKS_ENABLED="")
+    env["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "yaml"
     command = ["ansible-playbook", "-i", inventory, "playbooks/status.yml"]
     output = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
     message = re.search(r"msg: \|-?\n(.*?)\n\s*\nPLAY RECAP", output, re.DOTALL)
@@ -66,6 +66,7 @@ def picture(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     inventory, target = [*arguments, *["inventories/lab", "docs/images/status.svg"][len(arguments) :]]
+    (ROOT / target).parent.mkdir(parents=True, exist_ok=True)
     (ROOT / target).write_text(picture(status(inventory)))
     print(target)
     return 0

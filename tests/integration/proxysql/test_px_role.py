@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import pair_problem
 from px_lab import Proxy
 from support import wait_for
 
@@ -145,8 +147,6 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
 @pytest.mark.parametrize(
     ("variables", "sentences"),
     [
-        (dict(proxysql_mysql_version="5.7.44", proxysql_allow_version_pair=False), ["issues/4706"]),
-        (dict(proxysql_mysql_version="9.7.4", proxysql_allow_version_pair=False), ["issues/4954"]),
         (dict(proxysql_reader_hostgroup=2), ["reader_hostgroup is 2"]),
         (dict(proxysql_servers=[{"hostname": "10.0.0.999"}]), ["10.0.0.999"]),
         (
@@ -181,6 +181,15 @@ def test_what_is_refused_changes_nothing(proxy, variables, sentences):
     run = proxy.role("-e", json.dumps(variables))
     assert run.code != 0 and run.changed["proxy"] == 0, run
     assert [words for words in sentences if words not in run.flat] == [], run
+
+
+@pytest.mark.parametrize("mysql", ["5.7.44", "9.7.4"])
+def test_a_pair_of_versions_is_refused_exactly_where_the_table_says_so(proxy, mysql):
+    """What is refused depends on the ProxySQL of this lab, so the table is asked too."""
+    problem = pair_problem(proxy.run("SELECT version()")[0][0][0], mysql)
+    run = proxy.role("-e", json.dumps(dict(proxysql_mysql_version=mysql, proxysql_allow_version_pair=False)))
+    assert bool(run.code) == bool(problem) and run.changed["proxy"] == 0, run
+    assert [source for source in re.findall(r"issues/\d+", problem) if source not in run.flat] == [], run
 
 
 def test_the_admin_interface_is_reachable_only_from_where_the_inventory_says(proxy):
