@@ -50,13 +50,9 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import show_address
 
 STATUSES = ("ONLINE", "OFFLINE_SOFT", "absent")
-
-
-def address(server):
-    host = server["hostname"]
-    return ("[{0}]:{1}" if ":" in host else "{0}:{1}").format(host, server["port"]).lower()
 
 
 def ops_hostgroups(groups, servers, status, max_writers=None):
@@ -68,7 +64,7 @@ def ops_hostgroups(groups, servers, status, max_writers=None):
     found = []
     for group in groups:
         rows = [{key: value for key, value in row.items() if key != "hostgroup"} for row in group["servers"]]
-        meant = [row for row in rows if address(row) in wanted]
+        meant = [row for row in rows if show_address((row["hostname"], row["port"])).lower() in wanted]
         if not meant:
             continue
         group = dict(group)

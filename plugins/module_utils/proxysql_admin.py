@@ -13,8 +13,9 @@ import os
 import re
 import time
 import traceback
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
     LOAD,
     Facts,
@@ -23,6 +24,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan impo
     Peers,
     Plan,
     Server,
+    WishError,
     loading_layer,
     rewrite,
     show_address,
@@ -72,6 +74,31 @@ def connection_argument_spec() -> dict[str, Any]:
         config_file=dict(type="path", default=""),
         connect_timeout=dict(type="int", default=10),
     )
+
+
+def peers_argument_spec() -> dict[str, Any]:
+    """Rows of proxysql_servers; wish_peers() reads them."""
+    return dict(
+        type="list",
+        elements="dict",
+        options=dict(
+            hostname=dict(type="str", required=True),
+            port=dict(type="int", default=6032),
+            weight=dict(type="int", default=0),
+            comment=dict(type="str", default=""),
+        ),
+    )
+
+
+def execute(module: Any, run: Callable[[Any], dict[str, Any]]) -> None:
+    """End the module with what run(module) returns, or with one sentence; every module that changes something ends here."""
+    if not HAS_PYMYSQL:
+        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
+    try:
+        result = run(module)
+    except (AdminError, WishError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
 
 
 class AdminError(Exception):

@@ -665,10 +665,8 @@ def _write(before: Layer, after: Layer) -> list[Step]:
     return [Step("write", tuple(statements))] if statements else []
 
 
-def needs_places(wishes: Sequence[Wish], facts: Facts, reload: bool = False) -> bool:
+def needs_places(wishes: Sequence[Wish], facts: Facts) -> bool:
     """Whether runtime differs, so that a plan with a LOAD will ask where the servers are placed."""
-    if reload:
-        return True
     target = resolve(wishes, facts.memory, facts.runtime, facts.disk)
     return differs_in_runtime(wishes, target, facts.runtime, _scope(wishes, facts[:3]))
 

@@ -325,14 +325,12 @@ proxysql_version:
   sample: 3.0.6-percona-1.1
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
-    HAS_PYMYSQL,
-    PYMYSQL_ERROR,
     Admin,
-    AdminError,
     carry_out,
     connection_argument_spec,
+    execute,
     read_facts,
     read_foreign,
     read_places,
@@ -408,7 +406,7 @@ def run(module):
         )
     with Admin(params) as admin:
         facts = read_facts(admin)
-        if params["load_to_runtime"] and needs_places(wishes, facts, params["reload"]):
+        if params["load_to_runtime"] and (params["reload"] or needs_places(wishes, facts)):
             facts = read_places(admin, facts)
         plan = make_plan(
             wishes,
@@ -445,13 +443,7 @@ def main():
         mutually_exclusive=[("hostgroups", "writer_hostgroup")],
         required_one_of=[("hostgroups", "writer_hostgroup")],
     )
-    if not HAS_PYMYSQL:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    try:
-        result = run(module)
-    except (AdminError, WishError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    execute(module, run)
 
 
 if __name__ == "__main__":

@@ -274,6 +274,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin imp
     AdminError,
     compare_memory,
     connection_argument_spec,
+    peers_argument_spec,
     read_checks,
     read_checksums,
     read_drift,
@@ -370,23 +371,28 @@ def differing(wanted, found):
     return sorted(name for name in set(wanted) & set(found) if wanted[name] != found[name])
 
 
+def settle(ask, seconds):
+    """(answer, what is missing) of ask(), which is asked again until nothing is missing or the seconds are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer, missing = ask()
+        if not missing or time.monotonic() >= deadline:
+            return answer, missing
+        time.sleep(0.2)
+
+
 def read_all(params):
     writers = params["writer_hostgroups"]
-    deadline = time.monotonic() + params["wait_placed"]
     with Admin(params) as admin:
         facts = read_facts(admin)
-        placement, problems = read_placement(admin, facts.memory, writers)
-        while problems and time.monotonic() < deadline:
-            time.sleep(0.2)
-            placement, problems = read_placement(admin, facts.memory, writers)
-        deadline = time.monotonic() + params["wait_checksums"]
-        checksums = read_checksums(admin)
         wanted = params["checksums"] or {}
-        differ = differing(wanted, checksums)
-        while differ and time.monotonic() < deadline:
-            time.sleep(0.2)
+
+        def compared():
             checksums = read_checksums(admin)
-            differ = differing(wanted, checksums)
+            return checksums, differing(wanted, checksums)
+
+        placement, problems = settle(lambda: read_placement(admin, facts.memory, writers), params["wait_placed"])
+        checksums, differ = settle(compared, params["wait_checksums"])
         return dict(
             proxysql_version=admin.version,
             checksums=checksums,
@@ -435,16 +441,7 @@ def main():
                             state=dict(type="str", choices=["present", "absent"]),
                         ),
                     ),
-                    peers=dict(
-                        type="list",
-                        elements="dict",
-                        options=dict(
-                            hostname=dict(type="str", required=True),
-                            port=dict(type="int", default=6032),
-                            weight=dict(type="int", default=0),
-                            comment=dict(type="str", default=""),
-                        ),
-                    ),
+                    peers=peers_argument_spec(),
                     query_rules=dict(type="list", elements="dict"),
                     query_rules_comment=dict(type="str"),
                 ),

@@ -15,7 +15,7 @@ description:
   - Makes C(proxysql_servers) hold the listed peers and nobody else. Peers copy each other's servers, users, rules and variables once one of
     them has loaded something new.
   - Memory, runtime and disk are compared each by itself. C(LOAD) is issued only if runtime differs, C(SAVE) only if disk differs.
-  - On failure memory is put back to what it was.
+  - When memory cannot be written, it is put back to what it was.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
 attributes:
@@ -100,17 +100,16 @@ proxysql_version:
   sample: 3.0.6-percona-1.1
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
-    HAS_PYMYSQL,
-    PYMYSQL_ERROR,
     Admin,
     AdminError,
     connection_argument_spec,
+    execute,
+    peers_argument_spec,
     read_peers,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
-    WishError,
     rewrite_peers,
     show_address,
     wish_peers,
@@ -182,29 +181,13 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             connection_argument_spec(),
-            peers=dict(
-                type="list",
-                elements="dict",
-                required=True,
-                options=dict(
-                    hostname=dict(type="str", required=True),
-                    port=dict(type="int", default=6032),
-                    weight=dict(type="int", default=0),
-                    comment=dict(type="str", default=""),
-                ),
-            ),
+            peers=dict(peers_argument_spec(), required=True),
             load_to_runtime=dict(type="bool", default=True),
             save_to_disk=dict(type="bool", default=True),
         ),
         supports_check_mode=True,
     )
-    if not HAS_PYMYSQL:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    try:
-        result = run(module)
-    except (AdminError, WishError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    execute(module, run)
 
 
 if __name__ == "__main__":
