@@ -8,6 +8,7 @@ Imported as `support` (pyproject.toml puts this folder on the path).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -131,7 +132,7 @@ class Lab:
         try:
             output, _nothing = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            kill_group(process)
+            kill_tree(process)
             raise
         return Run(process.returncode, output, time.monotonic() - started, parse_recap(output))
 
@@ -183,9 +184,23 @@ class Lab:
         assert len(identifiers) == 1
 
 
-def kill_group(process: subprocess.Popen) -> None:
-    """SIGKILL the playbook and all its children: what a lost terminal or a crash of the control node looks like."""
-    os.killpg(process.pid, signal.SIGKILL)
+def kill_tree(process: subprocess.Popen) -> None:
+    """SIGKILL the playbook and all its descendants: what a crash of the control node looks like.
+
+    Its process group would not do: ansible's workers are in sessions of their own.
+    """
+    found = [process.pid]
+    for pid in found:
+        try:
+            # Stopped first, so that it starts no other one while its children are listed.
+            os.kill(pid, signal.SIGSTOP)
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, children.read_text().split())
+        except (ProcessLookupError, FileNotFoundError):
+            continue  # it has ended meanwhile
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait()
 
 

@@ -45,6 +45,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import
     LIVE,
     LIVE_BY_FUNCTION,
     effective_version,
+    plain_name,
 )
 
 
@@ -56,8 +57,7 @@ def parse(text):
         if not line or line[0] in "#[":
             continue
         name, _equals, value = line.partition("=")
-        name = name.strip().replace("-", "_")
-        name = name[6:] if name.startswith("loose_") else name
+        name = plain_name(name.strip())
         value = value.strip()
         value = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
         found[name] = found[name] + "\n" + value if name in found else value

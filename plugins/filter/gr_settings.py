@@ -48,7 +48,11 @@ _value:
 import re
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError, render_settings
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+    VersionError,
+    plain_name,
+    render_settings,
+)
 
 SIZE = re.compile(r"^(\d+)\s*([KMGT])i?B?$", re.IGNORECASE)
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -73,9 +77,7 @@ def plain(settings):
     """Option names in one spelling, sizes in bytes."""
     found = {}
     for name, value in (settings or {}).items():
-        name = str(name).replace("-", "_")
-        if name.startswith("loose_"):
-            name = name[len("loose_") :]
+        name = plain_name(name)
         short = name[len("group_replication_") :] if name.startswith("group_replication_") else name
         found[name] = to_bytes(value) if short in SIZES else value
     return found

@@ -254,6 +254,9 @@ class PrimaryManager:
                 elif ACTIONS[decision.action] and not held:
                     self.hold(params["hold_until"], deadline)
                     held = True
+                    # Without a pause: somebody waits for it.
+                    self.facts = self.cluster.gather()
+                    continue
                 elif ACTIONS[decision.action]:
                     self.decision = decision
                     if self.act(decision, me, wish):
@@ -263,8 +266,7 @@ class PrimaryManager:
                     return self.result(me, wish)
                 if time.monotonic() > deadline:
                     raise Failure(f"timeout: after {params['timeout']} seconds still waiting: {decision.reason}")
-                if self.changed or not params.get("hold_until"):
-                    time.sleep(POLL)
+                time.sleep(POLL)
                 self.facts = self.cluster.gather()
         finally:
             close_cluster(self.cluster)

@@ -339,6 +339,12 @@ BASE = (
 # single_primary: False needs both group_replication_single_primary_mode=OFF and the update-everywhere checks.
 
 
+def plain_name(name):
+    """An option's name in the one spelling that the tables use: underscores, and without `loose-`."""
+    name = str(name).replace("-", "_")
+    return name[len("loose_") :] if name.startswith("loose_") else name
+
+
 def _meaning(name):
     """The key in OPTIONS for a name, its older name, or either without group_replication_; the name itself when there is none."""
     for candidate in (name, "group_replication_" + name):
@@ -451,8 +457,7 @@ def render_settings(version, wishes, preferred=None, extra=None):
 
     def take(source, strict, free):
         for key, value in (source or {}).items():
-            name = str(key).replace("-", "_")
-            name = name[6:] if name.startswith("loose_") else name
+            name = plain_name(key)
             if name in FORBIDDEN or "group_replication_" + name in FORBIDDEN:
                 raise VersionError(
                     f"option {name} is never written into a file: at every start it would act again (bootstrap a second "

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
+from support import kill_tree
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "distdb.mysql_ha.group_replication_bootstrap"
@@ -36,8 +36,7 @@ class Call:
 
     def kill(self):
         """SIGKILL the whole controller: ansible-playbook and everything that it started on this machine."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        kill_tree(self.process)
         self.clean()
 
     def clean(self):

@@ -12,7 +12,7 @@ import re
 import time
 
 import pytest
-from support import kill_group
+from support import kill_tree
 
 TASK = re.compile(r"^TASK \[(.*?)\]", re.MULTILINE)
 
@@ -45,7 +45,7 @@ def test_killed_at_any_task_and_run_again_it_converges_to_one_group(lab):
                 # Somewhere inside the task, not at its very start.
                 time.sleep(0.7)
                 killed_in.append(found[1])
-                kill_group(process)
+                kill_tree(process)
                 break
         else:
             process.wait()

@@ -9,7 +9,9 @@ import threading
 import time
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_primary
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Failure
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import PrimaryManager
 
 
@@ -27,3 +29,26 @@ def test_without_the_file_nothing_is_done(tmp_path):
     with pytest.raises(Failure, match=r"after 1 seconds there is no .*go \(hold_until\); nothing was changed"):
         manager.hold(str(tmp_path / "go"), time.monotonic())
     assert not manager.changed
+
+
+def test_before_the_file_is_asked_for_the_group_is_asked_with_pauses(monkeypatch):
+    """A group that has to settle first is not asked again and again without a rest."""
+    steps, pauses = ["wait", "wait", "set_primary", "unchanged"], []
+
+    class Cluster:
+        me, members = "db0:3306", ["db0:3306"]
+
+        def gather(self):
+            return {}
+
+    manager = PrimaryManager(
+        {"members": ["db0"], "primary": "db0", "hold_until": "/go", "timeout": 60, "peer_connect_timeout": 3}
+    )
+    monkeypatch.setattr(gr_primary, "open_cluster", lambda params, recorder: (Cluster(), {}, None))
+    monkeypatch.setattr(gr_primary, "close_cluster", lambda cluster: None)
+    monkeypatch.setattr(gr_primary, "decide_primary", lambda *args: Decision(steps.pop(0), "", "", {}, False))
+    monkeypatch.setattr(gr_primary.time, "sleep", pauses.append)
+    for name in ("snapshot", "result", "hold"):
+        monkeypatch.setattr(manager, name, lambda *args: {})
+    manager.run()
+    assert pauses == [gr_primary.POLL] * 2, "paused while waiting, and not after the hold"
