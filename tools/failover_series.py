@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault and all planned work, each several times, on the lab; and the table of what clients saw.
 
-    python3 tools/failover_series.py [--runs 5] [--only NAME ...] [--again] [--docs]
+    python3 tools/failover_series.py [--runs 5] [--minutes M] [--only NAME ...] [--again] [--docs]
 
 Runs that were made already (.cache/series/results.jsonl) are not made again, so that an interrupted series goes on where it was; --again
-begins anew. --docs writes the table into docs/failover.md. The times are of use only where the machine does nothing else.
+begins anew. After --minutes nothing new is begun. --docs writes the table into docs/failover.md. The times are of use only where the machine
+does nothing else; its load before each run is in the results.
 The last line is "N passed, N failed"; a run passed when no acknowledged row was lost, all members hold the same and all are ONLINE
 afterwards, and, of planned work, when no statement failed.
 """
@@ -22,14 +23,20 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIES = ROOT / ".cache" / "series"
 RESULTS = SERIES / "results.jsonl"
+LOGS = SERIES / "logs"
 INVENTORY = ["-i", "inventories/lab"]
 TWO = SERIES / "inventory" / "two-proxies.yml"
+FIVE = SERIES / "inventory" / "five.yml"
+SINGLE = ("-e", "mysql_gr_single_primary=true")
 BEGIN, END = "<!-- series: begin -->", "<!-- series: end -->"
 
 # name: (what it is, target in seconds for the longest time without a success of one client, or None)
@@ -38,6 +45,7 @@ FAULTS = {
     "kill": ("`kill -9` of one member", 0.5),
     "freeze": ("one member frozen (SIGSTOP), thawed", 1.5),
     "network": ("one member cut off, both ways", 2.0),
+    "network_all": ("all members cut off from one another", None),
     "disk_full": ("disk of one member full", None),
     "reboot": ("one host off and on", None),
     "primary_switched": ("planned switch of the primary", 1.0),
@@ -47,35 +55,36 @@ FAULTS = {
     "proxy_restarted": ("ProxySQL restarted", None),
     "proxy_killed": ("one of two ProxySQLs killed", 2.0),
 }
-# name of the report: (test, target)
+# In single-primary mode, into which the group is brought once for all of them.
+OF_SINGLE = ("primary_switched", "primary_killed")
 PLANNED = {
-    "rolling_restart": ("test_rolling_restart_costs_no_statement", 1.0),
-    "rolling_restart_single_primary": ("test_rolling_restart_of_a_single_primary_costs_no_statement", 1.0),
-    "switch_primary": ("test_switch_primary_costs_no_statement", 1.0),
-    "switch_mode_to_single_primary": ("test_switch_mode_costs_no_statement", 1.0),
-    "switch_mode_to_multi_primary": ("test_switch_mode_costs_no_statement", 1.0),
-    "add_member": ("test_members_added_and_removed_cost_no_statement", 1.0),
-    "remove_member": ("test_members_added_and_removed_cost_no_statement", 1.0),
-    "rotate_passwords": ("test_rotate_passwords_costs_no_statement", 1.0),
-    "rotate_passwords_discard": ("test_rotate_passwords_costs_no_statement", 1.0),
-    "backup": ("test_backup_under_load_and_restore", 1.0),
+    "rolling_restart": 1.0,
+    "rolling_restart_single_primary": 1.0,
+    "switch_primary": 1.0,
+    "switch_mode_to_single_primary": 1.0,
+    "switch_mode_to_multi_primary": 1.0,
+    "add_member": 1.0,
+    "remove_member": 1.0,
+    "rotate_passwords": 1.0,
+    "rotate_passwords_discard": 1.0,
+    "backup": 1.0,
 }
+# Shorter than the playbook's defaults, which are for looking at one run.
+PHASES = ("-e", "failover_before=3", "-e", "failover_during=3")
 HOW_LONG = 1500  # seconds after which a run counts as failed
 
 
 def environment():
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return dict(
-        os.environ, PATH=path, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1", **{"DISTDB_FAILOVER": "1"}
-    )
+    return dict(os.environ, PATH=path, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
 
 
-def run(command, log, **variables):
+def run(command, log):
     """(exit code, seconds); what it says goes to a file. A run that does not end is killed with all its children."""
     started = time.monotonic()
-    with open(log, "w") as output:
+    with open(log, "a") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=dict(environment(), **variables), stdin=subprocess.DEVNULL, stdout=output,
+            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
@@ -92,25 +101,29 @@ def run(command, log, **variables):
     return code, time.monotonic() - started
 
 
-def playbook(name, log, *arguments, inventory=()):
-    return run(["ansible-playbook", *INVENTORY, *inventory, name, *arguments], log)
+def playbook(name, log, *arguments):
+    return run(["ansible-playbook", *INVENTORY, name, *arguments], log)
 
 
-def whole(log, well=True):
-    """Whether the lab's three members are ONLINE. Where they are not, or a run ended early, playbooks put everything back; that is no pass."""
-    text = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
+def on(host, *command):
+    """What a command on a host of the lab says; nothing where it fails."""
     done = subprocess.run(
-        ["lab/podman", "exec", "db0", "mysql", "-Ne", text],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+        ["lab/podman", "exec", host, *command], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
     )
-    online = done.stdout.strip() == "3"
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def members(state, column="member_host"):
+    text = f"SELECT {column} FROM performance_schema.replication_group_members WHERE {state}"
+    return on("db0", "mysql", "-Ne", text).split()
+
+
+def whole(mode=(), well=True):
+    """Whether the lab's three members are ONLINE. Where they are not, or a run ended early, playbooks put everything back; that is no pass."""
+    online = len(members("member_state = 'ONLINE'")) == 3
     if not online or not well:
         for name in ("playbooks/recover.yml", "playbooks/switch_mode.yml", "site.yml"):
-            playbook(name, log)
+            playbook(name, LOGS / "recover.log", *mode)
     return online
 
 
@@ -119,54 +132,102 @@ def newest(directory, pattern, since):
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
-def fault(name, number):
-    logs = SERIES / "logs"
-    inventory = ["-i", str(TWO)] if name == "proxy_killed" else []
-    began = time.time()
-    reports = SERIES / "faults"
-    code, seconds = playbook(
-        "playbooks/failover.yml", logs / f"{name}-{number}.log", "-e", f"failover_fault={name}",
-        "-e", f"failover_reports={reports}", inventory=inventory,
-    )  # fmt: skip
-    found = newest(reports, f"{name}-*/report.json", began)
-    report = json.loads(found[-1].read_text()) if found else {}
-    back = whole(logs / "recover.log", code == 0)
-    return [dict(figures(report), kind="fault", name=name, seconds=round(seconds, 1), passed=code == 0 and back)]
+class Work:
+    """What the lab is made to do; each of these gives lines for the results."""
 
+    def __init__(self, lab):
+        self.lab = lab
 
-def planned(test, number):
-    logs, reports = SERIES / "logs", SERIES / "planned"
-    began = time.time()
-    command = [
-        "python3",
-        "-m",
-        "pytest",
-        "-q",
-        "-s",
-        "-p",
-        "no:cacheprovider",
-        "tests/integration/operations/test_planned.py",
-        "-k",
-        test,
-    ]
-    code, seconds = run(command, logs / f"{test}-{number}.log", DISTDB_REPORTS=str(reports))
-    lines = []
-    for path in newest(reports, "*.json", began):
-        report = json.loads(path.read_text())
-        lines.append(
-            dict(
-                figures(report),
-                kind="planned",
-                name=report["work"],
-                seconds=report["work_seconds"],
-                passed=report["passed"],
-            )
+    def fault(self, name, mode):
+        began, reports, machine = time.time(), SERIES / "faults", os.getloadavg()[0]
+        two = ("-i", str(TWO)) if name == "proxy_killed" else ()
+        code, seconds = playbook(
+            "playbooks/failover.yml", LOGS / f"{name}.log", *two, *mode, *PHASES, "-e", f"failover_fault={name}",
+            "-e", f"failover_reports={reports}",
+        )  # fmt: skip
+        found = newest(reports, f"{name}-*/report.json", began)
+        report = json.loads(found[-1].read_text()) if found else {}
+        passed = code == 0 and bool(found)
+        line = dict(figures(report), kind="fault", name=name, seconds=round(seconds, 1), load=round(machine, 1))
+        if found:
+            line["gap_begins"] = round(report["longest_gap_from"] - report["fault_at"], 1)
+        return [dict(line, passed=whole(mode, passed) and passed)]
+
+    def planned(self, name, mode, book, *arguments, password=None):
+        from support_load import Load
+
+        load, machine = Load(self.lab, name, SERIES / "planned"), os.getloadavg()[0]
+        load.start(password)
+        try:
+            code, seconds = playbook(f"playbooks/{book}.yml", LOGS / f"{name}.log", *mode, *arguments)
+            report = load.finish(seconds)
+        finally:
+            load.stop()
+        passed = code == 0 and report["passed"]
+        return dict(
+            figures(report), kind="planned", name=name, seconds=round(seconds, 1), load=round(machine, 1), passed=passed
         )
-    back = whole(logs / "recover.log", code == 0)
-    if code != 0 or not back or not lines:
-        # What went wrong after the last report belongs to the test as a whole.
-        lines.append({"kind": "planned", "name": test, "seconds": round(seconds, 1), "passed": False})
-    return lines
+
+    def rolling_restart(self, mode):
+        line = self.planned("rolling_restart" + ("_single_primary" if mode else ""), mode, "rolling_restart")
+        return [dict(line, passed=whole(mode, line["passed"]) and line["passed"])]
+
+    def switch_mode(self, mode):
+        name = "switch_mode_to_single_primary" if mode else "switch_mode_to_multi_primary"
+        line = self.planned(name, mode, "switch_mode")
+        wanted = len(members("member_role = 'PRIMARY'")) == (1 if mode else 3)
+        return [dict(line, passed=whole(mode, line["passed"]) and wanted and line["passed"])]
+
+    def switch_primary(self, mode):
+        before = members("member_role = 'PRIMARY'")
+        to = next(host for host in self.lab.members if self.lab.address(host) not in before)
+        line = self.planned("switch_primary", mode, "switch_primary", "-e", f"operations_primary={to}")
+        reached = members("member_role = 'PRIMARY'") == [self.lab.address(to)]
+        return [dict(line, passed=whole(mode, line["passed"]) and reached and line["passed"])]
+
+    def backup(self, mode):
+        with tempfile.TemporaryDirectory(dir=SERIES) as directory:
+            return [self.planned("backup", mode, "backup", "-e", f"operations_backup={directory}/backup")]
+
+    def members(self, mode):
+        """From three members to five that were blank, and back."""
+        lines, hosts = [], {f"db{number}": {"mysql_gr_server_id": 130 + number} for number in (3, 4)}
+        five = ("-i", str(FIVE))
+        run(["lab/up", *hosts], LOGS / "members.log")
+        FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
+        try:
+            line = self.planned(
+                "add_member", mode, "add_member", *five, "-e", json.dumps({"operations_members": list(hosts)})
+            )
+            lines.append(dict(line, passed=line["passed"] and len(members("member_state = 'ONLINE'")) == 5))
+            for host in reversed(list(hosts)):
+                line = self.planned("remove_member", mode, "remove_member", *five, "-e", f"operations_member={host}")
+                del hosts[host]
+                FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
+                left = 3 + len(hosts)
+                lines.append(dict(line, passed=line["passed"] and len(members("member_state = 'ONLINE'")) == left))
+        finally:
+            for host in ("db3", "db4"):
+                run(["lab/host", "remove", host], LOGS / "members.log")
+            # They forget the addresses of the two.
+            playbook("site.yml", LOGS / "members.log", *mode)
+        return lines
+
+    def passwords(self, mode):
+        """To other passwords, and back to those of the inventory."""
+        from support_load import rotation
+
+        lines, app, discard = [], "lab_app_password", ("-e", "operations_discard_old=true")
+        with tempfile.TemporaryDirectory(dir=SERIES) as directory:
+            old, new, forward, back = rotation(self.lab, Path(directory))
+            for there, before, after in ((forward, old, new), (back, new, old)):
+                lines.append(self.planned("rotate_passwords", mode, "rotate_passwords", *there, password=before[app]))
+                lines.append(
+                    self.planned(
+                        "rotate_passwords_discard", mode, "rotate_passwords", *there, *discard, password=after[app]
+                    )
+                )
+        return lines
 
 
 def figures(report):
@@ -184,30 +245,34 @@ def read():
 def table(results, runs):
     """Markdown: a line per fault or work, median and worst."""
     lines = [
-        "| | Runs | Longest gap of one client, median | worst | Target | Failed statements, median | worst | Acknowledged writes"
-        " | Rows lost | Tables equal | A run takes |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| | Runs passed | Longest gap of one client, median | worst | began | Target | Failed statements, median | worst"
+        " | Acknowledged writes | Rows lost | Tables equal | A run takes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, known in (("fault", FAULTS), ("planned", PLANNED)):
-        for name, (words, target) in known.items():
+        for name, about in known.items():
             made = [line for line in results if line["kind"] == kind and line["name"] == name]
             good = [line for line in made if "longest_gap" in line]
             if not good:
                 continue
+            shown, target = (f"`{name}`: {about[0]}", about[1]) if kind == "fault" else (f"`{name}`", about)
             gaps, failed = ([line[key] for line in good] for key in ("longest_gap", "failed_statements"))
-            shown = f"`{name}`: {words}" if kind == "fault" else f"`{name}`"
+            worst = max(good, key=lambda line: line["longest_gap"])
             equal = all(line.get("same_transactions") and line.get("checksums_agree") for line in good)
+            began = f"{worst['gap_begins']:+.0f} s" if "gap_begins" in worst else "–"
             lines.append(
-                f"| {shown} | {sum(line['passed'] for line in made)} of {len(made)} passed | {statistics.median(gaps):.2f} s | {max(gaps):.2f} s"
-                f" | {'–' if target is None else f'{target:g} s'} | {statistics.median(failed):g} | {max(failed)}"
+                f"| {shown} | {sum(line['passed'] for line in made)} of {len(made)} | {statistics.median(gaps):.2f} s | {max(gaps):.2f} s"
+                f" | {began} | {'–' if target is None else f'{target:g} s'} | {statistics.median(failed):g} | {max(failed)}"
                 f" | {sum(line['acknowledged_writes'] for line in good)} | {sum(line['lost_rows'] for line in good)}"
                 f" | {'yes' if equal else 'NO'} | {statistics.median(line['seconds'] for line in made):.0f} s |"
             )
     passed = sum(line["passed"] for line in results)
+    loads = [line["load"] for line in results if "load" in line] or [0.0]
     return "\n".join(
         [
-            f"Made by `make failover-table` ({runs} runs each), {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores,"
-            f" Linux {platform.release().split('-')[0]}, {versions()}: {passed} passed, {len(results) - passed} failed.",
+            f"Made by `make failover-table` ({runs} runs each wanted), {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores,"
+            f" Linux {platform.release().split('-')[0]}, {versions()}: {passed} passed, {len(results) - passed} failed. Machine load before a"
+            f" run: median {statistics.median(loads):.1f}, at most {max(loads):.1f}. *Began*: when the worst gap did, counted from the fault.",
             "",
             *lines,
         ]
@@ -218,21 +283,14 @@ def versions():
     """What is measured: the servers' own words."""
     found = []
     for host, program in (("db0", "mysqld"), ("proxy", "proxysql")):
-        done = subprocess.run(
-            ["lab/podman", "exec", host, program, "--version"],
-            cwd=ROOT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        match = re.search(r"(?i)ver(?:sion)? ([\w.-]+)", done.stdout)
+        match = re.search(r"(?i)ver(?:sion)? ([\w.-]+)", on(host, program, "--version"))
         found.append(f"{'MySQL' if program == 'mysqld' else 'ProxySQL'} {match[1] if match else 'unknown'}")
     return ", ".join(found)
 
 
-def prepare(faults, log):
+def prepare(faults):
     """The lab, converged; for two proxies, the second one beside it."""
+    log = LOGS / "prepare.log"
     names = ["db0", "db1", "db2", "proxy"] + (["proxy2"] if "proxy_killed" in faults else [])
     TWO.parent.mkdir(parents=True, exist_ok=True)
     # Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
@@ -249,49 +307,83 @@ def prepare(faults, log):
         code, _seconds = run(step, log)
         if code and step is steps[-1]:
             # An earlier series was interrupted, in another mode perhaps.
-            whole(log, well=False)
+            whole(well=False)
             code, _seconds = run(step, log)
         if code:
             sys.exit(f"{' '.join(step)}: exit {code}; see {log}")
 
 
+def units(work):
+    """[(names in the results, mode, what makes them)], in the order of a round."""
+    found = [((name,), (), lambda mode, name=name: work.fault(name, mode)) for name in FAULTS if name not in OF_SINGLE]
+    found += [
+        (("rolling_restart",), (), work.rolling_restart),
+        (("add_member", "remove_member"), (), work.members),
+        (("rotate_passwords", "rotate_passwords_discard"), (), work.passwords),
+        (("backup",), (), work.backup),
+        (("switch_mode_to_single_primary",), SINGLE, work.switch_mode),
+        (("switch_primary",), SINGLE, work.switch_primary),
+        (("rolling_restart_single_primary",), SINGLE, work.rolling_restart),
+    ]
+    found += [((name,), SINGLE, lambda mode, name=name: work.fault(name, mode)) for name in OF_SINGLE]
+    return found + [(("switch_mode_to_multi_primary",), (), work.switch_mode)]
+
+
+def due(names, wanted, number):
+    """Whether one of these is wanted and has fewer than so many runs."""
+    made = read()
+    return any(name in wanted and sum(line["name"] == name for line in made) < number for name in names)
+
+
+def keep(lines, number):
+    with open(RESULTS, "a") as target:
+        for line in lines:
+            target.write(json.dumps(dict(line, run=number, at=int(time.time()))) + "\n")
+    for line in lines:
+        shown = (
+            f"gap {line['longest_gap']:.2f} s, {line['failed_statements']} failed statements"
+            if "longest_gap" in line
+            else "no report"
+        )
+        print(f"{time.strftime('%H:%M:%S')} run {number} {line['name']}: {'passed' if line['passed'] else 'FAILED'}, {shown},"
+              f" {line['seconds']:.0f} s, load {line['load']}", flush=True)  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after these nothing new is begun")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], choices=[*FAULTS, *PLANNED])
     parser.add_argument("--again", action="store_true", help="forget the runs that were made")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/failover.md")
     options = parser.parse_args()
-    (SERIES / "logs").mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + 60 * options.minutes
+    LOGS.mkdir(parents=True, exist_ok=True)
+    os.environ.update(environment())
+    sys.path.insert(0, str(ROOT / "tests"))
+    from support import Lab
+
     if options.again and RESULTS.exists():
         RESULTS.rename(RESULTS.with_suffix(f".{int(time.time())}.jsonl"))
     wanted = options.only or [*FAULTS, *PLANNED]
-    faults = [name for name in FAULTS if name in wanted]
-    tests = {}
-    for name in PLANNED:
-        if name in wanted:
-            tests.setdefault(PLANNED[name][0], []).append(name)
-    prepare(faults, SERIES / "logs" / "prepare.log")
+    prepare([name for name in FAULTS if name in wanted])
+    single = False  # the mode of the inventory, into which site.yml brings the group
+    work = Work(Lab())
     for number in range(1, options.runs + 1):
         # All of them once, then again: an interrupted series has something of each.
-        work = [(name, [name], fault) for name in faults] + [(test, names, planned) for test, names in tests.items()]
-        for what, names, make in work:
-            made = read()
-            if min(sum(line["name"] == name for line in made) for name in names) >= number:
-                continue
-            lines = make(what, number)
-            with open(RESULTS, "a") as target:
-                for line in lines:
-                    target.write(json.dumps(dict(line, run=number, at=int(time.time()))) + "\n")
-            for line in lines:
-                gap = (
-                    f"gap {line['longest_gap']:.2f} s, {line['failed_statements']} failed statements"
-                    if "longest_gap" in line
-                    else "no report"
-                )
-                print(f"{time.strftime('%H:%M:%S')} run {number} {line['name']}: {'passed' if line['passed'] else 'FAILED'}, {gap},"
-                      f" {line['seconds']:.0f} s", flush=True)  # fmt: skip
-    results = [line for line in read() if line["name"] in wanted or line["name"] in tests]
+        for names, mode, make in units(work):
+            late = time.monotonic() > until
+            if make == work.switch_mode:
+                # Wanted for itself, or for what is to be done in that mode. The way back is never left out.
+                others = [one for other, where, _make in units(work) if where == SINGLE for one in other]
+                if bool(mode) != single and (
+                    not mode or (not late and due([*others, "switch_mode_to_multi_primary"], wanted, number))
+                ):
+                    keep(make(mode), number)
+                    single = bool(mode)
+            elif not late and due(names, wanted, number):
+                keep(make(mode), number)
+    results = [line for line in read() if line["name"] in wanted]
     text = table(results, options.runs)
     (SERIES / "table.md").write_text(text + "\n")
     print(text)

@@ -7,6 +7,7 @@
     load.py verify --host H --port P --user U --database D --directory DIR
     load.py verify --socket PATH --user root --database D --directory DIR
     load.py wait   --directory DIR --since TIME [--timeout S]
+    load.py stop   --directory DIR [--timeout S]
     load.py agree  --member H:P … --user U --database D --directory DIR [--timeout S]
 
 With --also, a client whose statement failed connects to the next of these places, as an application with several proxies does.
@@ -17,7 +18,8 @@ The password is read from the environment variable MYSQL_PWD.
 which it also leaves in DIR/summary.json. DIR/writes.jsonl has one line per statement. DIR/started appears with the
 first acknowledged write of every client, so that a caller can wait for it.
 "verify" counts the acknowledged rows that a server does not hold. Exit code 1 when rows are lost.
-"wait" returns when every client of a running load has had a write acknowledged that it began after TIME (unix time).
+"wait" returns when every client of a running load has had a write acknowledged that it began after TIME (unix time); its last line is
+the time then. "stop" ends a running load and returns when its summary is written.
 "agree" waits until all members have executed the same transactions, then verifies each of them and compares the
 checksums of all tables. Exit code 1 when rows are lost or checksums differ.
 
@@ -214,8 +216,10 @@ def run_load(options):
             client.join(options.timeout + 6)
         summary = summarize(run, clients, 0.0, finished)
     text = json.dumps(summary, indent=1, sort_keys=True)
-    with open(os.path.join(options.directory, "summary.json"), "w") as report:
+    path = os.path.join(options.directory, "summary.json")
+    with open(path + ".part", "w") as report:
         report.write(text + "\n")
+    os.replace(path + ".part", path)
     print(text)
     return 0 if started else 1
 
@@ -262,12 +266,26 @@ def wait(options):
         for event in events:
             if event["kind"] == "write" and event["error"] is None and head["origin"] + event["start"] > options.since:
                 waiting.discard(event["client"])
-        if not waiting:
-            return 0
-        if time.monotonic() > end:
-            print(f"waited {options.timeout:g} s in vain for a success of the clients {sorted(waiting)}")
-            return 1
+        late = time.monotonic() > end
+        if not waiting or late:
+            if waiting:
+                print(f"waited {options.timeout:g} s in vain for a success of the clients {sorted(waiting)}")
+            print(time.time())
+            return 1 if waiting else 0
         time.sleep(0.2)
+
+
+def stop(options):
+    """End the load; 0 when it has ended."""
+    with open(os.path.join(options.directory, "stop"), "w"):
+        pass
+    end = time.monotonic() + options.timeout
+    while not os.path.exists(os.path.join(options.directory, "summary.json")):
+        if time.monotonic() > end:
+            print(f"waited {options.timeout:g} s in vain for the end of the load")
+            return 1
+        time.sleep(0.1)
+    return 0
 
 
 def query(connection, statement):
@@ -309,7 +327,7 @@ def agree(options):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("run", "verify", "wait", "agree"))
+    parser.add_argument("action", choices=("run", "verify", "wait", "stop", "agree"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=6033)
     parser.add_argument("--also", action="append", default=[], help="host:port of another proxy")
@@ -328,9 +346,10 @@ def main(arguments=None):
     )
     parser.add_argument("--since", type=float, default=0.0, help="unix time")
     options = parser.parse_args(arguments)
-    if options.action != "wait" and not (options.user and options.database):
+    if options.action not in ("wait", "stop") and not (options.user and options.database):
         parser.error(f"{options.action} needs --user and --database")
-    return {"run": run_load, "verify": verify, "wait": wait, "agree": agree}[options.action](options)
+    actions = {"run": run_load, "verify": verify, "wait": wait, "stop": stop, "agree": agree}
+    return actions[options.action](options)
 
 
 if __name__ == "__main__":

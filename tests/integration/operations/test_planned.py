@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import secrets
 
 import pytest
 import yaml
 from support import ROOT, wait_for
+from support_load import rotation
 
 SINGLE = ("-e", "mysql_gr_single_primary=true")
 FIVE = ROOT / ".cache/operations/five.yml"
@@ -109,19 +109,7 @@ def test_members_added_and_removed_cost_no_statement(lab, under_load):
 
 
 def test_rotate_passwords_costs_no_statement(lab, under_load, tmp_path):
-    old = lab.secrets()
-    new = {name: secrets.token_urlsafe(18).replace("-", "x") for name in old}
-    new["proxysql_monitor_password"] = new["mysql_gr_monitor_password"]
-
-    def given(name, passwords, before):
-        credentials = [{"user": lab.inventory.variable("proxy", "proxysql_admin_user", "admin"), "password": before}]
-        path = tmp_path / name
-        path.touch(mode=0o600)
-        path.write_text(yaml.safe_dump(dict(passwords, proxysql_admin_old_credentials=credentials)))
-        return ("-e", f"@{path}")
-
-    forward = given("new.yml", new, old["proxysql_admin_password"])
-    back = given("old.yml", old, new["proxysql_admin_password"])
+    old, new, forward, back = rotation(lab, tmp_path)
     discard = ("-e", "operations_discard_old=true")
     run = under_load("playbooks/rotate_passwords.yml", *forward, password=old["lab_app_password"])
     for word in (*old.values(), *new.values()):

@@ -90,11 +90,44 @@ def test_actions_that_need_an_account_say_so(load_tool, capsys):
 
 
 def test_watched_states_and_places(watch_tool):
-    assert watch_tool.member_answer([("ONLINE", "PRIMARY")]) == {"state": "ONLINE", "role": "PRIMARY"}
-    assert watch_tool.member_answer([]) == {"state": "OFFLINE", "role": ""}
+    assert watch_tool.member_answer([("ONLINE", "PRIMARY", 3)]) == {"state": "ONLINE", "role": "PRIMARY", "sees": 3}
+    assert watch_tool.member_answer([]) == {"state": "OFFLINE", "role": "", "sees": 0}
     rows = [("2", "10.0.0.1", "3306", "ONLINE"), ("3", "10.0.0.1", "3306", "SHUNNED")]
     assert watch_tool.placement_answer(rows) == {"servers": {"10.0.0.1:3306": {"2": "ONLINE", "3": "SHUNNED"}}}
     assert watch_tool.split("[fd00::1]:3306") == ("fd00::1", 3306)
+
+
+MEMBER = {"kind": "member", "who": "a:1", "state": "ONLINE", "role": "PRIMARY", "sees": 1, "at": 10.0}
+PLACED = {"kind": "placement", "servers": {"a:1": {"2": "ONLINE", "1": "OFFLINE_HARD"}}, "at": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "expected"),
+    [
+        ([MEMBER, PLACED], 12.5, True),
+        ([MEMBER, PLACED], 11.5, False),
+        ([], 12.5, False),
+        ([MEMBER, PLACED, dict(MEMBER, state="RECOVERING", at=10.1)], 12.5, False),
+        ([MEMBER, dict(MEMBER, who="b:1", sees=2), PLACED], 12.5, False),
+        # It was expelled and does not know yet.
+        ([MEMBER, dict(MEMBER, who="b:1", sees=2)], 12.5, False),
+        ([MEMBER, dict(PLACED, servers=None)], 12.5, False),
+        ([MEMBER, dict(PLACED, servers={"a:1": {"1": "ONLINE"}})], 12.5, False),
+        # No proxy is watched.
+        ([MEMBER], 12.5, True),
+    ],
+)
+def test_settled_needs_every_member_online_and_in_use_for_a_while(watch_tool, seen, now, expected):
+    assert watch_tool.settled(seen, now, 1) is expected
+
+
+def test_stop_waits_for_the_summary(load_tool, tmp_path, capsys):
+    arguments = ["stop", "--directory", str(tmp_path), "--timeout", "0"]
+    assert load_tool.main(arguments) == 1
+    assert "in vain" in capsys.readouterr().out
+    (tmp_path / "summary.json").write_text("{}")
+    assert load_tool.main(arguments) == 0
+    assert (tmp_path / "stop").exists()
 
 
 def test_a_client_that_lost_its_proxy_goes_on_to_the_next(load_tool, monkeypatch):
