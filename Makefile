@@ -100,8 +100,9 @@ failover: setup ## A fault under load on the running lab (FAULT=kill, stop, free
 
 .PHONY: failover-table
 RUNS ?= 5
-failover-table: setup ## Every fault and all planned work RUNS times (5: about three hours), and their table in docs/failover.md; goes on where it was
-	@python3 tools/failover_series.py --runs $(RUNS) --docs
+MINUTES ?= inf
+failover-table: setup ## Every fault and all planned work RUNS times, and their table in docs/failover.md; goes on where it was (MINUTES=8: ends after these)
+	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --docs
 
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report
@@ -115,8 +116,10 @@ browser: site ## The example application in a real browser, also while a member 
 	DISTDB_FAILOVER=1 lab/enter python -m pytest tests/integration/failover/test_browser.py
 
 .PHONY: operations
-operations: site ## Planned work under load: no statement may fail (about 20 minutes)
-	@DISTDB_FAILOVER=1 python -m pytest -s tests/integration/operations
+# Options for pytest, for instance TESTS="-k backup".
+TESTS ?=
+operations: site ## Planned work under load: no statement may fail (about 20 minutes; TESTS="-k backup" for a part)
+	@DISTDB_FAILOVER=1 python -m pytest -s tests/integration/operations $(TESTS)
 
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html
