@@ -64,11 +64,12 @@ class Load:
             )
             self.running = False
 
-    def finish(self, seconds: float, members=None) -> dict:
-        """End the load; its report. It has passed when nothing failed, nothing is lost, and all members hold the same."""
+    def finish(self, seconds: float, also=()) -> dict:
+        """End the load; its report. It has passed when nothing failed, nothing is lost, and all members (`also`: addresses of more) hold the same."""
         self.stop()
         summary = json.loads(self.lab.on("proxy", "cat", f"{DIRECTORY}/summary.json"))
-        where = [f"--member={self.lab.address(member)}:3306" for member in members or self.lab.members]
+        addresses = [*map(self.lab.address, self.lab.members), *also]
+        where = [f"--member={address}:3306" for address in addresses]
         line = f". {DIRECTORY}/password; export MYSQL_PWD; exec python3 {DIRECTORY}/load.py agree --timeout 120 --tls "
         text = self.lab.on("proxy", "sh", "-c", line + " ".join(self.common + tuple(where)), check=False, timeout=180)
         agreed = json.loads(text)
@@ -84,6 +85,11 @@ class Load:
         print(f"{self.name}: longest gap {summary['longest_gap']} s, {summary['failed_statements']} failed statements of "
               f"{summary['acknowledged_writes'] + summary['reads']}, {seconds:.0f} s")  # fmt: skip
         return report
+
+
+def new_address(lab, number: int) -> str:
+    """The address of dbN, which the lab's inventory does not have."""
+    return f"{lab.address('db0').rpartition('.')[0]}.{130 + number}"
 
 
 def rotation(lab, directory: Path) -> tuple[dict, dict, tuple, tuple]:

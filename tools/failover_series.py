@@ -155,14 +155,14 @@ class Work:
             line["gap_begins"] = round(report["longest_gap_from"] - report["fault_at"], 1)
         return [dict(line, passed=whole(mode, passed) and passed)]
 
-    def planned(self, name, mode, book, *arguments, password=None):
+    def planned(self, name, mode, book, *arguments, password=None, also=()):
         from support_load import Load
 
         load, machine = Load(self.lab, name, SERIES / "planned"), os.getloadavg()[0]
         load.start(password)
         try:
             code, seconds = playbook(f"playbooks/{book}.yml", LOGS / f"{name}.log", *mode, *arguments)
-            report = load.finish(seconds)
+            report = load.finish(seconds, also)
         finally:
             load.stop()
         passed = code == 0 and report["passed"]
@@ -193,14 +193,17 @@ class Work:
 
     def members(self, mode):
         """From three members to five that were blank, and back."""
+        from support_load import new_address
+
         lines, hosts = [], {f"db{number}": {"mysql_gr_server_id": 130 + number} for number in (3, 4)}
         five = ("-i", str(FIVE))
         run(["lab/up", *hosts], LOGS / "members.log")
         FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
         try:
             line = self.planned(
-                "add_member", mode, "add_member", *five, "-e", json.dumps({"operations_members": list(hosts)})
-            )
+                "add_member", mode, "add_member", *five, "-e", json.dumps({"operations_members": list(hosts)}),
+                also=[new_address(self.lab, number) for number in (3, 4)],
+            )  # fmt: skip
             lines.append(dict(line, passed=line["passed"] and len(members("member_state = 'ONLINE'")) == 5))
             for host in reversed(list(hosts)):
                 line = self.planned("remove_member", mode, "remove_member", *five, "-e", f"operations_member={host}")

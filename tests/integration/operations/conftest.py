@@ -27,13 +27,13 @@ def under_load(lab, request):
     """Runs a playbook under load; called with its name and arguments, gives the run. Fails if a statement did."""
     running = []
 
-    def work(playbook: str, *arguments: str, name: str = "", password: str | None = None, members=None) -> Run:
+    def work(playbook: str, *arguments: str, name: str = "", password: str | None = None, also=()) -> Run:
         load = Load(lab, name or Path(playbook).stem, REPORTS)
         running.append(load)
         load.start(password)
         run = lab.site(*arguments, playbook=playbook, timeout=1800)
         assert run.code == 0, run
-        report = load.finish(run.seconds, members)
+        report = load.finish(run.seconds, also)
         assert report["passed"], report
         return run
 
