@@ -34,8 +34,9 @@ SERIES = ROOT / ".cache" / "series"
 RESULTS = SERIES / "results.jsonl"
 LOGS = SERIES / "logs"
 INVENTORY = ["-i", "inventories/lab"]
-TWO = SERIES / "inventory" / "two-proxies.yml"
-FIVE = SERIES / "inventory" / "five.yml"
+# Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
+TWO = SERIES / "two-proxies.yml"
+FIVE = SERIES / "five.yml"
 SINGLE = ("-e", "mysql_gr_single_primary=true")
 BEGIN, END = "<!-- series: begin -->", "<!-- series: end -->"
 
@@ -297,12 +298,7 @@ def prepare(faults):
     """The lab, converged; for two proxies, the second one beside it."""
     log = LOGS / "prepare.log"
     names = ["db0", "db1", "db2", "proxy"] + (["proxy2"] if "proxy_killed" in faults else [])
-    TWO.parent.mkdir(parents=True, exist_ok=True)
-    # Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
-    TWO.write_text(
-        'proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n      ansible_podman_executable: '
-        + f"{ROOT}/lab/podman\n"
-    )
+    TWO.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
     two = ["-i", str(TWO)] if "proxy_killed" in faults else []
     steps = [["lab/up", *names]]
     if two:
