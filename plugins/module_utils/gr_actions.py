@@ -9,9 +9,10 @@ Private to this collection.
 from __future__ import annotations
 
 import os
+import threading
 import time
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision, gr_progress
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import RECOVERY_CHANNEL
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
     Failure,
@@ -31,10 +32,39 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
     MASK,
     Recorder,
     ServerError,
+    login_connection,
 )
 
 POLL = 0.3  # seconds between two looks at a condition that is waited for
 SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
+
+
+_CLONE_STATUS = "SELECT STATE AS state, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
+_CLONE_PROGRESS = (
+    "SELECT STAGE AS stage, STATE AS state, ESTIMATE AS estimate, DATA AS data FROM performance_schema.clone_progress"
+)
+
+
+class Pause(Exception):
+    """A turn is over while something is still waited for; str() says how far that is."""
+
+
+class Background(threading.Thread):
+    """A statement that takes long, on a connection of its own; error is what became of it."""
+
+    def __init__(self, statement):
+        super().__init__(daemon=True)
+        self.statement = statement
+        self.error = None
+
+    def run(self):
+        """Run it."""
+        try:
+            self.statement()
+        except ServerError as error:
+            self.error = error
+        except Exception as error:  # it must not get lost with its thread
+            self.error = ServerError(f"{type(error).__name__}: {error}")
 
 
 def snapshot(facts):
@@ -72,12 +102,51 @@ class Manager:
         self.cluster = None
         self.facts = {}
         self.me = None
-        self.changed = False
         self.decision = None  # the last decision that mattered
-        self.before = {}
-        self.started_at = None
         self.deadline = time.monotonic() + 1
         self.warned = set()
+        self.cloner = None
+        self.go_on(params.get("turn") or {})
+
+    # -- turns: a run that the action plugin splits, so that it can say in between how far it is ------------------------
+    def go_on(self, turn):
+        """Take up what the turn before has left."""
+        self.turn_end = time.monotonic() + turn["seconds"] if turn.get("seconds") else None
+        self.seconds_left = turn.get("left")
+        self.before = turn.get("before") or {}
+        self.changed = bool(turn.get("changed"))
+        self.recorder.statements.extend(turn.get("statements") or [])
+        if turn.get("decision"):
+            self.decision = gr_decision.Decision(*turn["decision"], {}, False)
+        self.started_at = turn.get("started_at")
+        self.failed_starts = turn.get("failed_starts") or 0
+        self.bootstrapped = bool(turn.get("bootstrapped"))
+        self.clone_from = turn.get("clone_from") or ""
+        self.own_clone = bool(turn.get("own_clone"))
+        self.closed = turn.get("closed") or []
+        self.most_left = turn.get("most_left") or 0
+
+    def paused(self, text):
+        """The result of a turn that is over before the run is."""
+        turn = {
+            "before": self.before,
+            "changed": self.changed,
+            "statements": self.recorder.statements,
+            "decision": list(self.decision[:3]) if self.decision else None,
+            "started_at": str(self.started_at) if self.started_at else None,
+            "failed_starts": self.failed_starts,
+            "bootstrapped": self.bootstrapped,
+            "clone_from": self.clone_from,
+            "own_clone": self.own_clone,
+            "closed": self.closed,
+            "most_left": self.most_left,
+        }
+        return {"changed": self.changed, "progress": text, "timeout": self.params.get("timeout") or 300, "turn": turn}
+
+    def pause(self, text):
+        """End this turn when its time is over."""
+        if self.turn_end is not None and time.monotonic() >= self.turn_end:
+            raise Pause(text)
 
     # -- preparation -------------------------------------------------------------------------------------------------
     def prepare(self):
@@ -85,6 +154,7 @@ class Manager:
         params = self.params
         self.members, me = check_cluster_options(params)
         check_range(params, "timeout", 1, 86400)
+        check_range(params, "progress", 0, 3600)
         acting = check_some(params, "acting_members", self.members)
         wish = {"state": params.get("state") or "present", "clone": params.get("clone") or "never"}
         for option in ("recovery_user", "allow_last_member", "allow_quorum_loss"):
@@ -125,7 +195,14 @@ class Manager:
                 f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)"
             )
         self.wish = wish
-        self.deadline = time.monotonic() + (params.get("timeout") or 300)
+        left = self.seconds_left
+        self.deadline = time.monotonic() + ((params.get("timeout") or 300) if left is None else left)
+        if self.clone_from:
+            self.local = login_connection(params, self.recorder)
+            try:
+                self.await_clone()
+            finally:
+                self.local.close()
         self.cluster, self.facts, _name = open_cluster(params, self.recorder)
         self.local = self.cluster.local
         self.me = self.cluster.me
@@ -169,11 +246,13 @@ class Manager:
         """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
         try:
             decision = self.prepare()
-            self.before = snapshot(self.mine)
+            self.before = self.before or snapshot(self.mine)
             self._loop(decision)
             if not self.check_mode:
                 self.facts.update(self.cluster.gather([self.me]))
             return self.result()
+        except Pause as pause:
+            return self.paused(str(pause))
         finally:
             close_cluster(self.cluster)
 
@@ -181,6 +260,8 @@ class Manager:
         refused = None
         while True:
             action = decision.action
+            if self.bootstrapped and self.mine.get("state") in ("ERROR", "OFFLINE"):
+                raise self.bootstrap_failed(self.mine["state"])
             if action == "refuse":
                 if decision.settle and not self.check_mode and refused != decision.rule:
                     # Perhaps the middle of a change: it must be seen twice.
@@ -204,10 +285,14 @@ class Manager:
             if self.left() <= 0:
                 raise Failure(
                     "timeout: after %d seconds still waiting: %s%s"
-                    % (self.params.get("timeout") or 300, decision.reason, self.waiting_hint(decision))
+                    % (self.params.get("timeout") or 300, self.progress(decision), self.waiting_hint(decision))
                 )
-            if action in ("wait", "wait_for_seed"):
+            if decision.rule == "cloning":
+                self.clone_from = decision.details["donor"]
+                self.await_clone()
+            elif action in ("wait", "wait_for_seed"):
                 self.watch_recovery()
+                self.pause(self.progress(decision))
                 time.sleep(POLL)
             elif action == "reset_flag":
                 self.reset_flag()
@@ -223,8 +308,18 @@ class Manager:
                 self.stay_out()
             decision = self.look()
 
+    def progress(self, decision):
+        """What is waited for, and how far it is."""
+        if self.mine.get("state") != "RECOVERING":
+            return decision.reason
+        left = gr_progress.transactions_left(self.facts, self.me)
+        self.most_left = max(self.most_left, left)
+        return gr_progress.recovery_text(left, self.most_left)
+
     def waiting_hint(self, decision):
-        """What may be wrong when a wait ends without success."""
+        """What may be wrong when a wait ends without success, or what to do next."""
+        if decision.rule == "recovering":
+            return "; the server goes on by itself: run again to wait for it, with a longer timeout"
         if decision.action == "wait_for_seed":
             return " (is the task running on {} at the same time? forks must be at least the number of members)".format(
                 decision.details["seed"]
@@ -347,10 +442,11 @@ class Manager:
                 return False
             if not any(uuid in item["view"] for item in online):
                 return True
+            self.pause("the group still lists this server's previous incarnation")
             time.sleep(POLL)
         raise Failure(
             "timeout: the group still lists the previous incarnation of this server; it is expelled after "
-            "group_replication_member_expel_timeout, and only by a majority"
+            "group_replication_member_expel_timeout, and only by a majority: see that the other members are ONLINE, and run again"
         )
 
     def stop(self):
@@ -401,7 +497,7 @@ class Manager:
         lower = text.lower()
         if any(word.lower() in lower for word in fatal):
             return False
-        self.failed_starts = getattr(self, "failed_starts", 0) + 1
+        self.failed_starts += 1
         return self.failed_starts <= 5 and any(word.lower() in lower for word in hints)
 
     def start_failed(self, error):
@@ -509,10 +605,29 @@ class Manager:
             if state == "ONLINE":
                 return
             if state in ("ERROR", "OFFLINE"):
-                raise Failure(f"after the bootstrap this member is {state}", error_log=self.error_log())
+                raise self.bootstrap_failed(state)
             if self.left() <= 0:
-                raise Failure(f"timeout: after the bootstrap this member is still {state}", error_log=self.error_log())
+                raise Failure(
+                    f"timeout: after the bootstrap this member is still {state}; the server goes on by itself: run again to wait for it, "
+                    "with a longer timeout",
+                    error_log=self.error_log(),
+                )
+            if self.turn_end is not None and time.monotonic() >= self.turn_end:
+                # It is a living group of its own now: nobody else bootstraps without the lock either.
+                self.bootstrapped = True
+                self.facts.update(self.cluster.gather([self.me]))
+                raise Pause(self.progress(self.decision))
             time.sleep(POLL)
+
+    def bootstrap_failed(self, state):
+        """A Failure for a member that is in no group any more after it was told to bootstrap one."""
+        log = self.error_log()
+        return Failure(
+            "after the bootstrap this member is {}{}".format(
+                state, ". The error log says: " + " | ".join(log[-5:]) if log else ""
+            ),
+            error_log=log,
+        )
 
     # -- clone -------------------------------------------------------------------------------------------------------
     def clone(self, decision):
@@ -523,49 +638,74 @@ class Manager:
         self.credentials()
         if self.mine["state"] == "ERROR":
             self.stop()
-        closed = [name for name in ("read_only", "super_read_only") if self.mine[name]]
-        if closed:
+        self.closed = [name for name in ("read_only", "super_read_only") if self.mine[name]]
+        if self.closed:
             self.local.run("SET GLOBAL read_only = OFF")
         self.changed = True
+        self.clone_from, self.own_clone = donor, True
         try:
             if not self.mine["clone_active"]:
                 self.execute("install_clone_plugin")
             self.local.run("SET GLOBAL clone_valid_donor_list = %s", (donor,))
-            self.execute(
-                "clone_instance",
-                (self.wish["recovery_user"], host, self.params.get("recovery_password")),
-                secrets=(2,),
-                port=int(port),
-            )
+            connection = self.extra_connection()
         except ServerError as error:
-            if error.code == ER_CLONE_RESTART:
-                raise Failure(
-                    f"cloned from {donor}, but nothing restarts this mysqld: start it and run again"
-                ) from None
-            if not error.lost:
-                # A server outside of its group that took no writes before takes none afterwards.
-                for name in closed:
-                    self.local.run(f"SET GLOBAL {name} = ON")
-                raise Failure(f"clone from {donor} failed: {error}", error_log=self.error_log()) from None
-        self.wait_for_server()
-        rows = self.local.query(
-            "SELECT STATE AS state, ERROR_NO AS number, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
-        )
-        if rows and rows[-1]["state"] != "Completed":
-            raise Failure("clone from {} ended as {}: {}".format(donor, rows[-1]["state"], rows[-1]["message"]))
+            raise self.clone_failed(error) from None
+        text = statement(self.version, "clone_instance", port=int(port))
+        words = (self.wish["recovery_user"], host, self.params.get("recovery_password"))
+        self.cloner = Background(lambda: connection.run(text, words, (2,)))
+        self.cloner.start()
+        self.await_clone()
 
-    def wait_for_server(self):
-        """Wait until this server has restarted and answers again."""
-        self.local.close()
+    def extra_connection(self):
+        """Another connection to this server, open."""
+        return login_connection(self.params, self.recorder).open()
+
+    def await_clone(self):
+        """Wait until the clone into this server has ended and the server, which restarts itself then, answers again."""
         while True:
+            statement_runs = self.cloner is not None and self.cloner.is_alive()
+            error = self.cloner.error if self.cloner is not None and not statement_runs else None
+            if error is not None and not error.lost:
+                raise self.clone_failed(error)
+            text = f"CLONE of {self.clone_from}: the server restarts"
+            state = message = ""
+            answered = True
             try:
-                self.local.query("SELECT 1")
-                return
-            except ServerError as error:
+                for row in self.local.query(_CLONE_STATUS):
+                    state, message = row["state"], row["message"]
+                if state == "In Progress":
+                    text = gr_progress.clone_text(self.clone_from, self.local.query(_CLONE_PROGRESS))
+            except ServerError:
+                # Of whatever kind: on its way down and up, a server refuses in several ways.
                 self.local.close()
-                if self.left() <= 0:
-                    raise Failure(f"timeout: the server did not come back after the clone ({error})") from None
-                time.sleep(POLL)
+                answered = False
+            if answered and not statement_runs and state != "In Progress":
+                # After the failed clone of somebody else, the next look decides.
+                if state == "Failed" and self.own_clone:
+                    raise self.clone_failed(message)
+                self.cloner, self.clone_from, self.own_clone, self.closed = None, "", False, []
+                return
+            if self.left() <= 0:
+                raise Failure(
+                    "timeout: after {} seconds still waiting: {}; the server goes on by itself: run again to wait for it, with a longer "
+                    "timeout{}".format(
+                        self.params.get("timeout") or 300,
+                        text,
+                        "" if answered else " (where nothing restarts mysqld after a clone, start it)",
+                    )
+                )
+            if state == "In Progress" or not answered:
+                self.pause(text)
+            time.sleep(POLL)
+
+    def clone_failed(self, error):
+        """A Failure, after the server takes no writes again where it took none before."""
+        donor = self.clone_from
+        if getattr(error, "code", 0) == ER_CLONE_RESTART:
+            return Failure(f"cloned from {donor}, but nothing restarts this mysqld: start it and run again")
+        for name in self.closed:
+            self.local.run(f"SET GLOBAL {name} = ON")
+        return Failure(f"clone from {donor} failed: {error}", error_log=self.error_log())
 
     # -- leave -------------------------------------------------------------------------------------------------------
     def leave(self):
@@ -619,9 +759,10 @@ class Manager:
                     for row in reversed(rows)
                 ]
             except ServerError:
-                path = self.mine.get("log_error") or ""
+                mine = self.facts.get(self.me) or {}
+                path = mine.get("log_error") or ""
                 if path.startswith("."):
-                    path = os.path.join(self.mine.get("datadir") or "", path)
+                    path = os.path.join(mine.get("datadir") or "", path)
         try:
             with open(path, "rb") as source:
                 source.seek(0, os.SEEK_END)

@@ -218,7 +218,8 @@ class Situation:
     @property
     def home(self):
         """The living group that this server should be in, or None."""
-        return self.quorate[0] if len(self.quorate) == 1 else None
+        ours = [part for part in self.quorate if self.group in part.group_names]
+        return ours[0] if len(ours) == 1 else None
 
     @property
     def errant(self):
@@ -357,6 +358,10 @@ def _duplicate(s):
     for what, value, addresses in s.duplicates:
         return {"what": what, "value": value, "members": names(addresses)}
     return None
+
+
+def _cloning(s):
+    return when(s.mine.get("cloning_from"), donor=s.mine.get("cloning_from"))
 
 
 def _flag_by_controller(s):
@@ -567,6 +572,8 @@ PRESENT = (
     _rule("duplicate", "two declared members have the same server_uuid or server_id", _duplicate, "refuse",
           "{members} have the same {what} {value}: they are one server, or copies of one (a cloned machine needs a new auto.cnf)",
           settle=True),
+    _rule("cloning", "a clone into this server is under way: of a run that ended, or of somebody else", _cloning, "wait",
+          "a clone of {donor} into this server is under way"),
     _rule("flag_under_lock", "a bootstrap flag is on where another controller holds the lock: it is bootstrapping right now",
           _flag_by_controller, "wait", "another controller is bootstrapping on {members}", guards="flag"),
     _rule("flag_mine", "group_replication_bootstrap_group is persisted, or on in a configuration file, on this server", _my_flag,

@@ -76,6 +76,7 @@ _CHANNELS = """SELECT CHANNEL_NAME AS channel, SERVICE_STATE AS service_state, R
  FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME IN (%s, %s)"""
 _PLUGINS = """SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status FROM information_schema.PLUGINS
  WHERE PLUGIN_NAME IN ('group_replication', 'clone')"""
+_CLONING = "SELECT SOURCE AS donor FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
 # While START GROUP_REPLICATION runs the member is shown as OFFLINE; its receiver thread tells.
 # The lock is read after the bootstrap flag: a flag that is on while nobody holds the lock is then nobody's work in progress.
 _LAST = """SELECT IS_USED_LOCK(%s) AS lock_holder, CONNECTION_ID() AS connection_id,
@@ -92,8 +93,8 @@ def unreachable(address, error, kind="unreachable"):
     return {"address": address, "reachable": False, "error": error, "error_kind": kind}
 
 
-def gather(connection, address, lock=""):
-    """The facts of one server as a dict; raises ServerError when it cannot be asked."""
+def gather(connection, address, lock="", own=False):
+    """The facts of one server as a dict; raises ServerError when it cannot be asked. own: it is the managed server."""
     row = connection.query(_SCALARS)[0]
     facts = {"address": address, "reachable": True, "error": "", "error_kind": ""}
     for name in (
@@ -141,6 +142,9 @@ def gather(connection, address, lock=""):
     facts["plugins"] = {item["name"]: item["status"] for item in connection.query(_PLUGINS)}
     facts["plugin_active"] = facts["plugins"].get("group_replication") == "ACTIVE"
     facts["clone_active"] = facts["plugins"].get("clone") == "ACTIVE"
+    # Of the others it is not asked: their accounts need not see it. Without the plugin there is no such table.
+    cloning = connection.query(_CLONING) if own and facts["clone_active"] else []
+    facts["cloning_from"] = (cloning[0]["donor"] or "").lower() if cloning else ""
     members = connection.query(_MEMBERS) if facts["plugin_active"] else []
     facts["view"] = {}
     facts["state"] = "OFFLINE"
@@ -231,12 +235,12 @@ class Cluster:
             was_open = connection.is_open
             try:
                 try:
-                    found[address] = gather(connection, address, self.lock)
+                    found[address] = gather(connection, address, self.lock, address == self.me)
                 except ServerError as error:
                     if not error.lost or not was_open or address == self.me:
                         raise
                     # An idle connection may have died with a server that is back by now.
-                    found[address] = gather(connection, address, self.lock)
+                    found[address] = gather(connection, address, self.lock, address == self.me)
             except ServerError as error:
                 connection.close()
                 found[address] = unreachable(address, str(error), "unreachable" if error.lost else "refused")

@@ -128,7 +128,7 @@ def open_cluster(params, recorder=None):
     group_name = check_uuid(params.get("group_name"))
     local = login_connection(params, recorder)
     if me is None:
-        own = gather(local, local.where)
+        own = gather(local, local.where, own=True)
         try:
             me = find_me(members, own)
         except ValueError as error:

@@ -93,6 +93,18 @@ options:
         server that boots while nobody is in a group tries to join for 60 seconds before it can do anything else.
     type: int
     default: 300
+  progress:
+    description:
+      - Seconds after which a wait is reported on, and then again (0 to 3600) - what is waited for, and how far it is, in
+        transactions or bytes. V(0) reports nothing.
+      - The lines go to standard error, beside whatever callback writes to standard output. A task with C(async) has none.
+    type: int
+    default: 10
+  turn:
+    description:
+      - For the action plugin of the same name alone, which lets the module work in turns and reports in between. What the turn
+        before has left.
+    type: dict
   error_log:
     description:
       - Path of the server's error log on the managed host, whose end is reported when a start fails.
@@ -228,6 +240,8 @@ def main():
         allow_last_member={"type": "bool", "default": False},
         allow_quorum_loss={"type": "bool", "default": False},
         timeout={"type": "int", "default": 300},
+        progress={"type": "int", "default": 10},
+        turn={"type": "dict"},
         error_log={"type": "path"},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)

@@ -33,6 +33,7 @@ class Call:
         self.playbook = playbook
         self.started = time.monotonic()
         self.seconds = 0.0
+        self.text = ""
 
     def kill(self):
         """SIGKILL the whole controller: ansible-playbook and everything that it started on this machine."""
@@ -50,7 +51,7 @@ class Call:
         self.process.wait(timeout=timeout)
         self.seconds = time.monotonic() - self.started
         with open(self.output, encoding="utf-8") as src:
-            text = src.read()
+            self.text = text = src.read()
         self.clean()
         try:
             # Warnings stand before the report, other callbacks' figures after it.
@@ -242,7 +243,9 @@ class LabMember:
             statement = statement % quoted
         # By standard input: a long statement does not fit into an argument.
         client = ("mysql", "--no-defaults", "-uroot", f"--socket={self.login_socket}", "--batch")
-        text = self.on(*client, text=statement + ";\n")
+        # A procedure's body has semicolons of its own.
+        end = "//" if statement.startswith("CREATE PROCEDURE") else ";"
+        text = self.on(*client, text=f"DELIMITER {end}\n{statement}{end}\n")
         lines = [line for line in text.splitlines() if not line.startswith("mysql: [Warning]")]
         if not lines:
             return []

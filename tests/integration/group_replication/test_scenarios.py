@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from gr_scenario import decisions, refused, wait_for
 
@@ -224,6 +226,46 @@ def test_purged_binary_logs_are_refused_then_cloned(group):
     assert decisions(group.call("db2", clone="when_needed")) == {"db2": "join"}
     group.is_one_group()
     group.same_rows("will be purged")
+
+
+def reported(group, pattern, **changes):
+    """Run on db2 with a report every second; the decisions, when a report like this was among what was written."""
+    call = group.backend.start_call(["db2"], progress=1, **changes)
+    results = call.wait()
+    assert re.search(pattern, call.text), call.text[-3000:]
+    return decisions(results)
+
+
+def test_a_long_recovery_is_reported(group):
+    group.out(2)
+    group[0].sql("DROP PROCEDURE IF EXISTS scenario.fill")
+    group[0].sql(
+        "CREATE PROCEDURE scenario.fill(n INT) "
+        "BEGIN WHILE n > 0 DO INSERT INTO scenario.t (v) VALUES ('much'); SET n = n - 1; END WHILE; END"
+    )
+    group[0].sql("CALL scenario.fill(6000)")
+    pattern = r"\[db2\] RECOVERING: [1-9][0-9,]* of [0-9,]+ transactions left \([0-9]+ s\)"
+    assert reported(group, pattern) == {"db2": "join"}
+    group.is_one_group()
+    group.same_rows("much")
+    group[0].sql("DELETE FROM scenario.t WHERE v = 'much'")
+
+
+def test_a_long_clone_is_reported(group):
+    group[0].sql("CREATE TABLE IF NOT EXISTS scenario.large (v LONGBLOB)")
+    for _row in range(6):
+        group[0].sql("INSERT INTO scenario.large VALUES (REPEAT(RANDOM_BYTES(1024), 8192))")
+    group.out(2)
+    group[2].sql("SET GLOBAL super_read_only = OFF")
+    group[2].sql("SET GLOBAL read_only = OFF")
+    group.insert(2, "errant")
+    # In MiB/s, or it would be over before there is anything to report. The clone's restart takes it back.
+    group[2].sql("SET GLOBAL clone_max_data_bandwidth = 10")
+    pattern = r"\[db2\] CLONE of \S+: FILE COPY, [0-9]+ %, [0-9.]+ MiB of [0-9.]+ MiB \([0-9]+ s\)"
+    assert reported(group, pattern, clone="reprovision") == {"db2": "join"}
+    group[0].sql("DROP TABLE scenario.large")
+    group.is_one_group()
+    assert "errant" not in group.rows(group[2])
 
 
 def test_duplicate_server_uuid(group):

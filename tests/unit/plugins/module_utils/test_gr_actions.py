@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_actions
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager, Pause
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import Failure
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import Connection, Recorder, ServerError
 from gr_model import GROUP, MEMBERS, facts_of, gone, group_of, outage
@@ -45,6 +47,9 @@ class World:
         self.lock = "lock"
         self.members = MEMBERS
         self.locks = {}
+        self.state = "ONLINE"
+        self.clone_states = ["Completed"]
+        self.clone_may_end = threading.Event()
         self.connections = {address: FakeConnection(self, address) for address in MEMBERS}
 
     def answer(self, address, text):
@@ -56,7 +61,17 @@ class World:
         if "slave_master_info" in text:
             return [{"user": "repl", "password": "secret"}]
         if "MEMBER_STATE" in text:
-            return [{"state": "ONLINE"}]
+            return [{"state": self.state}]
+        if "clone_status" in text:
+            state = self.clone_states.pop(0) if len(self.clone_states) > 1 else self.clone_states[0]
+            if state == "gone":
+                raise ServerError("the connection was lost", 2013, lost=True)
+            return [{"state": state, "message": "the donor went away" if state == "Failed" else ""}]
+        if "clone_progress" in text:
+            return [{"stage": "FILE COPY", "state": "In Progress", "estimate": 1000, "data": 250}]
+        if "CLONE INSTANCE" in text:
+            self.clone_may_end.wait(5)
+            raise ServerError("the connection was lost", 2013, lost=True)
         if "NOW(6)" in text:
             return [{"now": "2026-01-01"}]
         return []
@@ -78,12 +93,15 @@ class World:
         ]
 
 
-def manager(world, me=DB0, check_mode=False, timeout=5, **wish):
+def manager(world, me=DB0, check_mode=False, timeout=5, turn=None, **wish):
     """A Manager that is past its preparation."""
-    made = Manager({"recovery_password": "secret", "timeout": timeout}, check_mode)
+    made = Manager({"recovery_password": "secret", "timeout": timeout, "turn": turn}, check_mode)
     made.members, made.acting, made.me = MEMBERS, MEMBERS, me
     made.wish = {"state": "present", "clone": "never", "group_name": GROUP, "recovery_user": "repl", **wish}
-    made.cluster, made.local, made.recorder = world, world.connections[me], world.recorder
+    made.cluster, made.local = world, world.connections[me]
+    world.recorder.statements[:] = made.recorder.statements
+    made.recorder = world.recorder
+    made.extra_connection = lambda: world.connections[me]
     made.deadline = time.monotonic() + timeout
     return made
 
@@ -301,3 +319,133 @@ def test_a_failed_clone_leaves_no_server_open_that_was_closed(failing):
     told = world.told(DB2)
     opened = told.index("SET GLOBAL read_only = OFF")
     assert told[opened:].index("SET GLOBAL super_read_only = ON") > 0
+
+
+# -- turns -------------------------------------------------------------------------------------------------------------
+def turn_of(made, decision=None):
+    """What a run leaves that is over before it has ended: how far it was, and what the next turn is given."""
+    with pytest.raises(Pause) as pause:
+        made._loop(decision or made.look())
+    paused = json.loads(json.dumps(made.paused(str(pause.value))))
+    return paused["progress"], paused["turn"]
+
+
+def behind():
+    """db1 RECOVERING, with 7 of 10 transactions yet to apply."""
+    facts = group_of({DB0: "ONLINE", DB1: "RECOVERING"})
+    facts[DB0]["gtid_executed"], facts[DB1]["gtid_executed"] = GROUP + ":1-10", GROUP + ":1-3"
+    return facts
+
+
+def test_a_run_in_turns_reports_and_ends_like_one_in_one_piece():
+    alone = group_of({DB0: "ONLINE"})
+    made = manager(World(alone, behind()), me=DB1, turn={"seconds": 0.01})
+    made.before = gr_actions.snapshot(alone[DB1])
+    progress, turn = turn_of(made)
+    assert progress == "RECOVERING: 7 of 7 transactions left"
+    nearer = behind()
+    nearer[DB1]["gtid_executed"] = GROUP + ":1-8"
+    made = manager(World(nearer), me=DB1, turn={**turn, "seconds": 0.01})
+    progress, turn = turn_of(made)
+    assert progress == "RECOVERING: 2 of 7 transactions left"
+    world = World(FORMED)
+    result = loop(manager(world, me=DB1, turn={**turn, "seconds": 10})).result()
+    assert (result["decision"], result["changed"], result["before"]["state"]) == ("join", True, "OFFLINE")
+    assert result["statements"] == ["START GROUP_REPLICATION"]
+    assert "START GROUP_REPLICATION" not in world.told(DB1)
+
+
+def test_without_turns_a_wait_is_not_broken_off():
+    assert loop(manager(World(group_of({DB0: "ONLINE"}), *[behind()] * 20, FORMED), me=DB1)).decision.action == "join"
+
+
+def test_turns_have_one_timeout_together():
+    _progress, turn = turn_of(manager(World(behind()), me=DB1, turn={"seconds": 0.01}))
+    made = Manager({"timeout": 300, "turn": {**turn, "left": -1.0}})
+    made.members, made.acting, made.me = MEMBERS, MEMBERS, DB1
+    made.wish, made.cluster = {"state": "present", "group_name": GROUP}, World(behind())
+    made.deadline = time.monotonic() + made.seconds_left
+    with pytest.raises(Failure, match="after 300 seconds still waiting: RECOVERING: 7 of 7 .*run again"):
+        loop(made)
+
+
+def test_a_bootstrap_in_turns_gives_its_locks_back_and_is_not_repeated():
+    mine = outage(GROUP + ":1-3", "", "")
+    mine[DB0]["received"] = GROUP + ":4-10"
+    recovering = group_of({DB0: "RECOVERING"})
+    recovering[DB0].update(gtid_executed=GROUP + ":1-4", received=GROUP + ":4-10")
+    world = World(mine, mine, recovering)
+    world.state = "RECOVERING"
+    progress, turn = turn_of(manager(world, turn={"seconds": 0.01}))
+    assert progress == "RECOVERING: 6 of 6 transactions left"
+    told = world.told()
+    assert told.count("SELECT RELEASE_LOCK") == 3
+    assert told.index(ON) < told.index(OFF)
+    # In the next turn it has left the group that it made: a second bootstrap would not be better.
+    failed = dict(recovering, **{DB0: group_of({DB0: "ERROR"})[DB0]})
+    world = World(failed)
+    with pytest.raises(Failure, match="after the bootstrap this member is ERROR"):
+        loop(manager(world, turn=turn))
+    assert ON not in world.told()
+    result = loop(manager(World(FORMED), turn=turn)).result()
+    assert result["decision"] == "bootstrap" and result["changed"]
+
+
+def to_clone():
+    """db2 has a transaction of its own, takes no writes, and may be cloned."""
+    facts = group_of({DB0: "ONLINE", DB1: "ONLINE"})
+    for address in (DB0, DB1):
+        facts[address]["gtid_executed"] = GROUP + ":1-9"
+    facts[DB2].update(gtid_executed=facts[DB2]["server_uuid"] + ":1", read_only=True, super_read_only=True)
+    return facts
+
+
+def cloning_turn(world, **more):
+    world.clone_states = ["In Progress"]
+    progress, turn = turn_of(manager(world, me=DB2, clone="reprovision", turn={"seconds": 0.05}, **more))
+    assert progress == f"CLONE of {DB0}: FILE COPY, 25 %, 250 bytes of 1000 bytes"
+    assert world.told(DB2).count("CLONE INSTANCE FROM %s@%s:3306 IDENTIFIED BY %s REQUIRE SSL") == 1
+    return turn
+
+
+def test_a_clone_in_turns_is_begun_once_and_waited_for_over_the_restart():
+    turn = cloning_turn(World(to_clone()))
+    world = World(FORMED)
+    world.clone_states = ["In Progress", "gone", "gone", "Completed"]
+    made = manager(world, me=DB2, turn=turn, clone="reprovision")
+    made.await_clone()
+    result = loop(made).result()
+    assert result["decision"] == "clone" and result["changed"]
+    assert any("CLONE INSTANCE" in text for text in result["statements"])
+    assert "secret" not in str(result["statements"])
+    assert not any("CLONE INSTANCE" in text for text in world.told(DB2))
+
+
+def test_a_clone_that_fails_in_a_later_turn_leaves_no_server_open_that_was_closed():
+    turn = cloning_turn(World(to_clone()))
+    world = World(to_clone())
+    world.clone_states = ["Failed"]
+    with pytest.raises(Failure, match="clone from db0:3306 failed: the donor went away"):
+        manager(world, me=DB2, turn=turn, clone="reprovision").await_clone()
+    told = [text for text in world.told(DB2) if not text.startswith("SELECT")]
+    assert told == ["SET GLOBAL read_only = ON", "SET GLOBAL super_read_only = ON"]
+
+
+def test_a_clone_that_lasts_longer_than_the_timeout_is_said_to_go_on():
+    world = World(to_clone())
+    world.clone_states = ["In Progress"]
+    with pytest.raises(
+        Failure, match="still waiting: CLONE of db0:3306: FILE COPY, 25 %.*goes on by itself: run again"
+    ):
+        loop(manager(world, me=DB2, clone="reprovision", timeout=0.1))
+    world.clone_may_end.set()
+
+
+def test_a_clone_of_somebody_else_is_waited_for():
+    under_way = to_clone()
+    under_way[DB2]["cloning_from"] = DB1
+    world = World(under_way, FORMED)
+    world.clone_states = ["In Progress", "gone", "Completed"]
+    made = loop(manager(world, me=DB2, clone="reprovision"))
+    assert made.decision.action == "unchanged"
+    assert not made.changed

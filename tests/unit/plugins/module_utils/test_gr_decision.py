@@ -67,6 +67,7 @@ PRESENT = [
     ("wrong_group_name", group_of(THREE), DB0, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
     ("duplicate", changed(group_of(TWO), DB2, server_uuid=U0), DB2, {}, "refuse", f"same server_uuid {U0}"),
     ("duplicate", changed(group_of(TWO), DB2, server_id=130), DB2, {}, "refuse", "same server_id 130"),
+    ("cloning", changed(group_of({DB0: "ONLINE"}), DB1, cloning_from=DB0), DB1, {"clone": "reprovision"}, "wait", DB0),
     ("flag_under_lock", changed(outage("", "", ""), DB0, bootstrap_flag=True, lock_held_by_other=True), DB1, {}, "wait", DB0),
     ("flag_under_lock", changed(outage("", "", ""), DB0, bootstrap_flag=True, lock_held_by_other=True), DB0, {}, "wait", DB0),
     ("flag_mine", changed(outage("", "", ""), DB0, persisted={FLAG: "ON"}), DB0, {}, "refuse", "RESET PERSIST"),
@@ -293,6 +294,17 @@ def test_diagnosis_shows_errant_transactions_settings_and_strangers():
     assert report["mode"] == "multi_primary"
     assert report["primaries"] == [DB0, DB1]
     assert any("not declared" in text for text in report["warnings"])
+
+
+def test_diagnosis_with_a_member_that_lives_in_another_group():
+    facts = {**group_of({DB0: "ONLINE"}), DB1: changed(group_of({DB1: "ONLINE"}), DB1, group_name=OTHER_GROUP)[DB1]}
+    report = diagnose(MEMBERS, facts, GROUP)
+    assert report["members"][DB0]["kind"] == "member"
+    assert report["members"][DB1]["kind"] == "unsuitable"
+    assert report["members"][DB1]["why"] == f"group_replication_group_name is {OTHER_GROUP}"
+    assert report["members"][DB2]["kind"] == "joinable"
+    assert any(OTHER_GROUP in text for text in report["warnings"])
+    assert decide(MEMBERS, facts, DB2, MEMBERS, {"group_name": GROUP}).rule == "foreign_group"
 
 
 def test_diagnosis_while_views_differ_is_uncertain():
