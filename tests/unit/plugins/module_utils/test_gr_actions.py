@@ -165,6 +165,27 @@ def test_another_start_under_way_is_waited_for():
     assert world.told(DB0).count(OFF) == world.told(DB0).count(ON)
 
 
+ADDED = (
+    "[Warning] '[GCS] Automatically adding IPv4 localhost address to the allowlist. It is mandatory that it is added.'"
+)
+LATE = "[ERROR] 'Timeout on wait for view after joining group'"
+
+
+@pytest.mark.parametrize(
+    ("log", "passes"),
+    [
+        ([ADDED, LATE], True),  # every START writes the first line, also one that fails
+        ([ADDED, LATE, "[ERROR] 'The member contains transactions not present in the group.'"], False),
+        ([ADDED, "[Warning] 'Connection attempt refused. Address is not in the IP allowlist.'", LATE], False),
+        ([ADDED], False),
+    ],
+)
+def test_a_join_that_was_too_slow_is_tried_again(monkeypatch, log, passes):
+    made = manager(World(FORMED))
+    monkeypatch.setattr(made, "error_log", lambda: log)
+    assert made.may_pass() is passes
+
+
 def test_a_lock_that_another_controller_keeps_ends_in_a_timeout():
     world = World(NOBODY)
     world.locks[DB1] = 0
