@@ -89,6 +89,10 @@ release-check: ## The built collection in Galaxy's importer, its documentation, 
 outside: setup ## The built collection, used by a project of its own on the lab's hosts
 	@python3 tools/run_tests.py outside
 
+.PHONY: airgap
+airgap: setup ## Installation from package files with checksums, the lab's network cut off
+	@python3 tools/run_tests.py airgap
+
 .PHONY: bench-proxysql
 bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existing module
 	@python3 bench/proxysql_hostgroup.py

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run suites of tests and end with one line that counts them all.
 
-    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule, outside
+    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule, outside, airgap
 
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
@@ -146,7 +146,19 @@ def outside(tally: Tally) -> None:
     tally.pytest("tests/outside", "tests/outside")
 
 
-SUITES = {"lint": lint, "unit": unit, "lab": lab, "long": long, "molecule": molecule, "outside": outside}
+def airgap(tally: Tally) -> None:
+    tally.pytest("tests/integration/airgap", "-s", "tests/integration/airgap")
+
+
+SUITES = {
+    "lint": lint,
+    "unit": unit,
+    "lab": lab,
+    "long": long,
+    "molecule": molecule,
+    "outside": outside,
+    "airgap": airgap,
+}
 
 
 def main(names: list[str]) -> int:

@@ -253,9 +253,7 @@ def user_problems(wishes):
 
 def package_problems(packages):
     if not packages:
-        return [
-            "mysql_gr_packages is empty; mysql_gr_install_method package needs the package files, in the order of their installation."
-        ]
+        return ["mysql_gr_packages is empty; mysql_gr_install_method package needs the package files."]
     problems = []
     for index, package in enumerate(packages):
         named = "mysql_gr_packages[{0}]".format(index)
