@@ -119,6 +119,14 @@ browser: site ## The example application in a real browser, also while a member 
 	python -m pip install --quiet --requirement examples/simkp/requirements.txt
 	DISTDB_FAILOVER=1 lab/enter python -m pytest tests/integration/failover/test_browser.py
 
+.PHONY: vagrant-test
+vagrant-test: venv ## The Vagrantfile on real virtual machines, from a home-made box to "vagrant destroy" (root; half an hour and more)
+	@tools/vagrant/test
+
+.PHONY: vagrant-down
+vagrant-down: ## End what an interrupted "make vagrant-test" left running
+	@tools/vagrant/down
+
 .PHONY: operations
 # Options for pytest, for instance TESTS="-k backup".
 TESTS ?=

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from ansible import constants as C
+from ansible.cli import CLI
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
@@ -40,6 +42,8 @@ class Inventory:
 
     def __init__(self, source: str) -> None:
         self.loader = DataLoader()
+        if C.DEFAULT_VAULT_PASSWORD_FILE:
+            self.loader.set_vault_secrets(CLI.setup_vault_secrets(self.loader, [], [C.DEFAULT_VAULT_PASSWORD_FILE]))
         self.manager = InventoryManager(loader=self.loader, sources=[str(ROOT / source)])
         self.variables = VariableManager(loader=self.loader, inventory=self.manager)
 

@@ -6,7 +6,8 @@
 Environment:
   TESTINFRA_INVENTORY  an inventory (default: inventories/lab)
   TESTINFRA_BACKEND    how a host is reached, with {} for its name (default: podman://{}, the lab;
-                       "ansible://{}?ansible_inventory=inventories/vagrant" reaches machines by ssh)
+                       "ssh://{}?ssh_config=FILE" reaches machines by ssh, as root: sudo would write the tests' own
+                       commands, passwords included, to the journal that they look through)
   TESTINFRA_WITHOUT    "proxysql": there is no proxy yet, and tests that need one are not part of the run
 """
 
@@ -62,13 +63,20 @@ class Cluster:
         assert done.rc == 0, f"{member}: {statement}: {done.stderr}"
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def proxy_address(self) -> str:
+        proxy = self.proxies[0]
+        return self.var(proxy, "proxysql_address") or self.var(proxy, "ansible_host")
+
+    def proxy_account(self) -> dict:
+        """The application's account: username and password."""
+        return self.var(self.proxies[0], "proxysql_users")[0]
+
     def through_proxy(self, statement: str) -> str:
         """Run a statement as the application does: from a member's client, through port 6033 of the first proxy."""
-        proxy, member = self.proxies[0], self.members[0]
-        user = self.var(proxy, "proxysql_users")[0]["username"]
-        done = self[member].run(
+        account = self.proxy_account()
+        done = self[self.members[0]].run(
             "MYSQL_PWD=%s mysql --host=%s --port=6033 --user=%s --batch --skip-column-names -e %s",
-            self.var(member, "lab_app_password"), self.var(proxy, "proxysql_address"), user, statement,
+            account["password"], self.proxy_address(), account["username"], statement,
         )  # fmt: skip
         assert done.rc == 0, f"through the proxy: {statement}: {done.stderr}"
         return done.stdout

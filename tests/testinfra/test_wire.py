@@ -64,12 +64,11 @@ def test_group_traffic_carries_no_clear_text(cluster):
 @pytest.mark.proxies
 def test_the_watcher_would_see_clear_text(cluster):
     """The control of the test above: the same watcher finds a needle that is sent without TLS."""
-    member, proxy = cluster.members[0], cluster.proxies[0]
+    member, account = cluster.members[0], cluster.proxy_account()
     needle = uuid.uuid4().hex
-    user = cluster.var(proxy, "proxysql_users")[0]["username"]
     options = (
-        f"--host={cluster.var(proxy, 'proxysql_address')}", "--port=6033", f"--user={user}",
-        f"--password={cluster.var(member, 'lab_app_password')}", "--ssl-mode=DISABLED",
+        f"--host={cluster.proxy_address()}", "--port=6033", f"--user={account['username']}",
+        f"--password={account['password']}", "--ssl-mode=DISABLED",
     )  # fmt: skip
     packets, clear = capture(cluster, member, 6033, needle, f"SELECT '{needle}'", *options)
     assert packets > 0
