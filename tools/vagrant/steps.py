@@ -9,6 +9,7 @@ printed and when stands in .cache/vagrant-test/transcript.txt.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -125,6 +126,7 @@ def on(machine: str, command: str) -> str:
     return done.stdout.strip()
 
 
+@functools.cache
 def password(name: str) -> str:
     """A password of the machines' inventory, out of its vault."""
     text = subprocess.run(
@@ -251,6 +253,7 @@ def checks(log: Transcript, _box: str) -> None:
 def write(log: Transcript, _box: str) -> None:
     """Rows written through the proxy stand on every member."""
     query(PROXY, 6033, "CREATE TABLE IF NOT EXISTS simkp.vagrant (token CHAR(32) PRIMARY KEY)")
+    query(PROXY, 6033, "DELETE FROM simkp.vagrant")
     begun = time.monotonic()
     for _row in range(100):
         query(PROXY, 6033, "INSERT INTO simkp.vagrant VALUES (%s)", secrets.token_hex(16))
