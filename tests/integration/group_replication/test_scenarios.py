@@ -252,9 +252,9 @@ def test_a_long_recovery_is_reported(group):
 
 
 def test_a_long_clone_is_reported(group):
-    group[0].sql("CREATE TABLE IF NOT EXISTS scenario.large (v LONGBLOB)")
+    group[0].sql("CREATE TABLE IF NOT EXISTS scenario.large (id INT AUTO_INCREMENT PRIMARY KEY, v LONGBLOB)")
     for _row in range(6):
-        group[0].sql("INSERT INTO scenario.large VALUES (REPEAT(RANDOM_BYTES(1024), 8192))")
+        group[0].sql("INSERT INTO scenario.large (v) VALUES (REPEAT(RANDOM_BYTES(1024), 8192))")
     group.out(2)
     group[2].sql("SET GLOBAL super_read_only = OFF")
     group[2].sql("SET GLOBAL read_only = OFF")
