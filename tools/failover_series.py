@@ -38,8 +38,6 @@ INVENTORY = ["-i", "inventories/lab"]
 TWO = SERIES / "two-proxies.yml"
 FIVE = SERIES / "five.yml"
 SINGLE = ("-e", "mysql_gr_single_primary=true")
-# The binary logs of a series are long; a new member that has to apply them all under load takes longer than anybody waits.
-ALWAYS = ("-e", "mysql_gr_clone=when_needed")
 BEGIN, END = "<!-- series: begin -->", "<!-- series: end -->"
 
 # name: (what it is, target in seconds for the longest time without a success of one client, or None)
@@ -66,7 +64,7 @@ PLANNED = {
     "switch_primary": 1.0,
     "switch_mode_to_single_primary": 1.0,
     "switch_mode_to_multi_primary": 1.0,
-    "add_member": 1.0,  # two by clone
+    "add_member": 1.0,
     "remove_member": 1.0,
     "rotate_passwords": 1.0,
     "rotate_passwords_discard": 1.0,
@@ -105,7 +103,7 @@ def run(command, log):
 
 
 def playbook(name, log, *arguments):
-    return run(["ansible-playbook", *INVENTORY, name, *ALWAYS, *arguments], log)
+    return run(["ansible-playbook", *INVENTORY, name, *arguments], log)
 
 
 def on(host, *command):
@@ -195,14 +193,12 @@ class Work:
             return [self.planned("backup", mode, "backup", "-e", f"operations_backup={directory}/backup")]
 
     def members(self, mode):
-        """From three members to five, which were blank and are cloned, and back."""
+        """From three members to five, which were blank, and back."""
         from support_load import new_address
 
         lines, hosts = [], {f"db{number}": {"mysql_gr_server_id": 130 + number} for number in (3, 4)}
         five = ("-i", str(FIVE))
         run(["lab/up", *hosts], LOGS / "members.log")
-        for host in self.lab.members:
-            on(host, "mysql", "-e", "FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW(6)")
         FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
         try:
             line = self.planned(
@@ -307,7 +303,7 @@ def prepare(faults):
     steps = [["lab/up", *names]]
     if two:
         steps.append(["ansible-playbook", *INVENTORY, *two, "--limit", "localhost,proxy2", "lab/prepare.yml"])
-    steps.append(["ansible-playbook", *INVENTORY, *two, "site.yml", *ALWAYS])
+    steps.append(["ansible-playbook", *INVENTORY, *two, "site.yml"])
     for step in steps:
         code, _seconds = run(step, log)
         if code and step is steps[-1]:

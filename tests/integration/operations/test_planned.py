@@ -109,30 +109,6 @@ def test_members_added_and_removed_cost_no_statement(lab, under_load):
     assert min(uptimes(lab)) >= before
 
 
-def test_member_added_by_clone_costs_no_statement(lab, under_load):
-    """Where no member has the binary logs from the beginning any more."""
-    lab.command("lab/up", "db3", timeout=300)
-    FIVE.parent.mkdir(parents=True, exist_ok=True)
-    FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": {"db3": {"mysql_gr_server_id": 133}}}}))
-    four, clone = ("-i", str(FIVE)), ("-e", "mysql_gr_clone=when_needed")
-    try:
-        run = lab.site(*clone)
-        assert run.code == 0, run
-        for member in lab.members:
-            lab.sql(member, "FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW(6)")
-        added = ("-e", json.dumps({"operations_members": ["db3"]}))
-        under_load(
-            "playbooks/add_member.yml", *four, *clone, *added, name="add_member_clone", members=(*lab.members, "db3")
-        )
-        assert sorted(lab.view("db0").values()) == ["ONLINE"] * 4
-        assert lab.sql("db3", "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
-        under_load("playbooks/remove_member.yml", *four, *clone, "-e", "operations_member=db3")
-    finally:
-        lab.command("lab/host", "remove", "db3")
-        lab.site()
-    lab.one_group()
-
-
 def test_rotate_passwords_costs_no_statement(lab, under_load, tmp_path):
     old, new, forward, back = rotation(lab, tmp_path)
     discard = ("-e", "operations_discard_old=true")
