@@ -37,6 +37,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
 
 POLL = 0.3  # seconds between two looks at a condition that is waited for
 SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
+GOES_ON = "; the server goes on by itself: run again to wait for it, with a longer timeout"
 
 
 _CLONE_STATUS = "SELECT STATE AS state, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
@@ -103,6 +104,7 @@ class Manager:
         self.facts = {}
         self.me = None
         self.decision = None  # the last decision that mattered
+        self.timeout = params.get("timeout") or 300
         self.deadline = time.monotonic() + 1
         self.warned = set()
         self.cloner = None
@@ -141,12 +143,16 @@ class Manager:
             "closed": self.closed,
             "most_left": self.most_left,
         }
-        return {"changed": self.changed, "progress": text, "timeout": self.params.get("timeout") or 300, "turn": turn}
+        return {"changed": self.changed, "progress": text, "timeout": self.timeout, "turn": turn}
 
     def pause(self, text):
         """End this turn when its time is over."""
-        if self.turn_end is not None and time.monotonic() >= self.turn_end:
+        if self.turn_over():
             raise Pause(text)
+
+    def turn_over(self):
+        """Whether something that is still waited for is the next turn's."""
+        return self.turn_end is not None and time.monotonic() >= self.turn_end
 
     # -- preparation -------------------------------------------------------------------------------------------------
     def prepare(self):
@@ -196,7 +202,7 @@ class Manager:
             )
         self.wish = wish
         left = self.seconds_left
-        self.deadline = time.monotonic() + ((params.get("timeout") or 300) if left is None else left)
+        self.deadline = time.monotonic() + (self.timeout if left is None else left)
         if self.clone_from:
             self.local = login_connection(params, self.recorder)
             try:
@@ -285,7 +291,7 @@ class Manager:
             if self.left() <= 0:
                 raise Failure(
                     "timeout: after %d seconds still waiting: %s%s"
-                    % (self.params.get("timeout") or 300, self.progress(decision), self.waiting_hint(decision))
+                    % (self.timeout, self.progress(decision), self.waiting_hint(decision))
                 )
             if decision.rule == "cloning":
                 self.clone_from = decision.details["donor"]
@@ -319,7 +325,7 @@ class Manager:
     def waiting_hint(self, decision):
         """What may be wrong when a wait ends without success, or what to do next."""
         if decision.rule == "recovering":
-            return "; the server goes on by itself: run again to wait for it, with a longer timeout"
+            return GOES_ON
         if decision.action == "wait_for_seed":
             return " (is the task running on {} at the same time? forks must be at least the number of members)".format(
                 decision.details["seed"]
@@ -501,15 +507,14 @@ class Manager:
         self.failed_starts += 1
         return self.failed_starts <= 5 and any(word.lower() in lower for word in hints)
 
-    def start_failed(self, error):
+    def failed(self, text):
         """A Failure that carries what the server's error log says."""
         log = self.error_log()
-        return Failure(
-            "START GROUP_REPLICATION failed: {}{}".format(
-                error, ". The error log says: " + " | ".join(log[-5:]) if log else ""
-            ),
-            error_log=log,
-        )
+        return Failure(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
+
+    def start_failed(self, error):
+        """A Failure for a START GROUP_REPLICATION that the server refused."""
+        return self.failed(f"START GROUP_REPLICATION failed: {error}")
 
     def watch_recovery(self):
         """While this member is RECOVERING: fail at once when its donor refuses the recovery account."""
@@ -609,11 +614,10 @@ class Manager:
                 raise self.bootstrap_failed(state)
             if self.left() <= 0:
                 raise Failure(
-                    f"timeout: after the bootstrap this member is still {state}; the server goes on by itself: run again to wait for it, "
-                    "with a longer timeout",
+                    f"timeout: after the bootstrap this member is still {state}{GOES_ON}",
                     error_log=self.error_log(),
                 )
-            if self.turn_end is not None and time.monotonic() >= self.turn_end:
+            if self.turn_over():
                 # It is a living group of its own now: nobody else bootstraps without the lock either.
                 self.bootstrapped = True
                 self.facts.update(self.cluster.gather([self.me]))
@@ -622,13 +626,7 @@ class Manager:
 
     def bootstrap_failed(self, state):
         """A Failure for a member that is in no group any more after it was told to bootstrap one."""
-        log = self.error_log()
-        return Failure(
-            "after the bootstrap this member is {}{}".format(
-                state, ". The error log says: " + " | ".join(log[-5:]) if log else ""
-            ),
-            error_log=log,
-        )
+        return self.failed(f"after the bootstrap this member is {state}")
 
     # -- clone -------------------------------------------------------------------------------------------------------
     def clone(self, decision):
@@ -688,12 +686,8 @@ class Manager:
                 return
             if self.left() <= 0:
                 raise Failure(
-                    "timeout: after {} seconds still waiting: {}; the server goes on by itself: run again to wait for it, with a longer "
-                    "timeout{}".format(
-                        self.params.get("timeout") or 300,
-                        text,
-                        "" if answered else " (where nothing restarts mysqld after a clone, start it)",
-                    )
+                    f"timeout: after {self.timeout} seconds still waiting: {text}{GOES_ON}"
+                    + ("" if answered else " (where nothing restarts mysqld after a clone, start it)")
                 )
             if state == "In Progress" or not answered:
                 self.pause(text)
