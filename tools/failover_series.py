@@ -45,7 +45,8 @@ FAULTS = {
     "stop": ("clean stop of one member", 0.5),
     "kill": ("`kill -9` of one member", 0.5),
     "freeze": ("one member frozen (SIGSTOP), thawed", 1.5),
-    "network": ("one member cut off, both ways", 2.0),
+    "network": ("one member cut off, both ways, for 12 s", 2.0),
+    "network_long": ("the same for 45 s, until it has left the group", 2.0),
     "network_all": ("all members cut off from one another", None),
     "disk_full": ("disk of one member full", None),
     "reboot": ("one host off and on", None),
@@ -123,7 +124,7 @@ def whole(mode=(), well=True):
     """Whether the lab's three members are ONLINE. Where they are not, or a run ended early, playbooks put everything back; that is no pass."""
     online = len(members("member_state = 'ONLINE'")) == 3
     if not online or not well:
-        # A run that ended early leaves its load behind, which ends by itself after an hour only.
+        # A run that ended early leaves its load behind, which ends by itself after half an hour only.
         on("proxy", "systemctl", "stop", "distdb-load", "distdb-watch")
         for name in ("playbooks/recover.yml", "playbooks/switch_mode.yml", "site.yml"):
             playbook(name, LOGS / "recover.log", *mode)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # settings and paths are for the scripts that source this
+# shellcheck disable=SC2034,SC2154 # settings and paths are for the scripts that source this; lab_root comes from the lab
 # Sourced by the scripts of this folder. The namespaces are a lab of its own, without hosts: what isolates and ends
 # the lab (lab/README.md) does the same for libvirt and its machines.
 
