@@ -69,6 +69,7 @@ PLANNED = {
     "remove_member": 1.0,
     "rotate_passwords": 1.0,
     "rotate_passwords_discard": 1.0,
+    "rolling_upgrade_check": 1.0,
     "backup": 1.0,
 }
 # Shorter than the playbook's defaults, which are for looking at one run.
@@ -188,6 +189,10 @@ class Work:
         line = self.planned("switch_primary", mode, "switch_primary", "-e", f"operations_primary={to}")
         reached = members("member_role = 'PRIMARY'") == [self.lab.address(to)]
         return [dict(line, passed=whole(mode, line["passed"]) and reached and line["passed"])]
+
+    def upgrade(self, mode):
+        """In check mode: there is one version to be had."""
+        return [self.planned("rolling_upgrade_check", mode, "rolling_upgrade", "--check")]
 
     def backup(self, mode):
         with tempfile.TemporaryDirectory(dir=SERIES) as directory:
@@ -322,6 +327,7 @@ def units(work):
         (("rolling_restart",), (), work.rolling_restart),
         (("add_member", "remove_member"), (), work.members),
         (("rotate_passwords", "rotate_passwords_discard"), (), work.passwords),
+        (("rolling_upgrade_check",), (), work.upgrade),
         (("backup",), (), work.backup),
         (("switch_mode_to_single_primary",), SINGLE, work.switch_mode),
         (("switch_primary",), SINGLE, work.switch_primary),
