@@ -5,7 +5,7 @@
 
     python3 tools/failover_series.py [--runs 5] [--minutes M] [--only NAME ...] [--again] [--docs]
 
-Runs that were made already (.cache/series/results.jsonl) are not made again, so that an interrupted series goes on where it was; --again
+Runs that were made already (.cache/series/results-*.jsonl) are not made again, so that an interrupted series goes on where it was; --again
 begins anew. After --minutes nothing new is begun. --docs writes the table into docs/failover.md. The times are of use only where the machine
 does nothing else; its load before each run is in the results.
 The last line is "N passed, N failed"; a run passed when no acknowledged row was lost, all members hold the same and all are ONLINE
@@ -31,14 +31,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIES = ROOT / ".cache" / "series"
-RESULTS = SERIES / "results.jsonl"
 LOGS = SERIES / "logs"
 INVENTORY = ["-i", "inventories/lab"]
 # Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
 TWO = SERIES / "two-proxies.yml"
 FIVE = SERIES / "five.yml"
 SINGLE = ("-e", "mysql_gr_single_primary=true")
-BEGIN, END = "<!-- series: begin -->", "<!-- series: end -->"
+BEGIN, END = "<!-- series, {}: begin -->", "<!-- series, {}: end -->"
 
 # name: (what it is, target in seconds for the longest time without a success of one client, or None)
 FAULTS = {
@@ -248,10 +247,20 @@ def figures(report):
     return {name: report[name] for name in names if name in report}
 
 
+def proxies():
+    """What stands for ProxySQL in this lab; their results are kept apart, with a table each."""
+    kind = (ROOT / ".lab" / "proxysql-kind").read_text().split(maxsplit=1)[0]
+    return "stand-in" if kind == "standin" else "real ProxySQL"
+
+
+def results_file():
+    return SERIES / f"results-{proxies().split()[0]}.jsonl"
+
+
 def read():
-    if not RESULTS.exists():
+    if not results_file().exists():
         return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines() if line.endswith("}")]
+    return [json.loads(line) for line in results_file().read_text().splitlines() if line.endswith("}")]
 
 
 def table(results, runs):
@@ -296,7 +305,8 @@ def versions():
     found = []
     for host, program in (("db0", "mysqld"), ("proxy", "proxysql")):
         match = re.search(r"(?i)ver(?:sion)? ([\w.-]+)", on(host, program, "--version"))
-        found.append(f"{'MySQL' if program == 'mysqld' else 'ProxySQL'} {match[1] if match else 'unknown'}")
+        name = "MySQL" if program == "mysqld" else proxies()
+        found.append(f"{name} {match[1] if match else 'unknown'}")
     return ", ".join(found)
 
 
@@ -344,7 +354,7 @@ def due(names, wanted, number):
 
 
 def keep(lines, number):
-    with open(RESULTS, "a") as target:
+    with open(results_file(), "a") as target:
         for line in lines:
             target.write(json.dumps(dict(line, run=number, at=int(time.time()))) + "\n")
     for line in lines:
@@ -371,10 +381,10 @@ def main():
     sys.path.insert(0, str(ROOT / "tests"))
     from support import Lab
 
-    if options.again and RESULTS.exists():
-        RESULTS.rename(RESULTS.with_suffix(f".{int(time.time())}.jsonl"))
     wanted = options.only or [*FAULTS, *PLANNED]
     prepare([name for name in FAULTS if name in wanted])
+    if options.again and results_file().exists():
+        results_file().rename(results_file().with_suffix(f".{int(time.time())}.jsonl"))
     single = False  # the mode of the inventory, into which site.yml brings the group
     work = Work(Lab())
     for number in range(1, options.runs + 1):
@@ -397,9 +407,10 @@ def main():
     print(text)
     if options.docs:
         page = ROOT / "docs" / "failover.md"
-        before, _mark, rest = page.read_text().partition(BEGIN)
-        _old, _mark, after = rest.partition(END)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        begin, end = BEGIN.format(proxies()), END.format(proxies())
+        before, _mark, rest = page.read_text().partition(begin)
+        _old, _mark, after = rest.partition(end)
+        page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
     passed = sum(line["passed"] for line in results)
     print(f"{passed} passed, {len(results) - passed} failed")
     return 0 if passed == len(results) else 1
