@@ -138,7 +138,11 @@ class Lab:
         except subprocess.TimeoutExpired:
             kill_tree(process)
             raise
-        return Run(process.returncode, output, time.monotonic() - started, parse_recap(output))
+        run = Run(process.returncode, output, time.monotonic() - started, parse_recap(output))
+        if run.code:
+            # pytest shows it where the test fails; of a message that is no string it shows the beginning only.
+            print(run)
+        return run
 
     def on(self, host: str, *command: str, check: bool = True, timeout: float = 60) -> str:
         """Run a command on a host of the lab; its output."""

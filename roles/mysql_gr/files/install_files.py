@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Install Debian package files in one call of apt-get, which finds their order, without starting services.
 
-Reads {"files": {path: checksum}, "action": "look" | "simulate" | "install"} from standard input. "look" prints the files that are
-not there or are other ones, {"lacking": [path]}; the others print {"changed": bool, "packages": [name]}. The module apt takes
-package files one at a time only, each after what it depends on, which takes minutes for a server.
+Reads {"files": {path: checksum}, "action": "look" | "plan" | "install"} from standard input. "look" prints the files that are
+not there or are other ones, {"lacking": [path]}; "plan" what would be installed, {"packages": [name]}. "install" has no answer that
+anything depends on: what a command prints after a long time can be lost (ansible/ansible#51393). The module apt takes package files
+one at a time only, each after what it depends on, which takes minutes for a server.
 """
 
 from __future__ import annotations
@@ -72,16 +73,15 @@ def main():
     files = question["files"]
     lacking = [path for path, checksum in files.items() if not is_there(path, checksum)]
     if question["action"] == "look":
-        answer = {"lacking": lacking}
+        json.dump({"lacking": lacking}, sys.stdout)
     elif lacking:
         sys.exit("%s: not there, or another checksum; nothing is installed" % ", ".join(lacking))
-    else:
+    elif question["action"] == "plan":
         packages = re.findall(r"^Inst (\S+)", apt("--simulate", *files), re.MULTILINE)
-        if packages and question["action"] == "install":
-            with no_starts():
-                apt(*files)
-        answer = {"changed": bool(packages), "packages": packages}
-    json.dump(answer, sys.stdout)
+        json.dump({"packages": packages}, sys.stdout)
+    else:
+        with no_starts():
+            apt(*files)
 
 
 if __name__ == "__main__":
