@@ -106,7 +106,7 @@ failover: setup ## A fault under load on the running lab (FAULT=kill, stop, free
 RUNS ?= 5
 MINUTES ?= inf
 failover-table: setup ## Every fault and all planned work RUNS times, and their table in docs/failover.md; goes on where it was (MINUTES=8: ends after these)
-	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --docs
+	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --blank --docs
 
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault and all planned work, each several times, on the lab; and the table of what clients saw.
 
-    python3 tools/failover_series.py [--runs 5] [--minutes M] [--only NAME ...] [--again] [--docs]
+    python3 tools/failover_series.py [--runs 5] [--minutes M] [--only NAME ...] [--again] [--blank] [--docs]
 
 Runs that were made already (.cache/series/results-*.jsonl) are not made again, so that an interrupted series goes on where it was; --again
-begins anew. After --minutes nothing new is begun. --docs writes the table into docs/failover.md. The times are of use only where the machine
-does nothing else; its load before each run is in the results.
+begins anew. After --minutes nothing new is begun. --docs writes the table into docs/failover.md. With --blank each round begins on new hosts, so
+that its runs do not depend on those of earlier ones (a member that is added has to fetch all transactions there ever were). The times are of use
+only where the machine does nothing else; its load before each run is in the results.
 The last line is "N passed, N failed"; a run passed when no acknowledged row was lost, all members hold the same and all are ONLINE
 afterwards, and, of planned work, when no statement failed.
 """
@@ -310,13 +311,13 @@ def versions():
     return ", ".join(found)
 
 
-def prepare(faults):
-    """The lab, converged; for two proxies, the second one beside it."""
+def prepare(faults, blank):
+    """The lab, converged, if wanted on new hosts; for two proxies, the second one beside it."""
     log = LOGS / "prepare.log"
     names = ["db0", "db1", "db2", "proxy"] + (["proxy2"] if "proxy_killed" in faults else [])
     TWO.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
     two = ["-i", str(TWO)] if "proxy_killed" in faults else []
-    steps = [["lab/up", *names]]
+    steps = ([["lab/down"]] if blank else []) + [["lab/up", *names]]
     if two:
         steps.append(["ansible-playbook", *INVENTORY, *two, "--limit", "localhost,proxy2", "lab/prepare.yml"])
     steps.append(["ansible-playbook", *INVENTORY, *two, "site.yml"])
@@ -332,10 +333,10 @@ def prepare(faults):
 
 def units(work):
     """[(names in the results, mode, what makes them)], in the order of a round."""
-    found = [((name,), (), lambda mode, name=name: work.fault(name, mode)) for name in FAULTS if name not in OF_SINGLE]
+    found = [(("add_member", "remove_member"), (), work.members)]
+    found += [((name,), (), lambda mode, name=name: work.fault(name, mode)) for name in FAULTS if name not in OF_SINGLE]
     found += [
         (("rolling_restart",), (), work.rolling_restart),
-        (("add_member", "remove_member"), (), work.members),
         (("rotate_passwords", "rotate_passwords_discard"), (), work.passwords),
         (("rolling_upgrade_check",), (), work.upgrade),
         (("backup",), (), work.backup),
@@ -373,6 +374,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after these nothing new is begun")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], choices=[*FAULTS, *PLANNED])
     parser.add_argument("--again", action="store_true", help="forget the runs that were made")
+    parser.add_argument("--blank", action="store_true", help="new hosts for each round")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/failover.md")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
@@ -382,13 +384,16 @@ def main():
     from support import Lab
 
     wanted = options.only or [*FAULTS, *PLANNED]
-    prepare([name for name in FAULTS if name in wanted])
-    if options.again and results_file().exists():
-        results_file().rename(results_file().with_suffix(f".{int(time.time())}.jsonl"))
-    single = False  # the mode of the inventory, into which site.yml brings the group
-    work = Work(Lab())
     for number in range(1, options.runs + 1):
         # All of them once, then again: an interrupted series has something of each.
+        if number > 1 and (time.monotonic() > until or not due(wanted, wanted, number)):
+            continue
+        if number == 1 or (options.blank and used):
+            prepare([name for name in FAULTS if name in wanted], options.blank)
+            work, used = Work(Lab()), False
+            single = False  # the mode of the inventory, into which site.yml brings the group
+        if number == 1 and options.again and results_file().exists():
+            results_file().rename(results_file().with_suffix(f".{int(time.time())}.jsonl"))
         for names, mode, make in units(work):
             late = time.monotonic() > until
             if make == work.switch_mode:
@@ -398,9 +403,10 @@ def main():
                     not mode or (not late and due([*others, "switch_mode_to_multi_primary"], wanted, number))
                 ):
                     keep(make(mode), number)
-                    single = bool(mode)
+                    single, used = bool(mode), True
             elif not late and due(names, wanted, number):
                 keep(make(mode), number)
+                used = True
     results = [line for line in read() if line["name"] in wanted]
     text = table(results, options.runs)
     (SERIES / "table.md").write_text(text + "\n")
