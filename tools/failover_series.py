@@ -384,6 +384,7 @@ def main():
     from support import Lab
 
     wanted = options.only or [*FAULTS, *PLANNED]
+    used = False  # the hosts, since they were prepared
     for number in range(1, options.runs + 1):
         # All of them once, then again: an interrupted series has something of each.
         if number > 1 and (time.monotonic() > until or not due(wanted, wanted, number)):

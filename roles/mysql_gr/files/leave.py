@@ -61,7 +61,9 @@ def main(option_file):
     try:
         import pymysql
 
-        server = pymysql.connect(read_default_file=option_file, connect_timeout=2, read_timeout=LEAVING, write_timeout=LEAVING)
+        server = pymysql.connect(
+            read_default_file=option_file, connect_timeout=2, read_timeout=LEAVING, write_timeout=LEAVING
+        )
         with server.cursor() as cursor:
 
             def ask(statement):
