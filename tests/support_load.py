@@ -77,6 +77,9 @@ class Load:
             summary, work=self.name, work_seconds=round(seconds, 1), lost_rows=agreed["lost"],
             same_transactions=agreed["same_transactions"], checksums_agree=agreed["checksums_agree"],
         )  # fmt: skip
+        if summary["errors"]:
+            journal = self.lab.on("proxy", "cat", f"{DIRECTORY}/writes.jsonl").splitlines()
+            report["failures"] = [event for event in map(json.loads, journal[1:]) if event["error"]]
         report["passed"] = bool(
             not summary["errors"] and not agreed["lost"] and agreed["same_transactions"] and agreed["checksums_agree"]
         )

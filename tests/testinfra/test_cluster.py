@@ -127,6 +127,14 @@ def test_accounts_are_the_same_on_every_member(cluster):
         assert accounts[member] == accounts[cluster.members[0]], member
 
 
+def test_a_member_leaves_its_group_before_its_server_is_stopped(cluster):
+    for member in cluster.members:
+        host = cluster[member]
+        assert "mysql-gr-leave" in host.run("systemctl show --property=ExecStop mysql").stdout
+        options = host.file("/etc/mysql-gr-leave.cnf")
+        assert (options.user, options.mode) == ("root", 0o600)
+
+
 def test_only_the_wanted_ports_listen(cluster):
     for member in cluster.members:
         assert ports(cluster, member) == {3306, 33061}, listening(cluster[member])

@@ -45,6 +45,10 @@ def uptimes(lab):
     return [float(lab.sql(member, uptime)[0][0]) for member in lab.members]
 
 
+def expel_timeouts(lab):
+    return [int(lab.sql(member, "SELECT @@group_replication_member_expel_timeout")[0][0]) for member in lab.members]
+
+
 def test_rolling_restart_costs_no_statement(lab, under_load):
     run = under_load("playbooks/rolling_restart.yml")
     # Every server has been restarted: it has been up for less time than the run took.
@@ -71,11 +75,14 @@ def test_switch_mode_costs_no_statement(lab, under_load):
         to_single = (*SINGLE, "-e", "operations_primary=db1")
         under_load("playbooks/switch_mode.yml", *to_single, name="switch_mode_to_single_primary")
         assert primaries(lab) == [lab.address("db1")]
+        # A lost primary is to be replaced soon; where all are primaries, a silent one is given time to come back.
+        assert expel_timeouts(lab) == [0, 0, 0]
         again = lab.site(*to_single, playbook="playbooks/switch_mode.yml")
         assert again.code == 0 and unchanged(again), again
     finally:
         under_load("playbooks/switch_mode.yml", name="switch_mode_to_multi_primary")
     assert primaries(lab) == sorted(map(lab.address, lab.members))
+    assert expel_timeouts(lab) == [5, 5, 5]
     # The option files are written by the site playbook, and nobody is restarted for them.
     before = min(uptimes(lab))
     run = lab.site()

@@ -45,6 +45,7 @@ def test_a_missing_password_is_named(lab, variable):
         ("mysql_gr_install_method=magic", ("mysql_gr_install_method", "magic", "distribution")),
         ("proxysql_install_method=magic", ("proxysql_install_method", "magic", "preinstalled")),
         ("mysql_gr_port=seventy", ("mysql_gr_port", "seventy")),
+        ("proxysql_connect_timeout=5", ("proxysql_connect_timeout", "5", "10 to 120000")),
     ],
 )
 def test_bad_input_is_named_with_its_value(lab, setting, words):

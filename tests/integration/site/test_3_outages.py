@@ -46,6 +46,8 @@ def stop(lab, *members: str) -> None:
 def test_one_member_stopped_rejoins_with_limit(lab):
     member = lab.members[2]
     stop(lab, member)
+    said = lab.on(member, "journalctl", "--unit", "mysql", "--lines", "20", "--output", "cat")
+    assert "left the group" in said, said
     written = write(lab, lab.members[0])
     run = lab.site("--limit", member)
     assert run.code == 0, run
