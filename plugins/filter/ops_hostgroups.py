@@ -11,12 +11,13 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Makes the option C(hostgroups) of M(distdb.mysql_ha.proxysql_hostgroup) from the layer that M(distdb.mysql_ha.proxysql_hostgroup_info) found.
+  - Makes the option C(hostgroups) of M(distdb.mysql_ha.proxysql_hostgroup) from the layer that M(distdb.mysql_ha.proxysql_hostgroup_info) found,
+    or from such an option.
   - Groups that have none of the servers are left out, as are servers that are not named.
 positional: servers, status
 options:
   _input:
-    description: RV(distdb.mysql_ha.proxysql_hostgroup_info#module:memory).
+    description: RV(distdb.mysql_ha.proxysql_hostgroup_info#module:memory), or O(distdb.mysql_ha.proxysql_hostgroup#module:hostgroups).
     type: list
     elements: dict
     required: true
@@ -63,8 +64,8 @@ def ops_hostgroups(groups, servers, status, max_writers=None):
     wanted = {str(server).lower() for server in servers}
     found = []
     for group in groups:
-        rows = [{key: value for key, value in row.items() if key != "hostgroup"} for row in group["servers"]]
-        meant = [row for row in rows if show_address((row["hostname"], row["port"])).lower() in wanted]
+        rows = [{key: value for key, value in row.items() if key != "hostgroup"} for row in group.get("servers") or []]
+        meant = [row for row in rows if show_address((row["hostname"], row.get("port", 3306))).lower() in wanted]
         if not meant:
             continue
         group = dict(group)
@@ -73,7 +74,8 @@ def ops_hostgroups(groups, servers, status, max_writers=None):
         if status == "absent":
             group.update(servers=[row for row in rows if row not in meant], exclusive=True)
         else:
-            group.update(servers=[dict(row, status=status) for row in meant])
+            # Others, which are not named, are not to go.
+            group.update(servers=[dict(row, status=status) for row in meant], exclusive=False)
         found.append(group)
     return found
 

@@ -105,10 +105,17 @@ GROUP = {
 
 def test_a_server_gets_another_status_and_keeps_the_rest():
     assert ops_hostgroups([GROUP], ["[2001:db8::1]:3306"], "OFFLINE_SOFT") == [
-        {"writer_hostgroup": 2, "max_writers": 3,
+        {"writer_hostgroup": 2, "max_writers": 3, "exclusive": False,
          "servers": [{"hostname": "2001:db8::1", "port": 3306, "status": "OFFLINE_SOFT", "weight": 1}]}
     ]  # fmt: skip
     assert len(GROUP["servers"]) == 2
+
+
+def test_a_server_from_an_option_needs_no_port_and_sends_nobody_away():
+    option = {"writer_hostgroup": 2, "exclusive": True, "servers": [{"hostname": "192.0.2.133", "use_ssl": True}]}
+    assert ops_hostgroups([option, {"writer_hostgroup": 12, "state": "absent"}], ["192.0.2.133:3306"], "OFFLINE_SOFT") == [
+        {"writer_hostgroup": 2, "exclusive": False, "servers": [{"hostname": "192.0.2.133", "use_ssl": True, "status": "OFFLINE_SOFT"}]}
+    ]  # fmt: skip
 
 
 def test_a_server_that_is_to_go_leaves_the_others():
