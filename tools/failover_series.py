@@ -180,6 +180,8 @@ class Work:
     def switch_mode(self, mode):
         name = "switch_mode_to_single_primary" if mode else "switch_mode_to_multi_primary"
         line = self.planned(name, mode, "switch_mode")
+        # Servers that are restarted afterwards find the new mode in their option files, too.
+        playbook("site.yml", LOGS / f"{name}.log", *mode)
         wanted = len(members("member_role = 'PRIMARY'")) == (1 if mode else 3)
         return [dict(line, passed=whole(mode, line["passed"]) and wanted and line["passed"])]
 
