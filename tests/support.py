@@ -74,6 +74,18 @@ class Run:
         return {host: numbers["changed"] for host, numbers in self.recap.items()}
 
     @property
+    def what_changed(self) -> list[str]:
+        """ "host: task" of everything that changed."""
+        task, found = "", []
+        for line in self.output.splitlines():
+            heading = re.match(r"TASK \[(.*?)\] \*", line)
+            changed = re.match(r"changed: \[([^\]]+)\]", line)
+            task = heading[1] if heading else task
+            if changed:
+                found.append(f"{changed[1]}: {task}")
+        return found
+
+    @property
     def flat(self) -> str:
         """The output with line breaks folded, for looking for a sentence."""
         return " ".join(self.output.split())

@@ -161,13 +161,14 @@ def candidate(package):
 
 
 def service(name):
-    properties = ("LoadState", "ActiveState", "UnitFileState")
+    properties = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
     _code, output, _errors = run("systemctl", "show", name, "--property=" + ",".join(properties))
     found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     return {
         "exists": found.get("LoadState") == "loaded",
         "active": found.get("ActiveState", ""),
         "enabled": found.get("UnitFileState") == "enabled",
+        "reload": found.get("NeedDaemonReload") == "yes",
     }
 
 

@@ -17,7 +17,7 @@ PROBE = {
     "os": {"id": "debian", "like": [], "version": "12", "codename": "bookworm", "name": "Debian GNU/Linux 12"},
     "memory": 2 << 30, "python": [3, 11], "address_is_local": True, "ports": [], "package_lists": True, "installed": False,
     "packages": {"mysql-server": "", "python3-pymysql": "", "mariadb-server": "", "mariadb-server-core": ""},
-    "service": {"exists": False, "active": "inactive", "enabled": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
+    "service": {"exists": False, "active": "inactive", "enabled": False, "reload": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
 }  # fmt: skip
 SQL = {
     "uuid": "",
