@@ -154,8 +154,6 @@ class Work:
         report = json.loads(found[-1].read_text()) if found else {}
         passed = code == 0 and bool(found)
         line = dict(figures(report), kind="fault", name=name, seconds=round(seconds, 1), load=round(machine, 1))
-        if found:
-            line["gap_begins"] = round(report["longest_gap_from"] - report["fault_at"], 1)
         return [dict(line, passed=whole(mode, passed) and passed)]
 
     def planned(self, name, mode, book, *arguments, password=None, also=()):
@@ -248,8 +246,8 @@ class Work:
 
 
 def figures(report):
-    names = ("longest_gap", "longest_gap_before_fault", "failed_statements", "acknowledged_writes", "lost_rows", "same_transactions",
-             "checksums_agree")  # fmt: skip
+    names = ("longest_gap", "longest_gap_before_fault", "longest_gap_until_undone", "longest_gap_afterwards", "failed_statements",
+             "acknowledged_writes", "lost_rows", "same_transactions", "checksums_agree")  # fmt: skip
     return {name: report[name] for name in names if name in report}
 
 
@@ -272,9 +270,9 @@ def read():
 def table(results, runs):
     """Markdown: a line per fault or work, median and worst."""
     lines = [
-        "| | Runs passed | Longest gap of one client, median | worst | began | Target | Failed statements, median | worst"
-        " | Acknowledged writes | Rows lost | Tables equal | A run takes |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| | Runs passed | Longest gap of one client, median | worst | Target | begun during the fault, worst | afterwards, worst"
+        " | Failed statements, median | worst | Acknowledged writes | Rows lost | Tables equal | A run takes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, known in (("fault", FAULTS), ("planned", PLANNED)):
         for name, about in known.items():
@@ -284,12 +282,11 @@ def table(results, runs):
                 continue
             shown, target = (f"`{name}`: {about[0]}", about[1]) if kind == "fault" else (f"`{name}`", about)
             gaps, failed = ([line[key] for line in good] for key in ("longest_gap", "failed_statements"))
-            worst = max(good, key=lambda line: line["longest_gap"])
             equal = all(line.get("same_transactions") and line.get("checksums_agree") for line in good)
-            began = f"{worst['gap_begins']:+.0f} s" if "gap_begins" in worst else "–"
+            during, afterwards = (worst_of(good, key) for key in ("longest_gap_until_undone", "longest_gap_afterwards"))
             lines.append(
                 f"| {shown} | {sum(line['passed'] for line in made)} of {len(made)} | {statistics.median(gaps):.2f} s | {max(gaps):.2f} s"
-                f" | {began} | {'–' if target is None else f'{target:g} s'} | {statistics.median(failed):g} | {max(failed)}"
+                f" | {'–' if target is None else f'{target:g} s'} | {during} | {afterwards} | {statistics.median(failed):g} | {max(failed)}"
                 f" | {sum(line['acknowledged_writes'] for line in good)} | {sum(line['lost_rows'] for line in good)}"
                 f" | {'yes' if equal else 'NO'} | {statistics.median(line['seconds'] for line in made):.0f} s |"
             )
@@ -299,11 +296,18 @@ def table(results, runs):
         [
             f"Made by `make failover-table` ({runs} runs each wanted), {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores,"
             f" Linux {platform.release().split('-')[0]}, {versions()}: {passed} passed, {len(results) - passed} failed. Machine load before a"
-            f" run: median {statistics.median(loads):.1f}, at most {max(loads):.1f}. *Began*: when the worst gap did, counted from the fault.",
+            f" run: median {statistics.median(loads):.1f}, at most {max(loads):.1f}. *Afterwards*: begun when the fault was undone already, as by a member"
+            " that comes back.",
             "",
             *lines,
         ]
     )
+
+
+def worst_of(lines, key):
+    """The largest of these, in words; planned work has no fault that begins and ends."""
+    found = [line[key] for line in lines if key in line]
+    return f"{max(found):.2f} s" if found else "–"
 
 
 def versions():

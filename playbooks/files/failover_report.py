@@ -43,8 +43,8 @@ def read_lines(text):
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n") and line.strip()]
 
 
-def gaps(events, begin, end):
-    """{client: (from, to)}: each client's longest time without a success, from the end of one to the end of the next."""
+def gaps(events, begin, end, of=lambda pair: True):
+    """{client: (from, to)}: each client's longest time without a success, from the end of one to the end of the next; of those that `of` wants."""
     times = {}
     for event in events:
         ends = times.setdefault(event["client"], [])
@@ -53,8 +53,14 @@ def gaps(events, begin, end):
     longest = {}
     for client, ends in times.items():
         points = [begin] + sorted(point for point in ends if begin < point < end) + [end]
-        longest[client] = max(zip(points, points[1:]), key=lambda pair: pair[1] - pair[0])
+        pairs = [pair for pair in zip(points, points[1:]) if of(pair)]
+        longest[client] = max(pairs, key=lambda pair: pair[1] - pair[0], default=(begin, begin))
     return longest
+
+
+def length(longest):
+    """That of the unluckiest client, in seconds."""
+    return round(max((pair[1] - pair[0] for pair in longest.values()), default=0.0), 3)
 
 
 def buckets(events, end, width=BUCKET):
@@ -115,7 +121,10 @@ def build(run, head, events, watched, agreed):
 
     # What the machine costs by itself: a gap after the fault says little unless it is well above this one.
     quiet = gaps([event for event in events if event["end"] < fault], begin, fault) if fault > begin else {}
-    floor = max((pair[1] - pair[0] for pair in quiet.values()), default=0.0)
+    # A gap belongs to what it began in: a fault costs something, and so does a member that comes back.
+    undone = next((mark["at"] for mark in marks if mark["what"] == "undone"), last)
+    lasting = gaps(events, begin, last, lambda pair: pair[1] > fault and pair[0] < undone)
+    afterwards = gaps(events, begin, last, lambda pair: pair[0] >= undone)
     # The load ends before the watch does: members are seen coming back after it, too.
     whole = max([last] + [line["at"] - origin for line in watched])
     names = run.get("names", {})
@@ -143,7 +152,9 @@ def build(run, head, events, watched, agreed):
         "longest_gap": round(worst[1] - worst[0], 3),
         "longest_gap_from": round(worst[0], 3),
         "longest_gap_of_all": round(together[1] - together[0], 3),
-        "longest_gap_before_fault": round(floor, 3),
+        "longest_gap_before_fault": length(quiet),
+        "longest_gap_until_undone": length(lasting),
+        "longest_gap_afterwards": length(afterwards),
         "fault_at": fault,
         "marks": marks,
         "lost_rows": agreed["lost"],
@@ -167,6 +178,8 @@ def summary(report):
         f" from {report['longest_gap_from']:.1f} s on",
         f"  … of all clients together                     {report['longest_gap_of_all']:8.3f} s",
         f"  … of one client before the fault              {report['longest_gap_before_fault']:8.3f} s",
+        f"  … begun before the fault was undone           {report['longest_gap_until_undone']:8.3f} s",
+        f"  … begun afterwards                            {report['longest_gap_afterwards']:8.3f} s",
         f"  failed statements                             {report['failed_statements']:8d}",
         f"  acknowledged writes / reads                   {report['acknowledged_writes']:8d} / {report['reads']}",
         f"  acknowledged rows lost                        {report['lost_rows']:8d}",
@@ -279,6 +292,8 @@ def page(report):
         ("Longest time without a success of one client", f"{report['longest_gap']:.3f} s"),
         ("… of all clients together", f"{report['longest_gap_of_all']:.3f} s"),
         ("… of one client before the fault", f"{report['longest_gap_before_fault']:.3f} s"),
+        ("… begun before the fault was undone", f"{report['longest_gap_until_undone']:.3f} s"),
+        ("… begun afterwards", f"{report['longest_gap_afterwards']:.3f} s"),
         ("Failed statements", report["failed_statements"]),
         ("Acknowledged writes", report["acknowledged_writes"]),
         ("Reads", report["reads"]),

@@ -49,6 +49,23 @@ def test_longest_gap_is_that_of_the_unluckiest_client(report_tool):
     assert (report["acknowledged_writes"], report["reads"]) == (31, 8)
 
 
+def test_a_gap_belongs_to_the_fault_or_to_what_came_after_it(report_tool):
+    marks = [{"at": 1002.0, "what": "fault: stop"}, {"at": 1005.0, "what": "undone"}]
+    # One success each at 1, 1.9, 3.1 (across the fault), 4.9, 6.2 (across its end), 6.5, 8.4 s and on.
+    ends = [1.0, 1.9, 3.1, 4.0, 4.9, 6.2, 6.5, 8.4, 9.0]
+    report = report_tool.build(run(marks=marks), HEAD, [event(0, end - 0.1, end) for end in ends], [], agreed())
+    assert report["longest_gap_until_undone"] == pytest.approx(1.3)
+    assert report["longest_gap_afterwards"] == report["longest_gap"] == pytest.approx(1.9)
+    for shown in (report_tool.summary(report), report_tool.page(report)):
+        assert all(f"{gap:.3f} s" in shown for gap in (1.3, 1.9))
+
+
+def test_a_fault_that_was_not_undone_has_no_time_afterwards(report_tool):
+    report = report_tool.build(run(), HEAD, EVENTS, [], agreed())
+    assert report["longest_gap_until_undone"] == pytest.approx(2.25)
+    assert report["longest_gap_afterwards"] == 0
+
+
 def test_gap_that_never_ends_counts_to_the_end_of_the_run(report_tool):
     events = [event(0, 0, 1), event(0, 2, 3), event(0, 3, 9, error="gone"), event(1, 0, 10)]
     assert report_tool.gaps(events, 0, 10) == {0: (3, 10), 1: (0, 10)}

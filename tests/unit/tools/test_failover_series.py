@@ -36,9 +36,13 @@ def row(text, name):
 
 def test_median_and_worst(series):
     text = series.table(
-        [dict(line("kill", gap, failed), gap_begins=gap * 11) for gap, failed in ((0.2, 0), (0.9, 4), (0.3, 1))], 3
+        [
+            dict(line("kill", gap, failed), longest_gap_until_undone=gap, longest_gap_afterwards=gap / 2)
+            for gap, failed in ((0.2, 0), (0.9, 4), (0.3, 1))
+        ],
+        3,
     )
-    assert "| 3 of 3 | 0.30 s | 0.90 s | +10 s | 0.5 s | 1 | 4 | 3000 | 0 | yes | 70 s |" in row(text, "kill")
+    assert "| 3 of 3 | 0.30 s | 0.90 s | 0.5 s | 0.90 s | 0.45 s | 1 | 4 | 3000 | 0 | yes | 70 s |" in row(text, "kill")
     assert "3 passed, 0 failed" in text
 
 
@@ -53,7 +57,7 @@ def test_a_run_without_a_report_and_lost_rows_are_shown(series):
 
 def test_planned_work_has_rows_of_its_own(series):
     text = series.table([line("switch_primary", 0.6, kind="planned")], 1)
-    assert "| 1 of 1 | 0.60 s | 0.60 s | – | 1 s |" in row(text, "switch_primary")
+    assert "| 1 of 1 | 0.60 s | 0.60 s | 1 s | – | – |" in row(text, "switch_primary")
 
 
 def test_everything_is_made_once_a_round_and_the_mode_is_switched_once(series):
