@@ -53,3 +53,16 @@ attributes:
     support: full
     membership: [distdb.mysql_ha.proxysql]
 """
+
+    # Of what changes a configuration that is kept in memory, runtime and on disk.
+    LAYERS = r"""
+options:
+  load_to_runtime:
+    description: Whether runtime is compared and, if it differs, loaded.
+    type: bool
+    default: true
+  save_to_disk:
+    description: Whether disk is compared and, if it differs, saved.
+    type: bool
+    default: true
+"""

@@ -26,6 +26,7 @@ notes:
   - Two tasks that write to the same ProxySQL at the same time can undo each other's rows, as with any client of the admin interface.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
+  - distdb.mysql_ha.proxysql.layers
 attributes:
   check_mode:
     support: full
@@ -223,20 +224,12 @@ options:
     description: Whether a change may leave a group that has an ONLINE writer without one. Otherwise it is refused.
     type: bool
     default: false
-  load_to_runtime:
-    description: Whether runtime is compared and, if it differs, loaded.
-    type: bool
-    default: true
   reload:
     description:
       - Whether runtime is loaded even if it does not differ. A peer of ProxySQL's cluster takes over only what was loaded since the start.
       - Such a task reports a change every time.
     type: bool
     default: false
-  save_to_disk:
-    description: Whether disk is compared and, if it differs, saved.
-    type: bool
-    default: true
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup_info
   - module: community.proxysql.proxysql_backend_servers

@@ -18,6 +18,7 @@ description:
   - When memory cannot be written, it is put back to what it was.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
+  - distdb.mysql_ha.proxysql.layers
 attributes:
   check_mode:
     support: full
@@ -46,14 +47,6 @@ options:
         description: One line of text.
         type: str
         default: ''
-  load_to_runtime:
-    description: Whether runtime is compared and, if it differs, loaded.
-    type: bool
-    default: true
-  save_to_disk:
-    description: Whether disk is compared and, if it differs, saved.
-    type: bool
-    default: true
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup_info
   - name: ProxySQL's cluster
