@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -150,3 +151,31 @@ def test_the_collection_builds_and_installs(tmp_path):
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     installed = json.loads((target / "ansible_collections" / "distdb" / "mysql_ha" / "MANIFEST.json").read_text())
     assert installed["collection_info"]["version"] == load("galaxy.yml")["version"]
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """What ansible-doc says of every module, fragments included."""
+    names = [f"distdb.mysql_ha.{name}" for name in sorted(modules())]
+    done = subprocess.run(
+        ["ansible-doc", "--type", "module", "--json", *names], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_documents_its_options(name, documented, monkeypatch):
+    module = importlib.import_module(f"ansible_collections.distdb.mysql_ha.plugins.modules.{name}")
+    specs = []
+
+    def keep(argument_spec, **_others):
+        specs.append(argument_spec)
+        raise SystemExit
+
+    monkeypatch.setattr(module, "AnsibleModule", keep)
+    with pytest.raises(SystemExit):
+        module.main()
+    said = documented[f"distdb.mysql_ha.{name}"]["doc"]["options"]
+    assert {option: (text["type"], text.get("default")) for option, text in said.items()} == {
+        option: (spec.get("type", "str"), spec.get("default")) for option, spec in specs[0].items()
+    }
