@@ -143,6 +143,8 @@ def build(run, head, events, watched, agreed):
         "mode": run["mode"],
         "versions": run.get("versions", {}),
         "clients": head["clients"],
+        # Unix time; all other times of a report are seconds since then.
+        "origin": round(origin, 3),
         "seconds": round(whole, 3),
         "load_seconds": round(last, 3),
         "acknowledged_writes": sum(event["kind"] == "write" for event in good),

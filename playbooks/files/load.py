@@ -152,7 +152,7 @@ def where_longest(ends, begin, end):
     return max((later - earlier, earlier) for earlier, later in zip(times, times[1:]))
 
 
-def summarize(run, clients, begin, end):
+def summarize(run, origin, clients, begin, end):
     events = [event for client in clients for event in client.events]
     good = [event for event in events if event["error"] is None]
     bad = [event for event in events if event["error"] is not None]
@@ -165,6 +165,8 @@ def summarize(run, clients, begin, end):
     ]
     return {
         "run": run,
+        # Unix time; all other times are seconds since then.
+        "origin": round(origin, 3),
         "seconds": round(end - begin, 3),
         "acknowledged_writes": sum(event["kind"] == "write" for event in good),
         "reads": sum(event["kind"] == "read" for event in good),
@@ -188,9 +190,9 @@ def run_load(options):
     connection.close()
 
     run, stopped, lock = uuid.uuid4().hex, threading.Event(), threading.Lock()
-    origin = time.monotonic()
+    origin, began = time.monotonic(), time.time()
     with open(os.path.join(options.directory, "writes.jsonl"), "w") as journal:
-        journal.write(json.dumps({"run": run, "origin": time.time(), "clients": options.clients}) + "\n")
+        journal.write(json.dumps({"run": run, "origin": began, "clients": options.clients}) + "\n")
         journal.flush()
 
         def log(event):
@@ -214,7 +216,7 @@ def run_load(options):
         stopped.set()
         for client in clients:
             client.join(options.timeout + 6)
-        summary = summarize(run, clients, 0.0, finished)
+        summary = summarize(run, began, clients, 0.0, finished)
     text = json.dumps(summary, indent=1, sort_keys=True)
     path = os.path.join(options.directory, "summary.json")
     with open(path + ".part", "w") as report:

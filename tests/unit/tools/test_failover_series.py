@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def series(monkeypatch):
+    # Run as a program, it finds its neighbours by itself.
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
     spec = importlib.util.spec_from_file_location("failover_series", ROOT / "tools/failover_series.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -42,7 +44,9 @@ def test_median_and_worst(series):
         ],
         3,
     )
-    assert "| 3 of 3 | 0.30 s | 0.90 s | 0.5 s | 0.90 s | 0.45 s | 1 | 4 | 3000 | 0 | yes | 70 s |" in row(text, "kill")
+    assert "| 3 of 3 | 0.30 s | 0.90 s | 0.5 s | 0.90 s | 0.45 s | – | 1 | 4 | 3000 | 0 | yes | 70 s |" in row(
+        text, "kill"
+    )
     assert "3 passed, 0 failed" in text
 
 
@@ -58,6 +62,30 @@ def test_a_run_without_a_report_and_lost_rows_are_shown(series):
 def test_planned_work_has_rows_of_its_own(series):
     text = series.table([line("switch_primary", 0.6, kind="planned")], 1)
     assert "| 1 of 1 | 0.60 s | 0.60 s | 1 s | – | – |" in row(text, "switch_primary")
+
+
+def test_the_disk_is_that_of_the_worst_gap(series):
+    text = series.table(
+        [
+            dict(line("add_member", gap, kind="planned"), longest_sync_in_gap=sync)
+            for gap, sync in ((0.6, 1.5), (1.1, 0.9), (0.7, 0.01))
+        ],
+        3,
+    )
+    assert "| 0.70 s | 1.10 s | 1 s | – | – | 0.90 s |" in row(text, "add_member")
+
+
+def test_what_the_machine_did_is_looked_up_by_the_clock_of_the_report(series):
+    from machine_watch import Sample
+
+    samples = [Sample(1000.0 + at, 0.0, took, 0.0) for at, took in ((1.0, 0.2), (4.0, 0.9), (5.1, 0.01))]
+    watch = type("Watch", (), {"samples": samples})
+    report = {"origin": 1000.0, "seconds": 9.0, "longest_gap_from": 4.5, "longest_gap": 1.0}
+    found = series.beside(report, watch)
+    assert found["longest_sync_in_gap"] == 0.9
+    assert series.beside(dict(report, longest_gap_from=5.0), watch)["longest_sync_in_gap"] == 0.01
+    assert found["longest_sync_in_run"] == 0.9
+    assert series.beside({}, watch) == {}
 
 
 def test_everything_is_made_once_a_round_and_the_mode_is_switched_once(series):
