@@ -436,7 +436,18 @@ class Manager:
         for name, value in decision.details["adopt"]:
             self.set_variable(name, value)
             self.changed = True
-        self.start()
+        self.start_in_turn()
+
+    def start_in_turn(self):
+        """START while no other run joins a member of this group: the group's commits stand still while one joins, and for several times as long
+        when two do at once. Without the lock, which is only a courtesy, it would be right, too."""
+        online = [one for one in sorted(self.members) if one != self.me and self.facts[one].get("state") == "ONLINE"]
+        try:
+            # On one member, the same for all who see the same group; it needs no more than to be there for as long as the START takes.
+            self.locked(self.start, online[:1], f"{self.cluster.lock}:join")
+        except ServerError:
+            # The member that was to hold the lock is gone: the loop looks at what there is now.
+            time.sleep(POLL)
 
     def wait_for_expulsion(self):
         """Wait until the living group no longer lists this server's previous incarnation. False when the group changed."""
@@ -548,13 +559,13 @@ class Manager:
                 time.sleep(POLL)
 
     # -- bootstrap ---------------------------------------------------------------------------------------------------
-    def locked(self, action):
-        """Run action() while holding the lock on every declared member that can be asked; facts are gathered again under it."""
+    def locked(self, action, where=None, name=None):
+        """Run action() while holding the lock on every declared member (or on these) that can be asked."""
         held = []
-        name = self.cluster.lock
+        name = name or self.cluster.lock
         try:
             # The same order everywhere: two controllers cannot wait for each other.
-            for address in sorted(self.members):
+            for address in sorted(self.members) if where is None else where:
                 if not self.facts[address].get("reachable"):
                     continue
                 connection = self.cluster.connection(address)
@@ -565,6 +576,7 @@ class Manager:
                         break
                     if self.left() <= 0:
                         raise Failure(f"timeout: another controller holds the lock '{name}' on {address}")
+                    self.pause(f"another run holds the lock '{name}' on {address}")
             return action()
         finally:
             for connection in reversed(held):

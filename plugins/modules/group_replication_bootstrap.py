@@ -24,6 +24,8 @@ description:
   - Bootstrap and leaving happen under a lock (C(GET_LOCK)) that is held on all declared members, with the facts gathered again
     under it, so that two controllers at once cannot both bootstrap. C(group_replication_bootstrap_group) is switched off again
     whatever happens.
+  - Members join one after the other, under a lock on one ONLINE member. A group commits nothing for about half a second while a member joins, and for
+    up to two and a half when two join at once. Each fetches what it lacks while the next one joins.
 options:
   state:
     description:

@@ -202,6 +202,41 @@ def test_members_given_up_are_not_locked():
     assert [where for where, text in world.journal if text == "SELECT GET_LOCK"] == [DB0, DB1]
 
 
+JOINS = group_of({DB1: "ONLINE", DB2: "ONLINE"})
+
+
+def test_members_join_one_after_the_other():
+    world = World(JOINS, FORMED)
+    loop(manager(world))
+    told = [
+        item
+        for item in world.journal
+        if item[1] in ("SELECT GET_LOCK", "START GROUP_REPLICATION", "SELECT RELEASE_LOCK")
+    ]
+    assert told == [(DB1, "SELECT GET_LOCK"), (DB0, "START GROUP_REPLICATION"), (DB1, "SELECT RELEASE_LOCK")]
+
+
+def test_a_member_does_not_join_while_another_one_does():
+    world = World(JOINS)
+    world.locks[DB1] = 0
+    with pytest.raises(Failure, match="another controller holds the lock 'lock:join' on db1:3306"):
+        loop(manager(world, timeout=0.2))
+    assert "START GROUP_REPLICATION" not in world.told()
+    made = manager(world, turn={"seconds": 0.05})
+    with pytest.raises(Pause, match="another run holds the lock 'lock:join' on db1:3306"):
+        loop(made)
+    assert "START GROUP_REPLICATION" not in world.told()
+
+
+def test_the_lock_of_joins_is_no_reason_to_fail():
+    """The member that was to hold it is gone: the others may still be a group."""
+    world = World(JOINS, group_of({DB1: "ONLINE", DB2: "ONLINE"}), FORMED)
+    world.errors["GET_LOCK"] = ServerError("the connection was lost", 2013, lost=True)
+    made = loop(manager(world))
+    assert made.decision.action == "join"
+    assert "START GROUP_REPLICATION" not in world.told()
+
+
 def test_a_refusal_must_be_seen_twice():
     """A member that just restarts is not a reason to fail."""
     world = World({**NOBODY, DB2: gone(DB2)}, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)

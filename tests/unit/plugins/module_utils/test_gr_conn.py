@@ -224,7 +224,7 @@ def test_which_member_this_is():
 
 
 def test_lock_name_fits_the_server():
-    assert len(lock_name("8f22f846-9922-4139-b2b7-097d185a93cb")) <= 64
+    assert len(lock_name("8f22f846-9922-4139-b2b7-097d185a93cb") + ":join") <= 64
     assert lock_name("ABC") == lock_name("abc")
     assert lock_name(None)
 
