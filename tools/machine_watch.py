@@ -4,8 +4,9 @@
 """What the machine itself costs while something is measured on it.
 
 All hosts of the lab share its cores and its disk, and every commit on each of them waits for the disk. So a small synchronous write is made again
-and again beside what is measured, and its times are kept, with how late the process was woken and with the kernel's own account of how long
-everything that wanted the disk stood still (/proc/pressure/io, "full"). That says of a gap whether the machine stood still in it.
+and again beside what is measured, and its times are kept, with how late the process was woken and with the kernel's own accounts (/proc/pressure): how
+long everything that wanted the disk stood still, and how long something that could have run waited for a core. That says of a gap whether it was the
+machine's.
 """
 
 from __future__ import annotations
@@ -17,41 +18,54 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PRESSURE = Path("/proc/pressure/io")
+PRESSURE = Path("/proc/pressure")
 EVERY = 0.05  # seconds between two writes
 BLOCK = b"\0" * 4096
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One synchronous write. `began` is unix time; all others are seconds; `stalled` counts since the machine started."""
+    """One synchronous write. `began` is unix time; all others are seconds; `disk` and `cores` count since the machine started."""
 
     began: float
     late: float
     took: float
-    stalled: float
+    disk: float
+    cores: float
 
 
-def stalled(text: str) -> float:
-    """Seconds since the machine started in which every process that wanted the disk waited for it."""
-    found = re.search(r"^full .*\btotal=(\d+)", text, re.MULTILINE)
+def account(text: str, kind: str) -> float:
+    """Seconds since the machine started in which everything ("full") or something ("some") waited."""
+    found = re.search(rf"^{kind} .*\btotal=(\d+)", text, re.MULTILINE)
     return int(found[1]) / 1e6 if found else 0.0
 
 
+def accounts() -> tuple[float, float]:
+    """Those of the disk and of the cores; zeros from a kernel that keeps none."""
+    try:
+        return account((PRESSURE / "io").read_text(), "full"), account((PRESSURE / "cpu").read_text(), "some")
+    except OSError:
+        return 0.0, 0.0
+
+
 def meanwhile(samples, begin: float, end: float) -> dict[str, float]:
-    """Of what was seen between two moments (unix time): the longest synchronous write, the latest wake-up, and how long the disk stood still.
+    """Of what was seen between two moments (unix time): the longest synchronous write, the latest wake-up, and the share of the time that went
+    to waiting for the disk and for a core.
 
     A write that had begun before or ended after counts with its whole time: the disk was as slow as that. Nothing seen gives nothing.
     """
     inside = [one for one in samples if one.began <= end and one.began + one.took >= begin]
     if not inside:
         return {}
-    # The account is read after each write, so what came before the first of them counts from the one before.
-    before = [one for one in samples if one.began < inside[0].began][-1:] or inside[:1]
+    # The accounts are read after each write, so what came before the first of them counts from the one before.
+    before = ([one for one in samples if one.began < inside[0].began][-1:] or inside[:1])[0]
+    after = inside[-1]
+    seconds = max(after.began + after.took - before.began - before.took, EVERY)
     return {
         "longest_sync": round(max(one.took for one in inside), 3),
         "latest_wakeup": round(max(one.late for one in inside), 3),
-        "disk_stalled": round(inside[-1].stalled - before[0].stalled, 3),
+        "disk_waited": round(min(1.0, (after.disk - before.disk) / seconds), 2),
+        "core_waited": round(min(1.0, (after.cores - before.cores) / seconds), 2),
     }
 
 
@@ -72,11 +86,7 @@ class MachineWatch(threading.Thread):
                 os.pwrite(target.fileno(), BLOCK, 0)
                 os.fsync(target.fileno())
                 took = time.monotonic() - started
-                try:
-                    account = stalled(PRESSURE.read_text())
-                except OSError:  # a kernel without it
-                    account = 0.0
-                self.samples.append(Sample(began, max(0.0, started - due), took, account))
+                self.samples.append(Sample(began, max(0.0, started - due), took, *accounts()))
                 due = time.monotonic() + EVERY
                 self.stopped.wait(EVERY)
 

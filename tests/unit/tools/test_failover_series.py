@@ -78,7 +78,7 @@ def test_the_disk_is_that_of_the_worst_gap(series):
 def test_what_the_machine_did_is_looked_up_by_the_clock_of_the_report(series):
     from machine_watch import Sample
 
-    samples = [Sample(1000.0 + at, 0.0, took, 0.0) for at, took in ((1.0, 0.2), (4.0, 0.9), (5.1, 0.01))]
+    samples = [Sample(1000.0 + at, 0.0, took, 0.0, 0.0) for at, took in ((1.0, 0.2), (4.0, 0.9), (5.1, 0.01))]
     watch = type("Watch", (), {"samples": samples})
     report = {"origin": 1000.0, "seconds": 9.0, "longest_gap_from": 4.5, "longest_gap": 1.0}
     found = series.beside(report, watch)

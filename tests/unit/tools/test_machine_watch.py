@@ -24,27 +24,30 @@ def watch(monkeypatch):
     return module
 
 
-def test_the_kernels_account_is_that_of_everybody(watch):
+def test_the_kernels_accounts(watch):
     text = (
         "some avg10=0.02 avg60=0.57 avg300=0.52 total=3869190\nfull avg10=0.00 avg60=0.08 avg300=0.26 total=2698118\n"
     )
-    assert watch.stalled(text) == 2.698118
-    assert watch.stalled("") == 0.0
+    assert watch.account(text, "full") == 2.698118
+    assert watch.account(text, "some") == 3.86919
+    assert watch.account("", "full") == 0.0
 
 
 def test_a_write_that_only_overlaps_counts_with_its_whole_time(watch):
     samples = [
-        watch.Sample(10.0, 0.0, 0.01, 1.0),
-        watch.Sample(10.1, 0.03, 0.9, 1.8),
-        watch.Sample(11.1, 0.0, 0.01, 1.8),
+        watch.Sample(10.0, 0.0, 0.01, 1.0, 0.0),
+        watch.Sample(10.1, 0.03, 0.91, 1.8, 0.1),
+        watch.Sample(11.1, 0.0, 0.01, 1.8, 0.2),
     ]
-    assert watch.meanwhile(samples, 10.5, 10.8) == {"longest_sync": 0.9, "latest_wakeup": 0.03, "disk_stalled": 0.8}
-    assert watch.meanwhile(samples, 11.05, 12.0) == {"longest_sync": 0.01, "latest_wakeup": 0.0, "disk_stalled": 0.0}
+    slow = {"longest_sync": 0.91, "latest_wakeup": 0.03, "disk_waited": 0.8, "core_waited": 0.1}
+    assert watch.meanwhile(samples, 10.5, 10.8) == slow
+    quick = {"longest_sync": 0.01, "latest_wakeup": 0.0, "disk_waited": 0.0, "core_waited": 1.0}
+    assert watch.meanwhile(samples, 11.05, 12.0) == quick
 
 
 def test_nothing_seen_is_nothing_said(watch):
     assert watch.meanwhile([], 0.0, 1.0) == {}
-    assert watch.meanwhile([watch.Sample(10.0, 0.0, 0.01, 1.0)], 11.0, 12.0) == {}
+    assert watch.meanwhile([watch.Sample(10.0, 0.0, 0.01, 1.0, 0.0)], 11.0, 12.0) == {}
 
 
 def test_it_writes_until_it_is_stopped_and_leaves_nothing(watch, tmp_path, monkeypatch):
