@@ -88,6 +88,12 @@ def test_blank_hosts_converge_within_two_minutes(lab):
     assert run.seconds <= 120, run
 
 
+def test_members_joined_one_after_the_other(lab):
+    """Two that join in one view stop a group's commits for several times as long as one; the views of a group are counted."""
+    views = lab.sql(lab.members[0], "SELECT DISTINCT VIEW_ID FROM performance_schema.replication_group_member_stats")
+    assert [view.rpartition(":")[2] for (view,) in views] == [str(len(lab.members))]
+
+
 def test_a_second_run_changes_nothing_and_takes_half_a_minute_at_most(lab):
     run = lab.site()
     print(f"site.yml on a converged cluster: {run.seconds:.1f} s")
