@@ -315,10 +315,11 @@ def table(results, runs):
             gaps, failed = ([line[key] for line in good] for key in ("longest_gap", "failed_statements"))
             equal = all(line.get("same_transactions") and line.get("checksums_agree") for line in good)
             during, afterwards = (worst_of(good, key) for key in ("longest_gap_until_undone", "longest_gap_afterwards"))
-            slowest = worst_of([max(good, key=lambda line: line["longest_gap"])], "longest_sync_in_gap")
+            slowest = max(good, key=lambda line: line["longest_gap"]).get("longest_sync_in_gap")
             lines.append(
                 f"| {shown} | {sum(line['passed'] for line in made)} of {len(made)} | {statistics.median(gaps):.2f} s | {max(gaps):.2f} s"
-                f" | {'–' if target is None else f'{target:g} s'} | {during} | {afterwards} | {slowest}"
+                f" | {'–' if target is None else f'{target:g} s'} | {during} | {afterwards}"
+                f" | {'–' if slowest is None else f'{1000 * slowest:.0f} ms'}"
                 f" | {statistics.median(failed):g} | {max(failed)}"
                 f" | {sum(line['acknowledged_writes'] for line in good)} | {sum(line['lost_rows'] for line in good)}"
                 f" | {'yes' if equal else 'NO'} | {statistics.median(line['seconds'] for line in made):.0f} s |"

@@ -72,7 +72,7 @@ def test_the_disk_is_that_of_the_worst_gap(series):
         ],
         3,
     )
-    assert "| 0.70 s | 1.10 s | 1 s | – | – | 0.90 s |" in row(text, "add_member")
+    assert "| 0.70 s | 1.10 s | 1 s | – | – | 900 ms |" in row(text, "add_member")
 
 
 def test_what_the_machine_did_is_looked_up_by_the_clock_of_the_report(series):
