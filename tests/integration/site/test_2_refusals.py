@@ -63,7 +63,8 @@ def test_a_duplicate_server_uuid_is_refused_where_the_server_holds_group_data(la
         refused(lab.site(), "server_uuid", uuid)
     finally:
         lab.on(twin, "sh", "-c", f"printf '%s' '{own}' > /var/lib/mysql/auto.cnf")
-        lab.on(twin, "systemctl", "restart", "mysql")
+        # A mysqld that is stopped while it tries to join waits for that try to end, which takes it a minute.
+        lab.on(twin, "systemctl", "restart", "mysql", timeout=150)
     run = lab.site()
     assert run.code == 0, run
     lab.one_group()
