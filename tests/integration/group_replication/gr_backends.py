@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
@@ -45,6 +46,14 @@ class Call:
         for path in (self.output, self.playbook):
             if os.path.exists(path):
                 os.unlink(path)
+
+    def written(self):
+        """What it has written until now."""
+        return Path(self.output).read_text(encoding="utf-8")
+
+    def over(self):
+        """Whether it has ended."""
+        return self.process.poll() is not None
 
     def wait(self, timeout=300):
         """{host: result} of the finished run."""
@@ -366,6 +375,19 @@ class LabBackend(Backend):
         for server in self.servers:
             server.on("sh", "-c", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q 'AnsiballZ_\\|ansible-tmp' "
                       "&& kill -9 ${p#/proc/}; done; :", check=False)  # fmt: skip
+
+    @contextmanager
+    def slow_links(self, servers):
+        """What these servers send takes its time meanwhile: 2 MB/s each, enough for a group's own messages."""
+        device = ("dev", "eth0", "root")
+        limit = ("tbf", "rate", "16mbit", "burst", "64kb", "latency", "200ms")
+        try:
+            for server in servers:
+                server.on("tc", "qdisc", "add", *device, *limit)
+            yield
+        finally:
+            for server in servers:
+                server.on("tc", "qdisc", "del", *device, check=False)
 
     def close(self):
         self.each("restore")
