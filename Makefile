@@ -105,7 +105,7 @@ failover: setup ## A fault under load on the running lab (FAULT=kill, stop, free
 .PHONY: failover-table
 RUNS ?= 5
 MINUTES ?= inf
-failover-table: setup ## Every fault and all planned work RUNS times, and their table in docs/failover.md; goes on where it was (MINUTES=8: ends after these)
+failover-table: setup ## Every fault and all planned work RUNS times, and their table in docs/measurements/failover.md; goes on where it was (MINUTES=8: ends after these)
 	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --blank --docs
 
 .PHONY: demonstration

@@ -27,12 +27,14 @@ def main() -> int:
     shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("__pycache__"))
     # The contributor's page is the one that stands in the root of the repository.
     shutil.copyfile(ROOT / "CONTRIBUTING.md", source / "developer" / "contributing.md")
-    (source / "reference").mkdir()
+    # What antsibull-docs makes stands beside the reference pages that are written by hand.
+    collection = source / "reference" / "collection"
+    collection.mkdir()
     env = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), PATH=f"{BIN}:{os.environ['PATH']}")
     env["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "collections")
     reference = [
         "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
-        "--no-add-antsibull-docs-version", "--dest-dir", str(source / "reference"), "distdb.mysql_ha",
+        "--no-add-antsibull-docs-version", "--dest-dir", str(collection), "distdb.mysql_ha",
     ]  # fmt: skip
     site = [
         "sphinx-build",

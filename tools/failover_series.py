@@ -6,7 +6,7 @@
     python3 tools/failover_series.py [--runs 5] [--minutes M] [--only NAME ...] [--again] [--blank] [--docs]
 
 Runs that were made already (.cache/series/results-*.jsonl) are not made again, so that an interrupted series goes on where it was; --again
-begins anew. After --minutes nothing new is begun. --docs writes the table into docs/failover.md. With --blank each round begins on new hosts, so
+begins anew. After --minutes nothing new is begun. --docs writes the table into docs/measurements/failover.md. With --blank each round begins on new hosts, so
 that its runs do not depend on those of earlier ones (a member that is added has to fetch all transactions there ever were). The times are of use
 only where the machine does nothing else; its load before each run is in the results.
 The last line is "N passed, N failed"; a run passed when no acknowledged row was lost, all members hold the same and all are ONLINE
@@ -418,7 +418,7 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], choices=[*FAULTS, *PLANNED])
     parser.add_argument("--again", action="store_true", help="forget the runs that were made")
     parser.add_argument("--blank", action="store_true", help="new hosts for each round")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/failover.md")
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/measurements/failover.md")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -456,7 +456,7 @@ def main():
     (SERIES / "table.md").write_text(text + "\n")
     print(text)
     if options.docs:
-        page = ROOT / "docs" / "failover.md"
+        page = ROOT / "docs" / "measurements" / "failover.md"
         begin, end = BEGIN.format(proxies()), END.format(proxies())
         before, _mark, rest = page.read_text().partition(begin)
         _old, _mark, after = rest.partition(end)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What to do with a member, as a pure function of gathered facts; and the diagnosis of the whole cluster.
 
-``decide`` walks a table of rules, top to bottom; the first that applies decides. The table in docs/decisions.md is
+``decide`` walks a table of rules, top to bottom; the first that applies decides. The table in docs/reference/decisions.md is
 generated from it. Nothing here talks to a server.
 
 Facts are dicts as gr_facts.gather() makes them, one per declared member, keyed by address.

@@ -20,7 +20,7 @@ description:
     for it and join. The one is chosen by rule - its executed and received transactions contain everybody's; then the lowest
     version; then the first in declared order among O(acting_members).
   - Anything else is refused, and nothing is changed. The message names who could not be asked, or which transactions are in the way.
-    The complete table of situations is in the collection's C(docs/decisions.md).
+    The complete table of situations is in the collection's C(docs/reference/decisions.md).
   - Bootstrap and leaving happen under a lock (C(GET_LOCK)) that is held on all declared members, with the facts gathered again
     under it, so that two controllers at once cannot both bootstrap. C(group_replication_bootstrap_group) is switched off again
     whatever happens.
@@ -180,7 +180,7 @@ decision:
   type: str
   sample: join
 rule:
-  description: Name of the row of C(docs/decisions.md) that decided.
+  description: Name of the row of C(docs/reference/decisions.md) that decided.
   returned: always
   type: str
   sample: join

@@ -66,7 +66,7 @@ decision:
   returned: always
   type: str
 rule:
-  description: Name of the row of C(docs/decisions.md) that decided.
+  description: Name of the row of C(docs/reference/decisions.md) that decided.
   returned: always
   type: str
 reason:

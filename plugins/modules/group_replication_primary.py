@@ -95,7 +95,7 @@ decision:
   type: str
   sample: set_primary
 rule:
-  description: Name of the row of C(docs/decisions.md) that decided.
+  description: Name of the row of C(docs/reference/decisions.md) that decided.
   returned: always
   type: str
 reason:

@@ -18,7 +18,7 @@ U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
 THREE = dict.fromkeys(MEMBERS, "ONLINE")
 TWO = {DB0: "ONLINE", DB1: "ONLINE"}
 FLAG = "group_replication_bootstrap_group"
-DOCS = Path(__file__).resolve().parents[4] / "docs" / "decisions.md"
+DOCS = Path(__file__).resolve().parents[4] / "docs" / "reference" / "decisions.md"
 
 
 def changed(facts, address, **changes):
@@ -318,7 +318,7 @@ def test_diagnosis_while_views_differ_is_uncertain():
 
 # -- the table in the docs ---------------------------------------------------------------------------------------------
 def rendered():
-    """docs/decisions.md as it follows from the rules."""
+    """docs/reference/decisions.md as it follows from the rules."""
     text = DOCS.read_text(encoding="utf-8") if DOCS.exists() else ""
     for name, rules in (
         ("present", gr_decision.PRESENT),
