@@ -15,8 +15,6 @@ description:
   - Hosts outside the current play are declared like any other; nothing but their inventory variables is looked at.
   - Addresses are brought into their canonical form. What is wrong with one is said by P(distdb.mysql_ha.gr_preflight#filter), not here.
 positional: hostvars
-requirements:
-  - netaddr (Python library, on the control node)
 options:
   _input:
     description: Names of the hosts that form one group.
@@ -58,35 +56,7 @@ _value:
 import re
 
 from ansible.errors import AnsibleFilterError
-
-try:
-    import netaddr
-except ImportError:
-    netaddr = None
-
-LABEL = re.compile(r"^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$")
-
-
-def classify(text):
-    """(kind, canonical form) of an address: ipv4, ipv6, name or invalid."""
-    text = str(text).strip()
-    if netaddr.valid_ipv4(text, flags=netaddr.INET_PTON):
-        return "ipv4", text
-    if ":" in text:
-        if netaddr.valid_ipv6(text):
-            return "ipv6", str(netaddr.IPAddress(text, 6)).lower()
-        return "invalid", text
-    labels = text[:-1].split(".") if text.endswith(".") else text.split(".")
-    if len(text) > 253 or not all(LABEL.match(label) for label in labels):
-        return "invalid", text
-    # A last label of digits only is an IPv4 address that went wrong, never a name.
-    if labels[-1].isdigit():
-        return "invalid", text
-    return "name", text.lower()
-
-
-def endpoint(kind, address, port):
-    return "[{0}]:{1}".format(address, port) if kind == "ipv6" else "{0}:{1}".format(address, port)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify, format_address
 
 
 def number(value, default):
@@ -97,10 +67,6 @@ def number(value, default):
 
 
 def gr_members(names, hostvars, port=3306, local_port=33061):
-    if netaddr is None:
-        raise AnsibleFilterError(
-            "The Python library netaddr is missing on the control node; install it for the Python that runs Ansible."
-        )
     if isinstance(names, str):
         raise AnsibleFilterError("gr_members needs a list of host names, not the string {0!r}.".format(names))
     members = []
@@ -125,8 +91,8 @@ def gr_members(names, hostvars, port=3306, local_port=33061):
                 "port": sql_port,
                 "local_port": group_port,
                 "server_id": number(first("mysql_gr_server_id"), None),
-                "sql": endpoint(kind, address, sql_port),
-                "group": endpoint(kind, address, group_port),
+                "sql": format_address(address, sql_port),
+                "group": format_address(address, group_port),
             }
         )
     return members

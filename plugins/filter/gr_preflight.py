@@ -46,6 +46,7 @@ _value:
   type: dict
 """
 
+import ipaddress
 import re
 import uuid
 
@@ -145,25 +146,19 @@ def member_problems(members, inventory_group):
 
 
 def address_problems(member, size):
-    import netaddr
-
     named = "mysql_gr_address of {0} is {1!r}".format(member["name"], member["address"])
     if member["kind"] == "invalid":
-        return [
-            "{0}; allowed is an IPv4 address, an IPv6 address without brackets, or a host name, without a port.".format(
-                named
-            )
-        ]
+        return ["{0}; allowed is an IPv4 address, an IPv6 address, or a host name, without a port.".format(named)]
     if member["kind"] == "name":
         if size > 1 and member["address"].split(".")[0] == "localhost":
             return ["{0}; the other members cannot reach it there.".format(named)]
         return []
-    address = netaddr.IPAddress(member["address"])
-    if address.is_multicast() or int(address) == 0 or str(address) == "255.255.255.255":
+    address = ipaddress.ip_address(member["address"].partition("%")[0])
+    if address.is_multicast or address.is_unspecified or member["address"] == "255.255.255.255":
         return ["{0}, which is no address of a host.".format(named)]
-    if member["kind"] == "ipv6" and address in netaddr.IPNetwork("fe80::/10"):
+    if member["kind"] == "ipv6" and address.is_link_local:
         return ["{0}, a link-local address, which a group cannot use.".format(named)]
-    if size > 1 and address.is_loopback():
+    if size > 1 and address.is_loopback:
         return ["{0}; the other members cannot reach it there.".format(named)]
     return []
 

@@ -46,6 +46,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 
 # The better a state is, the more of the cluster did its witness see.
 ORDER = ("ONLINE", "ONLINE_PARTIAL", "SPLIT_BRAIN", "NO_QUORUM", "OFFLINE")
@@ -108,7 +109,7 @@ def server_rows(results):
                 rows.append(
                     {
                         "proxy": host,
-                        "server": "{0}:{1}".format(place["hostname"], place["port"]),
+                        "server": format_address(place["hostname"], place["port"]),
                         "hostgroup": "{0} {1}".format(where["hostgroup"], where["role"]),
                         "status": where["status"],
                         "remark": short(remark),

@@ -13,9 +13,10 @@ import threading
 import time
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision, gr_progress
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import RECOVERY_CHANNEL
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
-    Failure,
     check_cluster_options,
     check_range,
     check_some,
@@ -73,7 +74,7 @@ def snapshot(facts):
     if not facts.get("reachable"):
         return {"state": "UNKNOWN", "error": facts.get("error", "")}
     members = [
-        "%s:%d %s%s" % (entry["host"], entry["port"], entry["state"], " " + entry["role"] if entry["role"] else "")
+        " ".join(filter(None, (format_address(entry["host"], entry["port"]), entry["state"], entry["role"])))
         for _uuid, entry in sorted(facts["view"].items(), key=lambda item: (item[1]["host"], item[1]["port"]))
     ]
     return {
@@ -169,35 +170,35 @@ class Manager:
         wish["bootstrap_without"] = check_some(params, "bootstrap_without", self.members)
         wish["bootstrap_from"] = (check_some(params, "bootstrap_from", self.members) or [None])[0]
         if wish["bootstrap_from"] and wish["bootstrap_from"] in (wish["bootstrap_without"] or []):
-            raise Failure(
+            raise Refusal(
                 f"bootstrap_from: '{wish['bootstrap_from']}' is not allowed (allowed: a member not in bootstrap_without)"
             )
         if wish["state"] == "absent":
             if wish["clone"] != "never":
-                raise Failure(f"clone: '{wish['clone']}' is not allowed with state=absent (allowed: never)")
+                raise Refusal(f"clone: '{wish['clone']}' is not allowed with state=absent (allowed: never)")
             for option in ("bootstrap_from", "bootstrap_without"):
                 if params.get(option):
-                    raise Failure(f"{option}: is not allowed with state=absent (allowed: with state=present)")
+                    raise Refusal(f"{option}: is not allowed with state=absent (allowed: with state=present)")
         else:
             for option in ("allow_last_member", "allow_quorum_loss"):
                 if params.get(option):
-                    raise Failure(f"{option}: is not allowed with state=present (allowed: with state=absent)")
+                    raise Refusal(f"{option}: is not allowed with state=present (allowed: with state=absent)")
         if me is not None and me in (wish["bootstrap_without"] or []):
-            raise Failure(f"bootstrap_without: '{me}' is not allowed (allowed: members other than this server)")
+            raise Refusal(f"bootstrap_without: '{me}' is not allowed (allowed: members other than this server)")
         if wish["clone"] != "never" and not params.get("recovery_user"):
-            raise Failure(f"recovery_user: must be given with clone={wish['clone']}")
+            raise Refusal(f"recovery_user: must be given with clone={wish['clone']}")
         if params.get("recovery_user") and params.get("recovery_password") is None:
-            raise Failure("recovery_password: must be given together with recovery_user")
+            raise Refusal("recovery_password: must be given together with recovery_user")
         if params.get("recovery_password") is not None and not params.get("recovery_user"):
-            raise Failure("recovery_user: must be given together with recovery_password")
+            raise Refusal("recovery_user: must be given together with recovery_password")
         if len(self.members) > 9 and wish["state"] == "present":
-            raise Failure(
+            raise Refusal(
                 f"members: {len(self.members)} members are not allowed (allowed: at most 9, the limit of a group)"
             )
         if acting == []:
-            raise Failure("acting_members: an empty list is not allowed (allowed: the members on which the task runs)")
+            raise Refusal("acting_members: an empty list is not allowed (allowed: the members on which the task runs)")
         if me is not None and acting is not None and me not in acting:
-            raise Failure(
+            raise Refusal(
                 f"acting_members: '{', '.join(acting)}' is not allowed (allowed: a list with this server, {me}, in it)"
             )
         self.wish = wish
@@ -214,7 +215,7 @@ class Manager:
         self.me = self.cluster.me
         self.acting = acting if acting is not None else list(self.members)
         if self.me not in self.acting:
-            raise Failure(
+            raise Refusal(
                 f"acting_members: '{', '.join(self.acting)}' is not allowed (allowed: a list with this server, {self.me}, in it)"
             )
         return self.judge()
@@ -249,7 +250,7 @@ class Manager:
         return self.deadline - time.monotonic()
 
     def run(self):
-        """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
+        """Do it; the result as a dict for exit_json. Raises Refusal or ServerError."""
         try:
             decision = self.prepare()
             self.before = self.before or snapshot(self.mine)
@@ -276,7 +277,7 @@ class Manager:
                     decision = self.look()
                     continue
                 self.decision = decision
-                raise Failure(decision.reason)
+                raise Refusal(decision.reason)
             refused = None
             if action == "unchanged":
                 self.decision = self.decision or decision
@@ -289,7 +290,7 @@ class Manager:
                 self.rehearse(decision)
                 return
             if self.left() <= 0:
-                raise Failure(
+                raise Refusal(
                     "timeout: after %d seconds still waiting: %s%s"
                     % (self.timeout, self.progress(decision), self.waiting_hint(decision))
                 )
@@ -461,7 +462,7 @@ class Manager:
                 return True
             self.pause("the group still lists this server's previous incarnation")
             time.sleep(POLL)
-        raise Failure(
+        raise Refusal(
             "timeout: the group still lists the previous incarnation of this server; it is expelled after "
             "group_replication_member_expel_timeout, and only by a majority: see that the other members are ONLINE, and run again"
         )
@@ -519,12 +520,12 @@ class Manager:
         return self.failed_starts <= 5 and any(word.lower() in lower for word in hints)
 
     def failed(self, text):
-        """A Failure that carries what the server's error log says."""
+        """A Refusal that carries what the server's error log says."""
         log = self.error_log()
-        return Failure(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
+        return Refusal(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
 
     def start_failed(self, error):
-        """A Failure for a START GROUP_REPLICATION that the server refused."""
+        """A Refusal for a START GROUP_REPLICATION that the server refused."""
         return self.failed(f"START GROUP_REPLICATION failed: {error}")
 
     def watch_recovery(self):
@@ -537,7 +538,7 @@ class Manager:
             if self.started_at is not None:
                 # This run started it: do not leave a member behind that cannot recover.
                 self.retrying("stop_group_replication")
-            raise Failure(
+            raise Refusal(
                 "the donor refuses the recovery account{}: {} (check recovery_user, recovery_password and that the account "
                 "exists on every member)".format(
                     " '{}'".format(self.wish["recovery_user"]) if self.wish["recovery_user"] else "",
@@ -575,7 +576,7 @@ class Manager:
                         held.append(connection)
                         break
                     if self.left() <= 0:
-                        raise Failure(f"timeout: another controller holds the lock '{name}' on {address}")
+                        raise Refusal(f"timeout: another controller holds the lock '{name}' on {address}")
                     self.pause(f"another run holds the lock '{name}' on {address}")
             return action()
         finally:
@@ -625,7 +626,7 @@ class Manager:
             if state in ("ERROR", "OFFLINE"):
                 raise self.bootstrap_failed(state)
             if self.left() <= 0:
-                raise Failure(
+                raise Refusal(
                     f"timeout: after the bootstrap this member is still {state}{GOES_ON}",
                     error_log=self.error_log(),
                 )
@@ -637,15 +638,14 @@ class Manager:
             time.sleep(POLL)
 
     def bootstrap_failed(self, state):
-        """A Failure for a member that is in no group any more after it was told to bootstrap one."""
+        """A Refusal for a member that is in no group any more after it was told to bootstrap one."""
         return self.failed(f"after the bootstrap this member is {state}")
 
     # -- clone -------------------------------------------------------------------------------------------------------
     def clone(self, decision):
         """Replace this server's data by a donor's; the server restarts itself."""
         donor = decision.details["donor"]
-        host, _colon, port = donor.rpartition(":")
-        host = host.strip("[]")
+        host, port = parse_address(donor)
         self.credentials()
         if self.mine["state"] == "ERROR":
             self.stop()
@@ -661,7 +661,7 @@ class Manager:
             connection = self.extra_connection()
         except ServerError as error:
             raise self.clone_failed(error) from None
-        text = statement(self.version, "clone_instance", port=int(port))
+        text = statement(self.version, "clone_instance", port=port)
         words = (self.wish["recovery_user"], host, self.params.get("recovery_password"))
         self.cloner = Background(lambda: connection.run(text, words, (2,)))
         self.cloner.start()
@@ -697,7 +697,7 @@ class Manager:
                 self.cloner, self.clone_from, self.own_clone, self.closed = None, "", False, []
                 return
             if self.left() <= 0:
-                raise Failure(
+                raise Refusal(
                     f"timeout: after {self.timeout} seconds still waiting: {text}{GOES_ON}"
                     + ("" if answered else " (where nothing restarts mysqld after a clone, start it)")
                 )
@@ -706,13 +706,13 @@ class Manager:
             time.sleep(POLL)
 
     def clone_failed(self, error):
-        """A Failure, after the server takes no writes again where it took none before."""
+        """A Refusal, after the server takes no writes again where it took none before."""
         donor = self.clone_from
         if getattr(error, "code", 0) == ER_CLONE_RESTART:
-            return Failure(f"cloned from {donor}, but nothing restarts this mysqld: start it and run again")
+            return Refusal(f"cloned from {donor}, but nothing restarts this mysqld: start it and run again")
         for name in self.closed:
             self.local.run(f"SET GLOBAL {name} = ON")
-        return Failure(f"clone from {donor} failed: {error}", error_log=self.error_log())
+        return Refusal(f"clone from {donor} failed: {error}", error_log=self.error_log())
 
     # -- leave -------------------------------------------------------------------------------------------------------
     def leave(self):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
     VersionError,
     can_join,
@@ -165,7 +166,7 @@ def undeclared(members, facts):
     found = {}
     for address in members:
         for uuid, entry in (facts[address].get("view") or {}).items():
-            where = ("[%s]:%d" if ":" in entry["host"] else "%s:%d") % (entry["host"].lower(), entry["port"])
+            where = format_address(entry["host"], entry["port"])
             if uuid not in uuids and where not in members:
                 found[uuid] = "{} ({}) {}".format(where, uuid, entry["state"])
     return [found[uuid] for uuid in sorted(found)]
@@ -533,7 +534,7 @@ def _sees_others(s):
     """A member that is not in a group itself and yet lists living ones."""
     for address in s.asked:
         others = [
-            "%s:%d" % (entry["host"], entry["port"])
+            format_address(entry["host"], entry["port"])
             for uuid, entry in sorted((s.facts[address].get("view") or {}).items())
             if uuid != (s.facts[address].get("server_uuid") or "").lower() and entry["state"] in LIVE
         ]
@@ -797,7 +798,7 @@ def diagnose(members, facts, group_name=None):
 
 
 def _where(entry):
-    return ("[%s]:%d" if ":" in entry["host"] else "%s:%d") % (entry["host"].lower(), entry["port"])
+    return format_address(entry["host"], entry["port"])
 
 
 def _mode(situation, part):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import (
     Rule,
     Situation,
@@ -22,7 +23,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import
     when,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
-    Failure,
     check_cluster_options,
     check_members,
     check_range,
@@ -157,7 +157,7 @@ class QuorumManager:
         self.before = {}
 
     def run(self):
-        """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
+        """Do it; the result as a dict for exit_json. Raises Refusal or ServerError."""
         params = self.params
         members, _me = check_cluster_options(params)
         check_range(params, "timeout", 1, 86400)
@@ -173,7 +173,7 @@ class QuorumManager:
                 self.facts = self.cluster.gather()
                 self.decision = decide_quorum(members, self.facts, me, lost)
             if self.decision.action == "refuse":
-                raise Failure(self.decision.reason)
+                raise Refusal(self.decision.reason)
             if self.decision.action == "force":
                 self.force(QuorumSituation(members, self.facts, me, None, {"lost": lost}), me, deadline)
             after = self.snapshot(me)
@@ -206,10 +206,10 @@ class QuorumManager:
                 if sees_quorum(self.facts[me]) and set(self.facts[me]["view"]) == wanted:
                     break
                 if time.monotonic() > deadline:
-                    raise Failure(f"timeout: after {self.params['timeout']} seconds the group still has no quorum")
+                    raise Refusal(f"timeout: after {self.params['timeout']} seconds the group still has no quorum")
                 time.sleep(POLL)
         except ServerError as error:
-            raise Failure(f"the group refuses: {error}") from None
+            raise Refusal(f"the group refuses: {error}") from None
         finally:
             local.run(text, ("",))
 
@@ -302,7 +302,7 @@ class FenceManager:
         self.before = {}
 
     def run(self):
-        """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
+        """Do it; the result as a dict for exit_json. Raises Refusal or ServerError."""
         members, _me = check_cluster_options(self.params)
         try:
             self.cluster, facts, _name = open_cluster(self.params, self.recorder)
@@ -311,7 +311,7 @@ class FenceManager:
             self.before = self.snapshot(facts[me])
             self.decision = decide_fence(members, facts, me, self.params["fence"], enabled)
             if self.decision.action == "refuse":
-                raise Failure(self.decision.reason)
+                raise Refusal(self.decision.reason)
             for step in self.decision.details.get("steps", ()):
                 self.step(step, facts[me]["version"])
             after = dict(self.before)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import threading
 import time
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, normal_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
     VersionError,
     check_version,
@@ -21,7 +23,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
     ServerError,
-    normal_address,
     peer_connection,
 )
 
@@ -267,18 +268,18 @@ class Cluster:
 
 
 def find_me(members, facts, declared=None):
-    """Which declared member the server with these facts is; ValueError with one sentence when that is not clear."""
+    """Which declared member the server with these facts is; Refusal with one sentence when that is not clear."""
     if declared:
         address = normal_address(declared, option="member")
         if address not in members:
-            raise ValueError("member: '{}' is not among members ({})".format(declared, ", ".join(members)))
+            raise Refusal("member: '{}' is not among members ({})".format(declared, ", ".join(members)))
         return address
     host = facts.get("report_host") or facts.get("hostname") or ""
     port = int(facts.get("report_port") or facts.get("port") or 3306)
-    address = ("[%s]:%d" if ":" in host else "%s:%d") % (host.lower(), port)
+    address = format_address(host, port)
     if address in members:
         return address
-    raise ValueError(
+    raise Refusal(
         "member: cannot tell which of members ({}) is this server, whose report_host:report_port is {}; name it with member".format(
             ", ".join(members), address
         )

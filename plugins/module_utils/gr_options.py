@@ -13,23 +13,14 @@ from __future__ import annotations
 import uuid
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import normal_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, conclude
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, gather, lock_name
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
     PYMYSQL_ERROR,
-    AddressError,
-    ServerError,
     login_connection,
     login_options,
-    normal_address,
 )
-
-
-class Failure(Exception):
-    """The wish cannot be fulfilled; str() is what the user reads."""
-
-    def __init__(self, message, **details):
-        super().__init__(message)
-        self.details = details
 
 
 def cluster_options():
@@ -47,16 +38,13 @@ def cluster_options():
 
 
 def check_members(members, option="members"):
-    """Normalized addresses; Failure with one sentence when one is not an address or is named twice."""
+    """Normalized addresses; Refusal with one sentence when one is not an address or is named twice."""
     if not members:
-        raise Failure(f"{option}: an empty list is not allowed (allowed: host or host:port of every declared member)")
-    try:
-        normal = [normal_address(item, option=option) for item in members]
-    except AddressError as error:
-        raise Failure(str(error)) from None
+        raise Refusal(f"{option}: an empty list is not allowed (allowed: host or host:port of every declared member)")
+    normal = [normal_address(item, option=option) for item in members]
     twice = sorted({item for item in normal if normal.count(item) > 1})
     if twice:
-        raise Failure(f"{option}: '{twice[0]}' is named twice (allowed: every member once)")
+        raise Refusal(f"{option}: '{twice[0]}' is named twice (allowed: every member once)")
     return normal
 
 
@@ -68,7 +56,7 @@ def check_some(params, option, members):
     normal = check_members(some if isinstance(some, list) else [some], option)
     for item in normal:
         if item not in members:
-            raise Failure(f"{option}: '{item}' is not allowed (allowed: one of members, {', '.join(members)})")
+            raise Refusal(f"{option}: '{item}' is not allowed (allowed: one of members, {', '.join(members)})")
     return normal
 
 
@@ -76,11 +64,11 @@ def check_range(params, option, least, most, unit=" seconds"):
     """Refuse a number outside its range."""
     value = params.get(option)
     if value is not None and not least <= value <= most:
-        raise Failure(f"{option}: {value} is not allowed (allowed: {least} to {most}{unit})")
+        raise Refusal(f"{option}: {value} is not allowed (allowed: {least} to {most}{unit})")
 
 
 def check_uuid(text, option="group_name"):
-    """The UUID in lower case, or None; Failure with one sentence when it is none."""
+    """The UUID in lower case, or None; Refusal with one sentence when it is none."""
     if text is None:
         return None
     try:
@@ -88,7 +76,7 @@ def check_uuid(text, option="group_name"):
             raise ValueError
         return str(uuid.UUID(text))
     except ValueError:
-        raise Failure(f"{option}: '{text}' is not allowed (allowed: a UUID, for instance from uuidgen)") from None
+        raise Refusal(f"{option}: '{text}' is not allowed (allowed: a UUID, for instance from uuidgen)") from None
 
 
 def check_cluster_options(params):
@@ -99,11 +87,11 @@ def check_cluster_options(params):
     check_range(params, "login_port", 1, 65535, "")
     me = check_some(params, "member", members) if params.get("member") else None
     if params.get("peer_password") is not None and not params.get("peer_user"):
-        raise Failure("peer_user: must be given together with peer_password")
+        raise Refusal("peer_user: must be given together with peer_password")
     if params.get("peer_user") and params.get("peer_password") is None:
-        raise Failure("peer_password: must be given together with peer_user")
+        raise Refusal("peer_password: must be given together with peer_user")
     if params.get("client_key") and not params.get("client_cert"):
-        raise Failure("client_cert: must be given together with client_key")
+        raise Refusal("client_cert: must be given together with client_key")
     return members, me[0] if me else None
 
 
@@ -129,10 +117,7 @@ def open_cluster(params, recorder=None):
     local = login_connection(params, recorder)
     if me is None:
         own = gather(local, local.where, own=True)
-        try:
-            me = find_me(members, own)
-        except ValueError as error:
-            raise Failure(str(error)) from None
+        me = find_me(members, own)
         group_name_known = group_name or own["group_name"]
         cluster = make_cluster(params, members, me, local, lock_name(group_name_known))
         facts = cluster.gather([address for address in members if address != me])
@@ -164,18 +149,15 @@ def execute(module, manager):
 
     The manager has run() -> result, and tells by its attributes decision, before, changed and recorder how far it came.
     """
-    require_pymysql(module)
-    try:
-        result = manager.run()
-    except (Failure, ServerError) as error:
-        module.fail_json(
-            msg=str(error),
-            changed=manager.changed,
-            decision="refuse",
-            rule=manager.decision.rule if manager.decision else "",
-            reason=str(error),
-            before=manager.before,
-            statements=manager.recorder.statements,
-            **getattr(error, "details", {}),
-        )
-    module.exit_json(**result)
+
+    def so_far(refusal):
+        return {
+            "changed": manager.changed,
+            "decision": "refuse",
+            "rule": manager.decision.rule if manager.decision else "",
+            "reason": str(refusal),
+            "before": manager.before,
+            "statements": manager.recorder.statements,
+        }
+
+    conclude(module, manager.run, so_far, PYMYSQL_ERROR)

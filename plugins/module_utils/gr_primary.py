@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import time
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import (
     Rule,
     Situation,
@@ -23,7 +25,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import
     when,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
-    Failure,
     check_cluster_options,
     check_range,
     check_some,
@@ -57,7 +58,7 @@ def mode_of(facts):
 
 def where(entry):
     """A view's line as an address."""
-    return ("[%s]:%d" if ":" in entry["host"] else "%s:%d") % (entry["host"].lower(), entry["port"])
+    return format_address(entry["host"], entry["port"])
 
 
 class ModeSituation(Situation):
@@ -219,18 +220,18 @@ class PrimaryManager:
         self.messages = []
 
     def run(self):
-        """Do it; the result as a dict for exit_json. Raises Failure or ServerError."""
+        """Do it; the result as a dict for exit_json. Raises Refusal or ServerError."""
         params = self.params
         members, _me = check_cluster_options(params)
         check_range(params, "timeout", 1, 86400)
         check_range(params, "running_transactions_timeout", 0, 3600)
         primary = check_some(params, "primary", members)
         if primary and params.get("mode") == MULTI:
-            raise Failure(
+            raise Refusal(
                 "primary: is not allowed together with mode=multi_primary (allowed: together with mode=single_primary)"
             )
         if not primary and not params.get("mode"):
-            raise Failure("mode: must be given, or primary, or both")
+            raise Refusal("mode: must be given, or primary, or both")
         wish = {"mode": params.get("mode"), "primary": primary[0] if primary else None}
         deadline = time.monotonic() + params["timeout"]
         try:
@@ -244,7 +245,7 @@ class PrimaryManager:
                 if decision.action == "refuse":
                     if not decision.settle or self.check_mode or refused == decision.rule:
                         self.decision = decision
-                        raise Failure(decision.reason)
+                        raise Refusal(decision.reason)
                     # Perhaps the middle of a change: it must be seen twice.
                     refused = decision.rule
                     time.sleep(1.5)
@@ -265,7 +266,7 @@ class PrimaryManager:
                     self.decision = self.decision or decision
                     return self.result(me, wish)
                 if time.monotonic() > deadline:
-                    raise Failure(f"timeout: after {params['timeout']} seconds still waiting: {decision.reason}")
+                    raise Refusal(f"timeout: after {params['timeout']} seconds still waiting: {decision.reason}")
                 time.sleep(POLL)
                 self.facts = self.cluster.gather()
         finally:
@@ -275,7 +276,7 @@ class PrimaryManager:
         """Wait for the file that says that it is time: who made it waits for what follows, so the waiting is short-paced."""
         while not os.path.exists(path):
             if time.monotonic() > deadline:
-                raise Failure(
+                raise Refusal(
                     f"timeout: after {self.params['timeout']} seconds there is no {path} (hold_until); nothing was changed"
                 )
             time.sleep(0.02)
@@ -312,7 +313,7 @@ class PrimaryManager:
             ):
                 self.recorder.statements.pop()
                 return False
-            raise Failure(f"the group refuses: {error}") from None
+            raise Refusal(f"the group refuses: {error}") from None
         self.changed = True
         self.messages += [str(value) for row in rows for value in row.values()]
         return False

@@ -14,6 +14,9 @@ import re
 import ssl
 import traceback
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+
 try:
     import pymysql
     import pymysql.cursors
@@ -43,47 +46,13 @@ CR_CONNECTION_LOST = (2006, 2013, 2055)
 CR_CANNOT_CONNECT = (2002, 2003, 2005)
 
 
-class ServerError(Exception):
+class ServerError(Refusal):
     """A server could not be asked or refused a statement; str() is one sentence without secrets."""
 
     def __init__(self, message, code=0, lost=False):
         super().__init__(message)
         self.code = code
         self.lost = lost
-
-
-class AddressError(ValueError):
-    """Not an address of the form host or host:port."""
-
-
-def parse_address(text, default_port=3306, option="members"):
-    """(host, port) from 'host', 'host:port', '[v6]', '[v6]:port'."""
-    text = str(text).strip()
-    match = re.match(r"^\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\](?::(\d+))?$", text)
-    if not match:
-        if text.count(":") > 1:
-            raise AddressError(
-                f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
-            )
-        match = re.match(r"^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d+))?$", text)
-    if not match:
-        raise AddressError(
-            f"{option}: '{text}' is not allowed (allowed: host or host:port; an IPv6 address in brackets, [2001:db8::1]:3306)"
-        )
-    port = int(match.group(2)) if match.group(2) else default_port
-    if not 1 <= port <= 65535:
-        raise AddressError("%s: port %d of '%s' is not allowed (allowed: 1 to 65535)" % (option, port, text))
-    return match.group(1).lower(), port
-
-
-def format_address(host, port):
-    """'host:port', IPv6 in brackets."""
-    return "%s:%d" % (f"[{host}]" if ":" in host else host, port)
-
-
-def normal_address(text, default_port=3306, option="members"):
-    """The address in the form in which addresses are compared."""
-    return format_address(*parse_address(text, default_port, option))
 
 
 def read_option_file(path):

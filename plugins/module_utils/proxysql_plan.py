@@ -12,9 +12,9 @@ through the loaded rows, never through the placed ones.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Any, Dict, Iterable, NamedTuple, Sequence, Tuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import INVALID, classify, join_address
 
 ServerKey = Tuple[int, str, int]  # hostgroup, hostname, port
 Address = Tuple[str, int]
@@ -123,9 +123,6 @@ class WishError(ValueError):
 
 # ---- the wish -------------------------------------------------------------------------------------------------------
 
-_NAME = re.compile(
-    r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
-)
 _RANGES = {
     "gtid_port": (0, 65535),
     "weight": (0, 10000000),
@@ -166,20 +163,14 @@ def clean_hostname(hostname: str) -> str:
     text = (hostname or "").strip()
     if text.startswith("/"):
         return _text("hostname", text, "")
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        pass
-    # Four numbers with dots that are not an address are a typing error, not a name.
-    if not _NAME.match(text) or re.match(r"^[\d.]+$", text):
+    host = classify(text)
+    if host.kind == INVALID:
         raise WishError(
             "hostname is {0!r}; allowed are a host name, an IPv4 or IPv6 address, or the path of a socket.".format(
                 hostname
             )
         )
-    return text
+    return host.text
 
 
 def wish_server(options: dict[str, Any]) -> tuple[Address, Server]:
@@ -730,9 +721,7 @@ def make_plan(
 
 def show_address(address: Sequence[Any]) -> str:
     hostname, port = address[0], address[1]
-    if hostname.startswith("/"):
-        return hostname
-    return "{0}:{1}".format("[" + hostname + "]" if ":" in hostname else hostname, port)
+    return hostname if hostname.startswith("/") else join_address(hostname, port)
 
 
 def describe(layer: Layer, wishes: Sequence[Wish], scope: Sequence[int], by_group: bool = False) -> str:

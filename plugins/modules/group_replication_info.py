@@ -162,9 +162,9 @@ address:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
-    Failure,
     close_cluster,
     cluster_options,
     open_cluster,
@@ -182,7 +182,7 @@ def main():
     cluster = None
     try:
         cluster, facts, group_name = open_cluster(module.params)
-    except (Failure, ServerError) as error:
+    except (Refusal, ServerError) as error:
         module.fail_json(msg=str(error))
     finally:
         close_cluster(cluster)

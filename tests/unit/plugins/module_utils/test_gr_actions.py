@@ -11,8 +11,8 @@ import time
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_actions
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager, Pause
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import Failure
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import Connection, Recorder, ServerError
 from gr_model import GROUP, MEMBERS, facts_of, gone, group_of, outage
 
@@ -151,7 +151,7 @@ def test_somebody_bootstrapped_before_the_lock_was_ours():
 def test_the_flag_goes_off_when_the_start_fails(code):
     world = World(NOBODY)
     world.errors["START GROUP_REPLICATION"] = ServerError("it failed", code)
-    with pytest.raises(Failure, match="START GROUP_REPLICATION failed: it failed"):
+    with pytest.raises(Refusal, match="START GROUP_REPLICATION failed: it failed"):
         loop(manager(world))
     told = world.told(DB0)
     assert told.index(ON) < told.index(OFF)
@@ -189,7 +189,7 @@ def test_a_join_that_was_too_slow_is_tried_again(monkeypatch, log, passes):
 def test_a_lock_that_another_controller_keeps_ends_in_a_timeout():
     world = World(NOBODY)
     world.locks[DB1] = 0
-    with pytest.raises(Failure, match="another controller holds the lock 'lock' on db1:3306"):
+    with pytest.raises(Refusal, match="another controller holds the lock 'lock' on db1:3306"):
         loop(manager(world, timeout=0.2))
     assert ON not in world.told()
     # What was taken before is given back.
@@ -219,7 +219,7 @@ def test_members_join_one_after_the_other():
 def test_a_member_does_not_join_while_another_one_does():
     world = World(JOINS)
     world.locks[DB1] = 0
-    with pytest.raises(Failure, match="another controller holds the lock 'lock:join' on db1:3306"):
+    with pytest.raises(Refusal, match="another controller holds the lock 'lock:join' on db1:3306"):
         loop(manager(world, timeout=0.2))
     assert "START GROUP_REPLICATION" not in world.told()
     made = manager(world, turn={"seconds": 0.05})
@@ -243,13 +243,13 @@ def test_a_refusal_must_be_seen_twice():
     made = loop(manager(world, me=DB1))
     assert made.decision.action == "unchanged"
     world = World({**NOBODY, DB2: gone(DB2)})
-    with pytest.raises(Failure, match="unreachable is not absent"):
+    with pytest.raises(Refusal, match="unreachable is not absent"):
         loop(manager(world))
     assert world.told() == []
 
 
 def test_a_member_waits_for_the_seed_and_says_so_when_it_never_comes():
-    with pytest.raises(Failure, match="is the task running on db0:3306 at the same time"):
+    with pytest.raises(Refusal, match="is the task running on db0:3306 at the same time"):
         loop(manager(World(NOBODY), me=DB1, timeout=0.2))
     world = World(NOBODY, group_of({DB0: "ONLINE"}), FORMED)
     assert loop(manager(world, me=DB1)).decision.action == "join"
@@ -287,13 +287,13 @@ def test_wrong_recovery_account_fails_at_once_and_stops_what_it_started():
         "group_replication_recovery": {"error_number": 1045, "error_message": "Access denied", "service_state": "OFF"}
     }
     world = World(group_of({DB0: "ONLINE"}), recovering)
-    with pytest.raises(Failure, match="the donor refuses the recovery account 'repl': Access denied"):
+    with pytest.raises(Refusal, match="the donor refuses the recovery account 'repl': Access denied"):
         loop(manager(world, me=DB1))
     assert world.told(DB1)[-1].startswith("SELECT LOGGED") or "STOP GROUP_REPLICATION" in world.told(DB1)
     assert "STOP GROUP_REPLICATION" in world.told(DB1)
     # A member that somebody else started is left alone.
     world = World(recovering)
-    with pytest.raises(Failure, match="refuses the recovery account"):
+    with pytest.raises(Refusal, match="refuses the recovery account"):
         loop(manager(world, me=DB1))
     assert "STOP GROUP_REPLICATION" not in world.told(DB1)
 
@@ -338,7 +338,7 @@ def test_leaving_is_decided_again_under_the_lock():
     """Three leave at the same time: the last one finds itself alone and stays."""
     alone = group_of({DB0: "ONLINE"})
     world = World(FORMED, alone)
-    with pytest.raises(Failure, match="last ONLINE member"):
+    with pytest.raises(Refusal, match="last ONLINE member"):
         loop(manager(world, state="absent"))
     assert "STOP GROUP_REPLICATION" not in world.told()
 
@@ -370,7 +370,7 @@ def test_a_failed_clone_leaves_no_server_open_that_was_closed(failing):
     )
     world = World(facts)
     world.errors[failing] = ServerError("it failed", 3862)
-    with pytest.raises(Failure, match="clone from .* failed: it failed"):
+    with pytest.raises(Refusal, match="clone from .* failed: it failed"):
         loop(manager(world, me=DB2, clone="reprovision"))
     told = world.told(DB2)
     opened = told.index("SET GLOBAL read_only = OFF")
@@ -421,7 +421,7 @@ def test_turns_have_one_timeout_together():
     made.members, made.acting, made.me = MEMBERS, MEMBERS, DB1
     made.wish, made.cluster = {"state": "present", "group_name": GROUP}, World(behind())
     made.deadline = time.monotonic() + made.seconds_left
-    with pytest.raises(Failure, match="after 300 seconds still waiting: RECOVERING: 7 of 7 .*run again"):
+    with pytest.raises(Refusal, match="after 300 seconds still waiting: RECOVERING: 7 of 7 .*run again"):
         loop(made)
 
 
@@ -440,7 +440,7 @@ def test_a_bootstrap_in_turns_gives_its_locks_back_and_is_not_repeated():
     # In the next turn it has left the group that it made: a second bootstrap would not be better.
     failed = dict(recovering, **{DB0: group_of({DB0: "ERROR"})[DB0]})
     world = World(failed)
-    with pytest.raises(Failure, match="after the bootstrap this member is ERROR"):
+    with pytest.raises(Refusal, match="after the bootstrap this member is ERROR"):
         loop(manager(world, turn=turn))
     assert ON not in world.told()
     result = loop(manager(World(FORMED), turn=turn)).result()
@@ -481,7 +481,7 @@ def test_a_clone_that_fails_in_a_later_turn_leaves_no_server_open_that_was_close
     turn = cloning_turn(World(to_clone()))
     world = World(to_clone())
     world.clone_states = ["Failed"]
-    with pytest.raises(Failure, match="clone from db0:3306 failed: the donor went away"):
+    with pytest.raises(Refusal, match="clone from db0:3306 failed: the donor went away"):
         manager(world, me=DB2, turn=turn, clone="reprovision").await_clone()
     told = [text for text in world.told(DB2) if not text.startswith("SELECT")]
     assert told == ["SET GLOBAL read_only = ON", "SET GLOBAL super_read_only = ON"]
@@ -491,7 +491,7 @@ def test_a_clone_that_lasts_longer_than_the_timeout_is_said_to_go_on():
     world = World(to_clone())
     world.clone_states = ["In Progress"]
     with pytest.raises(
-        Failure, match="still waiting: CLONE of db0:3306: FILE COPY, 25 %.*goes on by itself: run again"
+        Refusal, match="still waiting: CLONE of db0:3306: FILE COPY, 25 %.*goes on by itself: run again"
     ):
         loop(manager(world, me=DB2, clone="reprovision", timeout=0.1))
     world.clone_may_end.set()

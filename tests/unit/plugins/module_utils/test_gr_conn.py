@@ -13,42 +13,17 @@ import time
 import pymysql
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import mysql_conn
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, lock_name
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
-    AddressError,
     Connection,
     Recorder,
     ServerError,
     login_connection,
-    normal_address,
     peer_connection,
     read_option_file,
     translate,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "normal"),
-    [
-        ("192.0.2.1", "192.0.2.1:3306"),
-        ("192.0.2.1:3307", "192.0.2.1:3307"),
-        (" DB0.Example.ORG ", "db0.example.org:3306"),
-        ("[2001:DB8::1]", "[2001:db8::1]:3306"),
-        ("[2001:db8::1]:3307", "[2001:db8::1]:3307"),
-        ("[fe80::1%eth0]:3306", "[fe80::1%eth0]:3306"),
-        ("db_0", "db_0:3306"),
-    ],
-)
-def test_addresses(text, normal):
-    assert normal_address(text) == normal
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a b", "2001:db8::1", "[2001:db8::1", "db0:", "db0:port", "db0:0", "db0:65536", "-db0", "db0;x"]
-)
-def test_wrong_addresses(text):
-    with pytest.raises(AddressError, match="^members: "):
-        normal_address(text)
 
 
 def test_option_file(tmp_path):
@@ -217,9 +192,9 @@ def test_which_member_this_is():
     assert find_me(members, {"report_host": "", "hostname": "DB1", "port": 3307}) == members[1]
     assert find_me(members, {"report_host": "2001:db8::1", "report_port": 3306}) == members[2]
     assert find_me(members, {}, "db1:3307") == members[1]
-    with pytest.raises(ValueError, match="^member: cannot tell which"):
+    with pytest.raises(Refusal, match="^member: cannot tell which"):
         find_me(members, {"report_host": "elsewhere", "report_port": 3306})
-    with pytest.raises(ValueError, match="^member: "):
+    with pytest.raises(Refusal, match="^member: "):
         find_me(members, {}, "db9")
 
 

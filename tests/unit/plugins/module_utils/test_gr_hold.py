@@ -10,7 +10,7 @@ import time
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_primary
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Failure
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import PrimaryManager
 
@@ -26,7 +26,7 @@ def test_the_file_ends_the_waiting(tmp_path):
 
 def test_without_the_file_nothing_is_done(tmp_path):
     manager = PrimaryManager({"timeout": 1})
-    with pytest.raises(Failure, match=r"after 1 seconds there is no .*go \(hold_until\); nothing was changed"):
+    with pytest.raises(Refusal, match=r"after 1 seconds there is no .*go \(hold_until\); nothing was changed"):
         manager.hold(str(tmp_path / "go"), time.monotonic())
     assert not manager.changed
 

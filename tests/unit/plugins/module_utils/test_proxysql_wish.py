@@ -73,7 +73,7 @@ def test_a_wrong_server_is_refused_in_one_sentence(server, words):
     ("hostname", "kept", "shown"),
     [
         ("db0", "db0", "db0:3306"),
-        ("db0.example.com.", "db0.example.com.", "db0.example.com.:3306"),
+        ("DB0.Example.com.", "db0.example.com", "db0.example.com:3306"),
         ("192.0.2.1", "192.0.2.1", "192.0.2.1:3306"),
         ("2001:DB8::1", "2001:db8::1", "[2001:db8::1]:3306"),
         ("[2001:db8:0::1]", "2001:db8::1", "[2001:db8::1]:3306"),
