@@ -62,6 +62,31 @@ def test_collections_used_are_declared():
     assert used <= declared
 
 
+def tasks(node) -> list[dict]:
+    """Every mapping in a play or a list of tasks, however deep."""
+    if isinstance(node, list):
+        return [found for item in node for found in tasks(item)]
+    if isinstance(node, dict):
+        return [node, *(found for value in node.values() for found in tasks(value))]
+    return []
+
+
+def test_no_password_is_in_an_environment_or_a_command_line():
+    """`environment` stands in the command line of the shell that runs a module, and in the output of -vvv; so do arguments."""
+    found = []
+    for path in tracked():
+        if path.suffix != ".yml" or not {"roles", "playbooks", "examples"} & set(path.relative_to(ROOT).parts):
+            continue
+        for task in tasks(yaml.load(path.read_text(), Loader=yaml.BaseLoader)):
+            shown = [task.get("environment")]
+            for module in ("ansible.builtin.command", "ansible.builtin.shell"):
+                command = task.get(module)
+                shown += [command.get("argv"), command.get("cmd")] if isinstance(command, dict) else [command]
+            if re.search(r"password\b|MYSQL_PWD'?:", str(shown)):
+                found.append(f"{path.relative_to(ROOT)}: {task.get('name')}")
+    assert found == []
+
+
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").glob("*")))
 def test_no_password_of_a_role_has_a_default(role):
     defaults = load(f"roles/{role}/defaults/main.yml")

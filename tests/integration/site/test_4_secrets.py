@@ -1,0 +1,120 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passwords on a converged cluster: in no output, however it fails and however verbose it is, and in no command line of a host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import subprocess
+
+import pytest
+from support import ROOT, wait_for
+
+# Runs on a host until its standard input ends: prints the command lines in which the first line of its input stands.
+WATCH = r"""
+import glob, os, select, sys
+needle = sys.stdin.readline().strip().encode()
+print("watching", flush=True)
+seen = set()
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as source:
+                words = source.read()
+        except OSError:
+            continue
+        if needle in words:
+            seen.add(words.replace(needle, b"<NEEDLE>").replace(b"\0", b" ")[:200])
+print(sorted(seen), flush=True)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converged(lab):
+    lab.up()
+    run = lab.site()
+    assert run.code == 0, run
+    yield
+    # Accounts as the inventory has them.
+    run = lab.site()
+    assert run.code == 0, run
+
+
+@contextlib.contextmanager
+def watched(lab, hosts, needle: str):
+    """Watch the command lines of hosts; gives a dict that holds, by host, what was seen when the block is over."""
+    watchers = {}
+    for host in hosts:
+        watchers[host] = subprocess.Popen(
+            ["lab/podman", "exec", "-i", host, "python3", "-c", WATCH], cwd=ROOT, env=lab.env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        watchers[host].stdin.write(needle + "\n")
+        watchers[host].stdin.flush()
+        assert watchers[host].stdout.readline() == "watching\n"
+    seen = {}
+    try:
+        yield seen
+    finally:
+        for host, watcher in watchers.items():
+            output, _nothing = watcher.communicate("end\n", timeout=60)
+            seen[host] = output.strip()
+
+
+def test_the_watcher_sees_a_password_in_a_command_line(lab):
+    """The positive control of the tests below."""
+    needle = secrets.token_hex(16)
+    with watched(lab, ["db0"], needle) as seen:
+        lab.on("db0", "sh", "-c", "sleep 0.3; true", needle)
+    assert "<NEEDLE>" in seen["db0"]
+
+
+@pytest.fixture
+def login(lab, tmp_path):
+    """Variables by which the role logs in as an account with a password."""
+    password = secrets.token_hex(16) + "'$ \\"
+    quoted = password.replace("\\", "\\\\").replace("'", "''")
+    create = f"CREATE USER ops@localhost IDENTIFIED BY '{quoted}'; GRANT ALL ON *.* TO ops@localhost WITH GRANT OPTION;"
+    lab.give("db0", "mysql", create)
+    wait_for(
+        lambda: all(lab.sql(member, "SELECT 1 FROM mysql.user WHERE user = 'ops'") for member in lab.members),
+        30, "the account on every member",
+    )  # fmt: skip
+    given = tmp_path / "login.json"
+    given.write_text(json.dumps({"mysql_gr_login_user": "ops", "mysql_gr_login_password": password}))
+    yield password, ("-e", f"@{given}")
+    lab.sql("db0", "DROP USER IF EXISTS ops@localhost")
+
+
+def test_backup_and_restore_show_the_login_password_to_nobody(lab, login, tmp_path):
+    password, given = login
+    where = ("-e", f"operations_backup={tmp_path / 'backup'}")
+    with watched(lab, lab.members, password) as seen:
+        runs = [lab.site(*given, *where, "-vvv", playbook="playbooks/backup.yml", timeout=900)]
+        restored = (*given, *where, "-e", "operations_replace=true", "-vvv")
+        runs.append(lab.site(*restored, playbook="playbooks/restore.yml", timeout=900))
+    assert [run.code for run in runs] == [0, 0], runs
+    assert runs[1].output.count("holds what the backup holds") == 3
+    for run in runs:
+        assert password[:32] not in run.output
+    assert seen == dict.fromkeys(lab.members, "[]")
+
+
+def test_a_dump_that_fails_says_why_and_not_with_which_password(lab, login, tmp_path):
+    password, given = login
+    lab.sql(
+        "db0",
+        "CREATE TABLE simkp.whole (i INT); CREATE VIEW simkp.broken AS SELECT i FROM simkp.whole; DROP TABLE simkp.whole",
+    )
+    try:
+        run = lab.site(
+            *given, "-e", f"operations_backup={tmp_path / 'none'}", playbook="playbooks/backup.yml", timeout=900
+        )
+    finally:
+        lab.sql("db0", "DROP VIEW simkp.broken")
+    assert run.code != 0
+    assert "could not be dumped" in run.flat and "simkp.broken" in run.flat, run
+    assert password[:32] not in run.output
