@@ -413,6 +413,13 @@ def test_upstreams_repository_is_taken_when_it_answers(proxysql, answers, kind):
     assert json.loads(proxysql(answers=answers).stdout)["kind"] == kind
 
 
+def test_the_stand_in_can_be_forbidden(proxysql):
+    refused = proxysql(answers=False, LAB_PROXYSQL_REAL="1")
+    assert refused.returncode != 0
+    assert "LAB_PROXYSQL_REAL=1 forbids the stand-in" in refused.stderr
+    assert json.loads(proxysql(answers=True, LAB_PROXYSQL_REAL="1").stdout)["kind"] == "repository"
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
