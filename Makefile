@@ -56,8 +56,14 @@ lint: venv ## yamllint, ansible-lint, ruff, vagrant validate, and the checks of 
 	python3 tools/run_tests.py lint
 
 .PHONY: unit
-unit: venv ## Unit tests: no server, no lab
+unit: venv ## Unit tests and their branch coverage of plugins/: no server, no lab
 	@python3 tools/run_tests.py unit
+
+.PHONY: mutation
+# What to change: gtid, decision, comparison, or several of them.
+WHAT ?= gtid decision comparison
+mutation: venv ## Change the code in small ways and list the changes that no unit test notices (an hour and more; WHAT=gtid)
+	@python3 tools/mutation.py $(WHAT)
 
 .PHONY: integration
 integration: setup ## Tests on the lab: from blank hosts to faults and refusals
@@ -68,8 +74,14 @@ test-long: setup ## Races, killed controllers, and load on ProxySQL (minutes eac
 	@python3 tools/run_tests.py long
 
 .PHONY: molecule
-molecule: setup ## molecule test of every scenario (on the lab)
-	@python3 tools/run_tests.py molecule
+# One scenario instead of all of them, for instance SCENARIO=proxysql.
+SCENARIO ?=
+molecule: setup ## molecule test of every scenario (on the lab; SCENARIO=proxysql for one)
+	@python3 tools/run_tests.py molecule$(SCENARIO:%=:%)
+
+.PHONY: conformance
+conformance: venv ## The same tests on the stand-in and, with LAB_PROXYSQL_BIN, on the real ProxySQL; no lab
+	@python3 tools/run_tests.py conformance
 
 .PHONY: test
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
@@ -117,7 +129,7 @@ demonstration: site ## Stop a member, change data in the example application, st
 browser: site ## The example application in a real browser, also while a member is down (installs chromium and selenium)
 	@dpkg --status chromium chromium-driver >/dev/null 2>&1 || apt-get install --yes --no-install-recommends chromium chromium-driver
 	python -m pip install --quiet --requirement examples/simkp/requirements.txt
-	DISTDB_FAILOVER=1 lab/enter python -m pytest tests/integration/failover/test_browser.py
+	lab/enter python -m pytest -m browser tests/integration/failover/test_browser.py
 
 .PHONY: vagrant-test
 vagrant-test: venv ## The Vagrantfile on real virtual machines, from a home-made box to "vagrant destroy" (root; half an hour and more)
@@ -131,7 +143,7 @@ vagrant-down: ## End what an interrupted "make vagrant-test" left running
 # Options for pytest, for instance TESTS="-k backup".
 TESTS ?=
 operations: site ## Planned work under load: no statement may fail (about 20 minutes; TESTS="-k backup" for a part)
-	@DISTDB_FAILOVER=1 python -m pytest -s tests/integration/operations $(TESTS)
+	@python -m pytest -s -m operations tests/integration/operations $(TESTS)
 
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run suites of tests and end with one line that counts them all.
 
-    python3 tools/run_tests.py SUITE [SUITE ...]      suites: lint, unit, lab, long, molecule, outside, airgap
+    python3 tools/run_tests.py SUITE [SUITE ...]
+    suites: lint, unit, lab, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
@@ -17,6 +18,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "reports"
@@ -34,6 +36,12 @@ LAB_SUITES = [
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/proxysql", "tests/integration/group_replication"]
 
+
+def github(pattern: str) -> list[str]:
+    """Files below .github, which are checked against the schemas that come with check-jsonschema."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github").glob(pattern))
+
+
 LINT = [
     ["yamllint", "--strict", "."],
     ["ruff", "check", "."],
@@ -41,7 +49,14 @@ LINT = [
     ["ansible-lint", "--offline", "--strict", "-q"],
     ["ansible-playbook", "-i", "inventories/vagrant", "--syntax-check", "site.yml"],
     ["ansible-playbook", "-i", "inventories/lab", "--syntax-check", "site.yml"],
+    ["codespell"],
+    ["python3", "tools/words.py"],
     ["python3", "tools/role_readme.py", "--check"],
+    ["python3", "tools/test_table.py", "--check"],
+    ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *github("workflows/*.yml")],
+    ["check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *github("ISSUE_TEMPLATE/[!c]*.yml")],
+    ["check-jsonschema", "--builtin-schema", "vendor.github-issue-config", *github("ISSUE_TEMPLATE/config.yml")],
+    ["check-jsonschema", "--builtin-schema", "vendor.dependabot", *github("dependabot.yml")],
     ["antsibull-changelog", "lint"],
     ["tools/vagrant-validate"],
 ]
@@ -111,12 +126,12 @@ def lint(tally: Tally) -> None:
             print("\n=== lint vagrant-validate: left out (LINT_WITHOUT_VAGRANT=1)", flush=True)
             tally.skipped += 1
             continue
-        name = "lint " + (" ".join(command[2:4]) if command[0] == "python3" else command[0])
-        tally.command(name, command)
+        tally.command(f"lint {command[1] if command[0] == 'python3' else command[0]}", command)
 
 
 def unit(tally: Tally) -> None:
-    tally.pytest("unit", "tests/unit")
+    """With the branch coverage of plugins/, printed for every file that is not covered whole ([tool.coverage])."""
+    tally.pytest("unit", "tests/unit", "--cov", "--cov-report=term-missing:skip-covered")
 
 
 def lab(tally: Tally) -> None:
@@ -125,8 +140,13 @@ def lab(tally: Tally) -> None:
             # The proxies under test run in the lab's network, where the members are.
             tally.pytest(suite, suite, *live_group(), inside=True)
         else:
-            tally.pytest(suite, suite, "-m", "not long")
+            tally.pytest(suite, suite)
     tally.command("lab down", ["lab/down"])
+
+
+def conformance(tally: Tally) -> None:
+    """What needs no live members; those tests run with the lab's."""
+    tally.pytest("conformance", "tests/conformance", "-m", "not members")
 
 
 def long(tally: Tally) -> None:
@@ -137,9 +157,16 @@ def long(tally: Tally) -> None:
     tally.command("lab down", ["lab/down"])
 
 
+SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def scenario(name: str) -> Callable[[Tally], None]:
+    return lambda tally: tally.command(f"molecule {name}", ["molecule", "test", "-s", name])
+
+
 def molecule(tally: Tally) -> None:
-    for scenario in sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")):
-        tally.command(f"molecule {scenario}", ["molecule", "test", "-s", scenario])
+    for name in SCENARIOS:
+        scenario(name)(tally)
 
 
 def outside(tally: Tally) -> None:
@@ -147,7 +174,7 @@ def outside(tally: Tally) -> None:
 
 
 def airgap(tally: Tally) -> None:
-    tally.pytest("tests/integration/airgap", "-s", "tests/integration/airgap")
+    tally.pytest("tests/integration/airgap", "-s", "-m", "airgap", "tests/integration/airgap")
 
 
 SUITES = {
@@ -155,7 +182,9 @@ SUITES = {
     "unit": unit,
     "lab": lab,
     "long": long,
+    "conformance": conformance,
     "molecule": molecule,
+    **{f"molecule:{name}": scenario(name) for name in SCENARIOS},
     "outside": outside,
     "airgap": airgap,
 }

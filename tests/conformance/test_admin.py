@@ -9,6 +9,11 @@ import pymysql
 import pytest
 import targets
 
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.claim("The stand-in's admin interface answers like ProxySQL's."),
+]
+
 COLUMNS = {
     "mysql_servers": "hostgroup_id hostname port gtid_port status weight compression max_connections max_replication_lag use_ssl max_latency_ms"
     " comment",

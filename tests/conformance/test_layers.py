@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.claim("Each LOAD and SAVE moves the same rows in the stand-in as in ProxySQL."),
+]
+
 LOAD_RUNTIME = (
     "LOAD {} FROM MEMORY",
     "LOAD {} FROM MEM",

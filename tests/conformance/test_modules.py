@@ -11,7 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from targets import ROOT
+
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.claim("Ansible modules that manage ProxySQL work on the stand-in as on ProxySQL."),
+]
 
 HERE = Path(__file__).parent
 

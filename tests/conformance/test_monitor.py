@@ -11,7 +11,11 @@ import pytest
 from members import MONITOR
 from targets import wait_for
 
-pytestmark = pytest.mark.members
+pytestmark = [
+    pytest.mark.members,
+    pytest.mark.integration,
+    pytest.mark.claim("The stand-in's monitor places the members of a live group where ProxySQL's does."),
+]
 
 W, B, R, O = 2, 4, 3, 1  # noqa: E741  writer, backup writer, reader, offline hostgroup
 INTERVAL = 0.3

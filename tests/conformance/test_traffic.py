@@ -15,7 +15,11 @@ import pytest
 from members import APP, MONITOR, SCHEMA
 from targets import wait_for
 
-pytestmark = pytest.mark.members
+pytestmark = [
+    pytest.mark.members,
+    pytest.mark.integration,
+    pytest.mark.claim("Applications get the same answers through the stand-in as through ProxySQL."),
+]
 
 W, R = 2, 3
 

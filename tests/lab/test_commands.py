@@ -16,6 +16,11 @@ import pytest
 import yaml
 from conftest import CLEAN_ENV, ROOT, Lab
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("The lab's commands pass everything through and name what is wrong."),
+]
+
 # -- lab/enter --------------------------------------------------------------------------------
 
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 import pytest
 from conftest import wait_for
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("Each lab host is as isolated as a machine, and as blank."),
+]
+
 HOSTS = ("db0", "db1")
 ADDRESSES = {"db0": ("10.213.16.130", "fd00:db:16::130"), "db1": ("10.213.16.131", "fd00:db:16::131")}
 

@@ -12,7 +12,13 @@ import subprocess
 import threading
 from pathlib import Path
 
+import pytest
 from conftest import CLEAN_ENV, Lab, wait_for
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("The lab touches nothing of the machine and leaves nothing behind."),
+]
 
 
 def output(*command: str) -> str:

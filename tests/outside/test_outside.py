@@ -18,6 +18,11 @@ import pytest
 import yaml
 from support import ROOT, Lab, Run, parse_recap
 
+pytestmark = [
+    pytest.mark.outside,
+    pytest.mark.claim("The built collection works in a project that knows nothing of this checkout.", minutes=4),
+]
+
 HOSTS = "db0 db1 db2 db3 db4 proxy"
 GROUPS = {"alpha": "6b1bb2a5-3d0c-4a53-9d2f-5a3a1f6b7c11", "beta": "0f4d9a70-7c35-4f0e-8a44-d1f0a2b3c422"}
 MEMBERS = {"alpha": ["db0", "db1", "db2"], "beta": ["db3", "db4"]}

@@ -11,6 +11,11 @@ import uuid
 
 import pytest
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("A converged cluster is one group, placed at the proxy, with safe files and ports."),
+]
+
 
 def listening(host) -> set[str]:
     """Addresses and ports on which a host accepts TCP connections."""

@@ -9,6 +9,11 @@ import uuid
 
 import pytest
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("Replication traffic is TLS, seen on the wire."),
+]
+
 # Runs on a host: prints how many packets it saw to or from the port, and how often the needle stands in them in clear text.
 CAPTURE = r"""
 import os, socket, struct, subprocess, sys, threading

@@ -19,7 +19,10 @@ import pytest
 import yaml
 from support import ROOT, Lab, wait_for
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.airgap,
+    pytest.mark.claim("Hosts without a network are installed from package files with checksums.", minutes=7),
+]
 
 SERVICE = ROOT / "lab" / "standin" / "proxysql.service"
 # As upstream's package does it.

@@ -5,7 +5,7 @@
 
 Debian's packages chromium and chromium-driver must be there. The browser has to reach the lab's hosts:
 
-    DISTDB_FAILOVER=1 lab/enter python -m pytest tests/integration/failover/test_browser.py
+    lab/enter python -m pytest -m browser tests/integration/failover/test_browser.py
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from support import wait_for
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.claim("The example application works in a real browser, also while a member is down."),
+]
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

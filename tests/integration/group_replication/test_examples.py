@@ -15,6 +15,8 @@ from support import ROOT
 pytestmark = [
     pytest.mark.members,
     pytest.mark.skipif("GR_MYSQLD_ROOT" in os.environ, reason="the examples are written for hosts with an inventory"),
+    pytest.mark.integration,
+    pytest.mark.claim("The examples in the modules' documentation run as they are written."),
 ]
 
 

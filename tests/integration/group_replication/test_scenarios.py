@@ -12,7 +12,14 @@ from contextlib import closing
 import pytest
 from gr_scenario import decisions, refused, wait_for
 
-pytestmark = pytest.mark.members
+pytestmark = [
+    pytest.mark.members,
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "group_replication_bootstrap does the right thing in 24 situations on real servers: join, rejoin, outage, clone, refusal, leaving.",
+        minutes=18,
+    ),
+]
 
 
 def test_fresh_group_then_nothing_to_do(blank):

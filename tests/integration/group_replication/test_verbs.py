@@ -11,7 +11,11 @@ import time
 import pytest
 from gr_scenario import decisions, refused, wait_for
 
-pytestmark = pytest.mark.members
+pytestmark = [
+    pytest.mark.members,
+    pytest.mark.integration,
+    pytest.mark.claim("Info, primary, fence and force quorum do on real servers what their documentation says."),
+]
 
 INFO = {"module": "distdb.mysql_ha.group_replication_info", "bootstrap_options": False}
 PRIMARY = {"module": "distdb.mysql_ha.group_replication_primary", "bootstrap_options": False}

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tests of this folder need a converged lab and minutes: they run only when asked for.
+"""The tests of this folder need a converged lab and many minutes: they run on request only.
 
-DISTDB_FAILOVER=1 python -m pytest tests/integration/operations
+python -m pytest -m operations tests/integration/operations
 
 Each run under load leaves a report in .cache/planned (DISTDB_REPORTS names another directory).
 """
@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 from support import ROOT, Run
 from support_load import DIRECTORY, Load
-
-collect_ignore_glob = [] if os.environ.get("DISTDB_FAILOVER") else ["test_*.py"]
 
 REPORTS = Path(os.environ.get("DISTDB_REPORTS", ROOT / ".cache/planned"))
 

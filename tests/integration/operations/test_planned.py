@@ -12,6 +12,11 @@ import yaml
 from support import ROOT, wait_for
 from support_load import new_address, rotation
 
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.claim("Planned work under load fails no statement and loses no row."),
+]
+
 SINGLE = ("-e", "mysql_gr_single_primary=true")
 FIVE = ROOT / ".cache/operations/five.yml"
 

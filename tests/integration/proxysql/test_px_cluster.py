@@ -13,7 +13,12 @@ import yaml
 from px_lab import Proxy
 from support import ROOT, wait_for
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.claim(
+        "Two proxies of one ProxySQL cluster end up with the same configuration after every loss and restart."
+    ),
+]
 
 ROWS = {
     "users": "SELECT username, default_hostgroup FROM {0}mysql_users WHERE backend=1 ORDER BY 1",

@@ -10,6 +10,11 @@ import json
 import pytest
 import yaml
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("The ProxySQL modules work on a proxy whose monitor moves the servers of a live group."),
+]
+
 LOAD, SAVE = "LOAD MYSQL SERVERS TO RUNTIME", "SAVE MYSQL SERVERS TO DISK"
 MODULE = "distdb.mysql_ha.proxysql_hostgroup"
 # Ways: what comes before, and which layers each of these tasks changes. After each step the same task again: nothing.

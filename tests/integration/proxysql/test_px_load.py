@@ -12,6 +12,11 @@ import subprocess
 import pytest
 from support import ROOT, wait_for
 
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.claim("Servers are added, changed, drained and removed under load without one failed statement."),
+]
+
 ROUNDS = 5
 INTERVAL = 1.0  # of the monitor, in seconds
 
@@ -74,7 +79,6 @@ class Load:
         return json.loads((self.folder / "summary.json").read_text())
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("mode", ["multi-primary", "single-primary"])
 def test_no_statement_fails_while_servers_are_added_changed_drained_and_removed(lab, tmp_path, mode, record_property):
     lab.up()

@@ -8,6 +8,13 @@ from __future__ import annotations
 import pytest
 from px_module import Failed
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "The ProxySQL modules create, change and remove in every layer, and refuse conflicts before they write."
+    ),
+]
+
 GROUP = dict(
     writer_hostgroup=2,
     backup_writer_hostgroup=4,

@@ -13,6 +13,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions 
 from px_lab import Proxy
 from support import wait_for
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "The role proxysql repairs changes by hand in every layer, rotates credentials, and refuses what cannot work."
+    ),
+]
+
 
 @pytest.fixture(scope="module")
 def proxy(lab):

@@ -14,6 +14,13 @@ import time
 import pytest
 from support import kill_tree
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Blank hosts become one healthy cluster, also when the run is killed at any task; a second run changes nothing."
+    ),
+]
+
 TASK = re.compile(r"^TASK \[(.*?)\]", re.MULTILINE)
 
 

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("The site playbook refuses bad input in one sentence, before it changes anything."),
+]
+
 
 @pytest.fixture(scope="module", autouse=True)
 def converged(lab):

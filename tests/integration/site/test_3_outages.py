@@ -10,6 +10,13 @@ import uuid
 import pytest
 from support import wait_for
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Stopped members rejoin; after a complete outage they come back as one group with every row; an unreachable member stops the bootstrap."
+    ),
+]
+
 
 @pytest.fixture(scope="module", autouse=True)
 def converged(lab):

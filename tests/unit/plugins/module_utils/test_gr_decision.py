@@ -13,6 +13,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import decide, diagnose
 from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, entry, facts_of, gone, group_of, outage
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "Every rule of the decision tables has facts that reach it, and the documented tables are those rules."
+    ),
+]
+
 DB0, DB1, DB2 = MEMBERS
 U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
 THREE = dict.fromkeys(MEMBERS, "ONLINE")

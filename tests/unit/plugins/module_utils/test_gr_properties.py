@@ -13,6 +13,13 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "For any facts: at most one member bootstraps, never beside a living or unreachable member, never without every transaction."
+    ),
+]
+
 STATES = ("OFFLINE", "OFFLINE", "OFFLINE", "ERROR", "ONLINE", "RECOVERING")
 FLAG = "group_replication_bootstrap_group"
 

@@ -25,6 +25,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import
     statement,
 )
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim("Statements and options for each version of MySQL are those of the recorded table."),
+]
+
 GOLDEN = Path(__file__).resolve().parents[2] / "fixtures" / "gr_versions.json"
 VERSIONS = (
     "5.7.44", "8.0.20", "8.0.21", "8.0.22", "8.0.23", "8.0.26", "8.0.36", "8.2.0", "8.3.0", "8.4.0", "9.0.0", "9.5.0", "9.7.4", "26.7",

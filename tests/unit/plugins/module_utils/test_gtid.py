@@ -12,6 +12,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gtid import MAX_GN
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim("GTID sets are parsed, compared and printed by the rules of MySQL, tags included."),
+]
+
 A = "aaaaaaaa-0000-0000-0000-000000000001"
 B = "bbbbbbbb-0000-0000-0000-000000000002"
 

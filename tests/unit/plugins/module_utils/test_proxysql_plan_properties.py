@@ -27,6 +27,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan impo
 )
 from proxysql_model import Model
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim("For any configuration: the plan makes each layer as wanted, and a second plan is empty."),
+]
+
 NAMES = ("a", "b", "c", "it's; -- \\ ü")
 # More of them: EXAMPLES=4000 pytest --hypothesis-seed=7 …
 COMMON = dict(
