@@ -14,6 +14,7 @@ import time
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision, gr_progress
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import RECOVERY_CHANNEL
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
@@ -26,6 +27,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import 
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import has_persist, statement
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+    CR_SSL_ERROR,
     ER_CLONE_RESTART,
     ER_GR_COMMAND_FAILURE,
     ER_GR_NOT_CONFIGURED,
@@ -289,11 +291,9 @@ class Manager:
                 self.decision = decision
                 self.rehearse(decision)
                 return
+            self.watch_applier()
             if self.left() <= 0:
-                raise Refusal(
-                    "timeout: after %d seconds still waiting: %s%s"
-                    % (self.timeout, self.progress(decision), self.waiting_hint(decision))
-                )
+                raise self.timed_out(decision)
             if decision.rule == "cloning":
                 self.clone_from = decision.details["donor"]
                 self.await_clone()
@@ -315,6 +315,13 @@ class Manager:
                 self.stay_out()
             decision = self.look()
 
+    def timed_out(self, decision):
+        """A Refusal that says what was waited for, and why a START that this run tried had no success."""
+        text = f"timeout: after {self.timeout} seconds still waiting: {self.progress(decision)}{self.waiting_hint(decision)}"
+        if self.started_at is not None and self.mine.get("state") in ("OFFLINE", "ERROR"):
+            return self.failed(text + "; START GROUP_REPLICATION had no success")
+        return Refusal(text)
+
     def progress(self, decision):
         """What is waited for, and how far it is."""
         if self.mine.get("state") != "RECOVERING":
@@ -326,7 +333,8 @@ class Manager:
     def waiting_hint(self, decision):
         """What may be wrong when a wait ends without success, or what to do next."""
         if decision.rule == "recovering":
-            return GOES_ON
+            error = self.mine.get("applier_error")
+            return GOES_ON + (f" (its applier says: {error['message']})" if error else "")
         if decision.action == "wait_for_seed":
             return " (is the task running on {} at the same time? forks must be at least the number of members)".format(
                 decision.details["seed"]
@@ -340,6 +348,12 @@ class Manager:
         self.changed = True
         if decision.action in ("join", "bootstrap", "wait_for_seed", "wait"):
             self.credentials()
+            if (
+                decision.action != "wait"
+                and not self.mine["super_read_only"]
+                and not decision.details.get("stop_first")
+            ):
+                self.recorder.add("SET GLOBAL super_read_only = ON")
             if decision.details.get("stop_first"):
                 self.execute("stop_group_replication")
             for name, value in decision.details.get("adopt") or ():
@@ -467,6 +481,13 @@ class Manager:
             "group_replication_member_expel_timeout, and only by a majority: see that the other members are ONLINE, and run again"
         )
 
+    def close_writes(self):
+        """No writes before a START: a member that does not get into its group would take them from whoever connects to it, and they would keep it
+        out for good. The START opens it again when it has success; one that fails leaves it as it was before."""
+        if not self.mine["super_read_only"]:
+            self.local.run("SET GLOBAL super_read_only = ON")
+            self.changed = True
+
     def stop(self):
         """STOP GROUP_REPLICATION, waiting for another START or STOP to end first."""
         self.retrying("stop_group_replication")
@@ -474,6 +495,7 @@ class Manager:
 
     def start(self):
         """START GROUP_REPLICATION; errors that mean "not yet" return to the loop."""
+        self.close_writes()
         self.started_at = self.now()
         try:
             self.local.run(statement(self.version, "start_group_replication"))
@@ -482,10 +504,25 @@ class Manager:
             if error.code in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING):
                 time.sleep(POLL)
                 return
-            if error.code == ER_GR_NOT_CONFIGURED and self.may_pass():
+            trouble = self.tls_trouble()
+            if error.code == ER_GR_NOT_CONFIGURED and not trouble and self.may_pass():
                 time.sleep(POLL)
                 return
-            raise self.start_failed(error) from None
+            raise self.start_failed(error, trouble) from None
+
+    def tls_trouble(self):
+        """Why the members that are ONLINE cannot be reached by TLS with this server's files, or ''. The server itself writes it nowhere."""
+        prefix = "admin_" if self.mine["settings"].get("group_replication_tls_source") == "MYSQL_ADMIN" else ""
+        names = ", ".join(f"@@GLOBAL.{prefix}{name} AS {name}" for name in ("ssl_ca", "ssl_cert", "ssl_key"))
+        rows = self.local.query(f"SELECT {names}, @@GLOBAL.datadir AS datadir")
+        files = own_files(self.mine["settings"], rows[0]) if rows else None
+        for address in self.members:
+            theirs = self.facts[address].get("local_address")
+            if files and theirs and address != self.me and self.facts[address].get("state") == "ONLINE":
+                trouble = handshake_trouble(files, theirs)
+                if trouble:
+                    return f"TLS between this server and {theirs} fails: {trouble}"
+        return ""
 
     def may_pass(self):
         """Whether a failed START is due to something that passes: the group still knows the previous incarnation, or was changing."""
@@ -524,9 +561,24 @@ class Manager:
         log = self.error_log()
         return Refusal(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
 
-    def start_failed(self, error):
+    def start_failed(self, error, trouble=""):
         """A Refusal for a START GROUP_REPLICATION that the server refused."""
-        return self.failed(f"START GROUP_REPLICATION failed: {error}")
+        return self.failed(f"START GROUP_REPLICATION failed: {trouble or error}")
+
+    def watch_applier(self):
+        """Fail at once when this server, started by this run, cannot apply the group's transactions: no further START would help."""
+        error = self.mine.get("applier_error")
+        if self.wish["state"] == "absent" or not error or self.started_at is None or error["at"] < str(self.started_at):
+            return
+        if self.mine["state"] == "ONLINE":
+            return
+        if self.mine["state"] == "RECOVERING":
+            self.retrying("stop_group_replication")
+        raise Refusal(
+            f"this server cannot apply the group's transactions: {error['message']} (its data differ from the group's; clone=reprovision "
+            "would replace them)",
+            error_log=self.error_log(),
+        )
 
     def watch_recovery(self):
         """While this member is RECOVERING: fail at once when its donor refuses the recovery account."""
@@ -534,10 +586,14 @@ class Manager:
             return
         channel = self.mine["channels"].get(RECOVERY_CHANNEL) or {}
         number = int(channel.get("error_number") or 0)
+        if number == CR_SSL_ERROR:
+            self.stop_what_cannot_recover()
+            raise Refusal(
+                f"the recovery channel gets no TLS connection to its donor: {channel.get('error_message')}",
+                error_log=self.error_log(),
+            )
         if number in (1045, 1227, 2061, 3159) or (number and "Access denied" in (channel.get("error_message") or "")):
-            if self.started_at is not None:
-                # This run started it: do not leave a member behind that cannot recover.
-                self.retrying("stop_group_replication")
+            self.stop_what_cannot_recover()
             raise Refusal(
                 "the donor refuses the recovery account{}: {} (check recovery_user, recovery_password and that the account "
                 "exists on every member)".format(
@@ -546,6 +602,11 @@ class Manager:
                 ),
                 error_log=self.error_log(),
             )
+
+    def stop_what_cannot_recover(self):
+        """Do not leave a member behind that this run started and that cannot recover."""
+        if self.started_at is not None:
+            self.retrying("stop_group_replication")
 
     def retrying(self, meaning):
         """Run a START or STOP as soon as no other one is executing."""
@@ -575,9 +636,16 @@ class Manager:
                     if got == 1:
                         held.append(connection)
                         break
+                    holder = self.lock_holder(connection, name)
+                    if holder and holder[0] not in (self.params.get("peer_user"), connection.user, self.local.user):
+                        raise Refusal(
+                            f"the lock '{name}' on {address} is held by {holder[1]}, which is no account of a controller (peer_user, "
+                            "login_user): end that session and run again"
+                        )
+                    by = f", by {holder[1]}" if holder else ""
                     if self.left() <= 0:
-                        raise Refusal(f"timeout: another controller holds the lock '{name}' on {address}")
-                    self.pause(f"another run holds the lock '{name}' on {address}")
+                        raise Refusal(f"timeout: another controller holds the lock '{name}' on {address}{by}")
+                    self.pause(f"another run holds the lock '{name}' on {address}{by}")
             return action()
         finally:
             for connection in reversed(held):
@@ -585,6 +653,16 @@ class Manager:
                     connection.query("SELECT RELEASE_LOCK(%s) AS released", (name,))
                 except ServerError:
                     connection.close()  # the lock ends with its connection
+
+    @staticmethod
+    def lock_holder(connection, name):
+        """(user, 'user@host (connection n)') of who holds that lock, or None when nobody does any more."""
+        rows = connection.query(
+            "SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS user, PROCESSLIST_HOST AS host FROM performance_schema.threads "
+            "WHERE PROCESSLIST_ID = IS_USED_LOCK(%s)",
+            (name,),
+        )
+        return (rows[0]["user"], "{user}@{host} (connection {id})".format(**rows[0])) if rows else None
 
     def bootstrap(self):
         """Bootstrap the group, if under the lock that is still the decision."""
@@ -598,6 +676,7 @@ class Manager:
             self.start_at_boot()
             if decision.details["stop_first"]:
                 self.stop()
+            self.close_writes()
             self.started_at = self.now()
             try:
                 self.local.run("SET GLOBAL group_replication_bootstrap_group = ON")

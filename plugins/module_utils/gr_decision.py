@@ -56,6 +56,12 @@ MUST_EQUAL = (
 )
 MODE_SETTINGS = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
 
+# What to do about two members that claim to be one.
+TWINS = {
+    "server_uuid": "they are one server, or copies of one (a cloned machine needs a new auto.cnf)",
+    "server_id": "give each member a server_id of its own and restart it; a member that is ONLINE stays so until then",
+}
+
 Decision = namedtuple("Decision", "action rule reason details settle")
 
 # action -> whether it changes the server
@@ -357,8 +363,23 @@ def _wrong_name(s):
 
 def _duplicate(s):
     for what, value, addresses in s.duplicates:
-        return {"what": what, "value": value, "members": names(addresses)}
+        return {"what": what, "value": value, "members": names(addresses), "hint": TWINS[what]}
     return None
+
+
+def _unlogged_clone(s):
+    if not _home(s) or s.wish.get("clone") != "reprovision" or not _unlogged_schemas(s) or s.clone_obstacle:
+        return None
+    return {"schemas": names(_unlogged_schemas(s)), "donor": s.clone_donors[0]}
+
+
+def _unlogged_schemas(s):
+    """Schemas of this server that no transaction can have brought there: there is none."""
+    return s.mine.get("schemas") if not transactions(s.mine) else []
+
+
+def _unlogged(s):
+    return when(_unlogged_schemas(s), schemas=names(_unlogged_schemas(s) or ()))
 
 
 def _cloning(s):
@@ -367,7 +388,8 @@ def _cloning(s):
 
 def _flag_by_controller(s):
     holders = [a for a in s.asked if s.facts[a]["bootstrap_flag"] and s.facts[a]["lock_held_by_other"]]
-    return when(holders and not is_live(s.mine), members=names(holders))
+    held = "; ".join(f"{a}, lock held by {s.facts[a].get('lock_holder')}" for a in holders)
+    return when(holders and not is_live(s.mine), members=held)
 
 
 def lasting_flag(facts):
@@ -570,9 +592,6 @@ PRESENT = (
           _unsuitable, "refuse", "this server cannot be a group member: {why}"),
     _rule("wrong_group_name", "this server is configured for, or in, another group than wished", _wrong_name, "refuse",
           "this server's group_replication_group_name is {mine}, but group_name asks for {group}"),
-    _rule("duplicate", "two declared members have the same server_uuid or server_id", _duplicate, "refuse",
-          "{members} have the same {what} {value}: they are one server, or copies of one (a cloned machine needs a new auto.cnf)",
-          settle=True),
     _rule("cloning", "a clone into this server is under way: of a run that ended, or of somebody else", _cloning, "wait",
           "a clone of {donor} into this server is under way"),
     _rule("flag_under_lock", "a bootstrap flag is on where another controller holds the lock: it is bootstrapping right now",
@@ -590,6 +609,8 @@ PRESENT = (
           "quorum be forced", settle=True),
     _rule("online", "this server is ONLINE in the wished group, with quorum", _online, "unchanged", "already ONLINE in the group"),
     _rule("recovering", "this server is RECOVERING in the wished group", _recovering, "wait", "RECOVERING: the member is catching up"),
+    _rule("duplicate", "this server is in no group, and two declared members have the same server_uuid or server_id", _duplicate, "refuse",
+          "{members} have the same {what} {value}: {hint}", guards="identity", settle=True),
     _rule("foreign_group", "a declared member is in a living group of another name", _foreign, "refuse",
           "{members} is in the living group {theirs}, not in {group}", guards="living", settle=True),
     _rule("no_quorum", "members are ONLINE, but see no majority of their group", _no_quorum, "refuse",
@@ -607,6 +628,13 @@ PRESENT = (
           guards="living", settle=True),
     _rule("errant", "a group is alive, and this server has transactions that it lacks", _errant, "refuse",
           "this server has transactions that the group lacks: {errant}{why}", guards="living", settle=True),
+    _rule("unlogged_clone", "a group is alive, this server has schemas and not one transaction, and clone=reprovision", _unlogged_clone, "clone",
+          "this server has schemas ({schemas}) that no transaction covers; its data is replaced by a clone of {donor}",
+          guards="unlogged", settle=True),
+    _rule("unlogged", "this server is in no group, and has schemas and not one transaction (it ran without GTIDs, or they were reset)", _unlogged,
+          "refuse", "this server has schemas ({schemas}) and not one transaction: the other members would never get them, and the first write to "
+          "them would put these into ERROR; load a dump of them with gtid_mode=ON, or give them up (clone=reprovision from a living group)",
+          guards="unlogged"),
     _rule("purged_clone", "a group is alive, no member still has the binary logs needed, and clone is allowed", _purged_clone, "clone",
           "no member still has the binary logs with {purged}; this server is provisioned by a clone of {donor}", guards="living",
           settle=True),
@@ -766,6 +794,10 @@ def diagnose(members, facts, group_name=None):
     for what, value, addresses in situation.duplicates:
         warnings.append(f"{names(addresses)} have the same {what} {value}")
     for address in situation.asked:
+        if home is not None and facts[address]["state"] == "OFFLINE" and not facts[address]["super_read_only"]:
+            warnings.append(
+                f"{address} is in no group and takes writes (super_read_only is OFF), which would keep it out"
+            )
         if facts[address].get("bootstrap_flag"):
             warnings.append(f"{address}: group_replication_bootstrap_group is ON")
     if extra:

@@ -80,8 +80,15 @@ _PLUGINS = """SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status FROM informati
 _CLONING = "SELECT SOURCE AS donor FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
 # While START GROUP_REPLICATION runs the member is shown as OFFLINE; its receiver thread tells.
 # The lock is read after the bootstrap flag: a flag that is on while nobody holds the lock is then nobody's work in progress.
-_LAST = """SELECT IS_USED_LOCK(%s) AS lock_holder, CONNECTION_ID() AS connection_id,
- (SELECT COUNT(*) FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver') AS receivers"""
+_LAST = """SELECT held.id AS lock_holder, CONNECTION_ID() AS connection_id,
+ (SELECT CONCAT(PROCESSLIST_USER, '@', PROCESSLIST_HOST) FROM performance_schema.threads WHERE PROCESSLIST_ID = held.id) AS lock_account,
+ (SELECT COUNT(*) FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver') AS receivers
+ FROM (SELECT IS_USED_LOCK(%s) AS id) AS held"""
+_APPLIER_ERROR = """SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message, LAST_ERROR_TIMESTAMP AS at
+ FROM performance_schema.replication_applier_status_by_worker WHERE CHANNEL_NAME IN (%s, %s) AND LAST_ERROR_NUMBER <> 0
+ ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1"""
+_SCHEMAS = """SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN
+ ('mysql', 'sys', 'information_schema', 'performance_schema', 'ndbinfo', 'mysql_innodb_cluster_metadata') ORDER BY SCHEMA_NAME"""
 
 
 def lock_name(group_name):
@@ -188,8 +195,17 @@ def gather(connection, address, lock="", own=False):
             "error_number": item["error_number"],
             "error_message": item["error_message"],
         }
+    failed = connection.query(_APPLIER_ERROR, (APPLIER_CHANNEL, RECOVERY_CHANNEL)) if facts["plugin_active"] else []
+    facts["applier_error"] = {name: str(value) for name, value in failed[0].items()} if failed else {}
+    # Only the managed server's own account sees all schemas.
+    facts["schemas"] = (
+        [item["name"] for item in connection.query(_SCHEMAS)] if own and not facts["gtid_executed"] else []
+    )
     row = connection.query(_LAST, (lock or lock_name(facts["group_name"]),))[0]
     facts["lock_held_by_other"] = row["lock_holder"] is not None and row["lock_holder"] != row["connection_id"]
+    facts["lock_holder"] = (
+        f"{row['lock_account'] or 'somebody'} (connection {row['lock_holder']})" if facts["lock_held_by_other"] else ""
+    )
     facts["starting"] = facts["state"] == "OFFLINE" and bool(row["receivers"])
     return facts
 

@@ -15,6 +15,7 @@ import ssl
 import traceback
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 try:
@@ -43,6 +44,7 @@ ER_GR_TIMEOUT = 3095
 ER_GR_COMMAND_FAILURE = 3663  # another START or STOP is executing
 ER_CLONE_RESTART = 3707  # clone done, but nobody restarts the server
 CR_CONNECTION_LOST = (2006, 2013, 2055)
+CR_SSL_ERROR = 2026
 CR_CANNOT_CONNECT = (2002, 2003, 2005)
 
 
@@ -94,23 +96,6 @@ class _RequiredTlsConnection(_TlsConnection):
     tls_required = True
 
 
-def tls_context(ca_cert=None, client_cert=None, client_key=None, check_hostname=None):
-    """A TLS context: the server's certificate is verified exactly when a CA is given."""
-    context = ssl.create_default_context(cafile=ca_cert) if ca_cert else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if ca_cert:
-        context.check_hostname = check_hostname is not False
-        context.verify_mode = ssl.CERT_REQUIRED
-        # Certificates that mysqld generates lack the key usage extension that newer OpenSSL wants in strict mode.
-        if hasattr(ssl, "VERIFY_X509_STRICT"):
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    else:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if client_cert:
-        context.load_cert_chain(client_cert, client_key or None)
-    return context
-
-
 def translate(error, where, user=None):
     """A ServerError with one sentence for an exception of the client library."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -122,13 +107,14 @@ def translate(error, where, user=None):
     if code == 1130:
         return ServerError(f"{where} has no account for this host ({text})", code)
     if code in CR_CANNOT_CONNECT:
-        reason = re.sub(r"^.*\(\[?(.*?)\]?\)$", r"\1", text) or text
-        return ServerError(
-            "{} does not answer ({})".format(where, reason.replace("[", "").replace("]", "")), code, lost=True
-        )
+        match = re.match(r"^Can't connect to MySQL server on (?:'[^']*'|\"[^\"]*\") \((.*)\)$", text, re.DOTALL)
+        reason = match.group(1) if match else text
+        if "SSL" in reason or "certificate" in reason:
+            return ServerError(f"{where}: no TLS ({tls_reason(reason)})", code, lost=True)
+        return ServerError(f"{where} does not answer ({re.sub('^.Errno [0-9]+. ', '', reason)})", code, lost=True)
     if code in CR_CONNECTION_LOST or code == 0:
         return ServerError(f"{where}: the connection was lost ({text or type(error).__name__})", code, lost=True)
-    if code == 2026:
+    if code == CR_SSL_ERROR:
         return ServerError(f"{where}: no TLS ({text})", code)
     return ServerError("%s: error %d: %s" % (where, code, text), code)
 
@@ -144,13 +130,18 @@ class Recorder:
         self.statements.append(text)
 
 
+def encoded(password):
+    """The password as the server stores it. PyMySQL would encode text as latin1, so that 'pässwörd' never fits."""
+    return password.encode("utf-8") if isinstance(password, str) else password or b""
+
+
 class Connection:
     """One connection to one server."""
 
     def __init__(self, where, recorder=None, **arguments):
         self.where = where
         self.recorder = recorder or Recorder()
-        self._user = arguments.get("user")
+        self.user = arguments.get("user")
         self._arguments = arguments
         self._conn = None
 
@@ -172,8 +163,10 @@ class Connection:
         try:
             self._conn = cls(autocommit=True, charset="utf8mb4", cursorclass=pymysql.cursors.DictCursor, **arguments)
         except pymysql.err.MySQLError as error:
-            raise translate(error, self.where, self._user) from None
-        except (OSError, ssl.SSLError) as error:
+            raise translate(error, self.where, self.user) from None
+        except ssl.SSLError as error:
+            raise ServerError(f"{self.where}: no TLS ({tls_reason(str(error))})", lost=True) from None
+        except OSError as error:
             raise ServerError(f"{self.where} does not answer ({error})", lost=True) from None
         except RuntimeError as error:
             # PyMySQL says so when caching_sha2_password would need RSA, which it has only with the cryptography package.
@@ -225,7 +218,7 @@ class Connection:
         )
 
     def _failed(self, error):
-        failed = translate(error, self.where, self._user)
+        failed = translate(error, self.where, self.user)
         if failed.lost:
             self.close()
         return failed
@@ -258,7 +251,7 @@ def login_connection(params, recorder=None):
     socket = params.get("login_unix_socket")
     if not socket and params.get("login_host") in (None, "", "localhost"):
         socket = config.get("socket")
-    arguments = {"user": user, "password": password, "connect_timeout": params.get("connect_timeout") or 30}
+    arguments = {"user": user, "password": encoded(password), "connect_timeout": params.get("connect_timeout") or 30}
     ca_cert = params.get("ca_cert") or config.get("ssl-ca")
     client_cert = params.get("client_cert") or config.get("ssl-cert")
     client_key = params.get("client_key") or config.get("ssl-key")
@@ -293,7 +286,7 @@ def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, re
         host=host,
         port=port,
         user=user,
-        password=password or "",
+        password=encoded(password),
         ssl=context,
         tls_required=True,
         connect_timeout=connect_timeout,

@@ -323,9 +323,9 @@ class LabMember:
         """SIGCONT."""
         self.on("systemctl", "kill", "-s", "CONT", "mysql")
 
-    def session(self, statement):
-        """A session that stays open after that statement, until close()."""
-        return LabSession(self, statement)
+    def session(self, *statements, user="root", password=""):
+        """A session that stays open after these statements, until close()."""
+        return LabSession(self, "; ".join(statements), user, password)
 
     def set_uuid(self, uuid):
         """Give the server that server_uuid, as a copied data directory would."""
@@ -338,9 +338,17 @@ class LabMember:
 class LabSession:
     """A mysql client on a lab host, kept open through its standard input."""
 
-    def __init__(self, server, statement):
+    def __init__(self, server, statement, user, password):
         command = [str(ROOT / "lab" / "podman"), "exec", "-i", server.name]
-        command += ["mysql", "--no-defaults", "-uroot", f"--socket={server.login_socket}", "--batch", "--unbuffered"]
+        command += [
+            "mysql",
+            "--no-defaults",
+            f"-u{user}",
+            f"--password={password}",
+            f"--socket={server.login_socket}",
+            "--batch",
+            "--unbuffered",
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process.stdin.write(statement + "; SELECT 'done';\n")
         self.process.stdin.flush()

@@ -254,18 +254,23 @@ loose-group_replication_start_on_boot={boot}
             out.write(f"[auto]\nserver-uuid={uuid}\n")
         self.start()
 
-    def session(self, statement):
-        """A session that stays open after that statement, until close()."""
-        conn = self.connect()
+    def session(self, *statements, user="root", password=""):
+        """A session that stays open after these statements, until close()."""
+        conn = self.connect(user, password)
         with conn.cursor() as cur:
-            cur.execute(statement)
+            for statement in statements:
+                cur.execute(statement)
         return conn
 
     # -- SQL ---------------------------------------------------------------------------------------------------------
-    def connect(self):
-        """A connection as root."""
+    def connect(self, user="root", password=""):
+        """A connection, as root unless told otherwise."""
         return pymysql.connect(
-            unix_socket=self.socket, user="root", autocommit=True, cursorclass=pymysql.cursors.DictCursor
+            unix_socket=self.socket,
+            user=user,
+            password=password,
+            autocommit=True,
+            cursorclass=pymysql.cursors.DictCursor,
         )
 
     def sql(self, statement, *args):

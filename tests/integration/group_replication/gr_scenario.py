@@ -117,6 +117,10 @@ class Group:
         """One row through that member."""
         self[index].sql("INSERT INTO scenario.t (v) VALUES (%s)", value)
 
+    def unlogged(self, index, statement):
+        """A statement that no transaction covers."""
+        self[index].session("SET sql_log_bin = 0", statement).close()
+
     def rows(self, server):
         """The rows' values on that server."""
         return [row["v"] for row in server.sql("SELECT v FROM scenario.t ORDER BY v")]

@@ -428,3 +428,97 @@ def test_two_controllers_at_once(group):
         group.is_one_group(0, 1)
         decisions(group.call("db2"))
         group.is_one_group()
+
+
+def read_only(server):
+    return server.sql("SELECT @@GLOBAL.super_read_only AS closed")[0]["closed"] == "1"
+
+
+def opened(server):
+    server.sql("SET GLOBAL super_read_only = OFF")
+    server.sql("SET GLOBAL read_only = OFF")
+
+
+def test_a_member_that_cannot_join_takes_no_writes_and_says_why(group):
+    """Every server of the lab has a CA of its own: told to verify the others, it cannot reach one, and the server's log does not say why."""
+    group.out(2)
+    opened(group[2])
+    group[2].sql("SET GLOBAL group_replication_ssl_mode = 'VERIFY_CA'")
+    try:
+        result = group.call("db2")["db2"]
+    finally:
+        group[2].sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    assert result.get("failed"), result
+    assert re.search(r"TLS between this server and \S+:33061 fails: certificate verify failed: ", result["msg"]), (
+        result["msg"]
+    )
+    assert read_only(group[2]), "a member that failed to join takes writes"
+    assert "SET GLOBAL super_read_only = ON" in result["statements"]
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    assert not read_only(group[2])
+    group.is_one_group()
+
+
+def test_a_member_that_cannot_apply_ends_the_run_with_the_appliers_error(group):
+    """Its data differ although its transactions do not: every START leads to the same error."""
+    group.out(2)
+    opened(group[2])
+    group.unlogged(2, "DROP TABLE scenario.t")
+    group.insert(0, "nowhere to go")
+    for _time in range(2):
+        result = group.call("db2")["db2"]
+        assert result.get("failed"), result
+        assert "cannot apply the group's transactions" in result["msg"] and "scenario.t" in result["msg"], result["msg"]
+        assert result["statements"].count("START GROUP_REPLICATION") == 1
+    assert read_only(group[2])
+    group.is_one_group(0, 1)
+    # It has nothing of its own: told nothing but its GTIDs, only a blank start over or a clone helps.
+    group[2].blank()
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group.is_one_group()
+    group.same_rows("nowhere to go")
+
+
+def test_schemas_that_no_transaction_covers_are_refused(blank):
+    for server in blank.servers:
+        assert blank.gtid(server) == ""
+    blank.unlogged(0, "CREATE DATABASE before_gtids")
+    results = blank.call("db0", acting_members=[blank[0].address])
+    refused(results, "schemas (before_gtids) and not one transaction", "gtid_mode=ON")
+    blank.nobody()
+    blank.unlogged(0, "DROP DATABASE before_gtids")
+    assert sorted(decisions(blank.call()).values()) == ["bootstrap", "join", "join"]
+    blank[0].sql("CREATE DATABASE scenario")
+    blank[0].sql("CREATE TABLE scenario.t (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(64))")
+
+
+def test_members_with_one_server_id_are_let_be_until_they_are_restarted(group):
+    """A run that restarts one after the other may pass through this: it has to be able to go on."""
+    mine = group[1].sql("SELECT @@server_id AS id")[0]["id"]
+    group[1].sql("SET GLOBAL server_id = " + group[0].sql("SELECT @@server_id AS id")[0]["id"])
+    try:
+        assert set(decisions(group.call()).values()) == {"unchanged"}
+        group.out(2)
+        refused(group.call("db2"), "have the same server_id", "a server_id of its own and restart it")
+    finally:
+        group[1].sql(f"SET GLOBAL server_id = {mine}")
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group.is_one_group()
+
+
+def test_an_account_that_keeps_the_lock_is_named_at_once(group):
+    lock = "distdb.mysql_ha:gr:" + group.backend.group_name
+    group.out(2)
+    group[0].sql("CREATE USER IF NOT EXISTS app@'localhost' IDENTIFIED BY 'Lock3r-of-joins'")
+    session = group[0].session(f"SELECT GET_LOCK('{lock}:join', 0)", user="app", password="Lock3r-of-joins")
+    try:
+        result = group.call("db2")["db2"]
+        assert result.get("failed"), result
+        assert re.search(
+            r"is held by app@localhost \(connection \d+\), which is no account of a controller", result["msg"]
+        ), result["msg"]
+    finally:
+        session.close()
+        group[0].sql("DROP USER app@'localhost'")
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group.is_one_group()

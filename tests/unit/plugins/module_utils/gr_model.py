@@ -25,7 +25,7 @@ def facts_of(address, **changes):
         "log_error": "", "datadir": "", "group_name": GROUP, "local_address": "", "single_primary_mode": False, "bootstrap_flag": False,
         "bootstrap_flag_source": "", "start_on_boot": True, "persisted": {}, "plugins": {}, "plugin_active": True, "clone_active": True,
         "view": {}, "view_id": "", "stats": {}, "state": "OFFLINE", "role": "", "channels": {}, "lock_held_by_other": False,
-        "starting": False,
+        "starting": False, "schemas": [], "applier_error": {}, "lock_holder": "",
     }  # fmt: skip
     facts.update(changes)
     return facts

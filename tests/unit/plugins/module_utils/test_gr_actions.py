@@ -18,6 +18,7 @@ from gr_model import GROUP, MEMBERS, facts_of, gone, group_of, outage
 
 DB0, DB1, DB2 = MEMBERS
 ON = "SET GLOBAL group_replication_bootstrap_group = ON"
+CLOSED = "SET GLOBAL super_read_only = ON"
 OFF = "SET GLOBAL group_replication_bootstrap_group = OFF"
 
 
@@ -47,6 +48,7 @@ class World:
         self.lock = "lock"
         self.members = MEMBERS
         self.locks = {}
+        self.holders = {}
         self.state = "ONLINE"
         self.clone_states = ["Completed"]
         self.clone_may_end = threading.Event()
@@ -56,6 +58,8 @@ class World:
         for word, error in self.errors.items():
             if word in text:
                 raise error
+        if "IS_USED_LOCK" in text:
+            return self.holders.get(address, [])
         if "GET_LOCK" in text:
             return [{"got": self.locks.get(address, 1)}]
         if "slave_master_info" in text:
@@ -72,6 +76,8 @@ class World:
         if "CLONE INSTANCE" in text:
             self.clone_may_end.wait(5)
             raise ServerError("the connection was lost", 2013, lost=True)
+        if "ssl_ca" in text:
+            return [{"ssl_ca": "", "ssl_cert": "", "ssl_key": "", "datadir": ""}]
         if "NOW(6)" in text:
             return [{"now": "2026-01-01"}]
         return []
@@ -196,6 +202,89 @@ def test_a_lock_that_another_controller_keeps_ends_in_a_timeout():
     assert [where for where, text in world.journal if text == "SELECT RELEASE_LOCK"] == [DB0]
 
 
+HOLDER = {"id": 7, "user": "gr_peer", "host": "192.0.2.9"}
+
+
+def test_the_holder_of_a_lock_is_named():
+    world = World(NOBODY)
+    world.locks[DB1], world.holders[DB1] = 0, [HOLDER]
+    made = manager(world, timeout=0.2)
+    made.params["peer_user"] = "gr_peer"
+    with pytest.raises(
+        Refusal, match="another controller holds the lock 'lock' on db1:3306, by gr_peer@192.0.2.9 \\(connection 7\\)"
+    ):
+        loop(made)
+
+
+def test_a_lock_that_no_controller_holds_is_not_waited_for():
+    """GET_LOCK needs no privilege: any account can block a join, and then it is to be known at once who does."""
+    world = World(NOBODY)
+    world.locks[DB1], world.holders[DB1] = 0, [dict(HOLDER, user="app")]
+    made = manager(world, timeout=60)
+    made.params["peer_user"] = "gr_peer"
+    before = time.monotonic()
+    with pytest.raises(Refusal, match="held by app@192.0.2.9 \\(connection 7\\), which is no account of a controller"):
+        loop(made)
+    assert time.monotonic() - before < 10
+    assert ON not in world.told()
+
+
+@pytest.mark.parametrize(("facts", "me"), [(NOBODY, DB0), (group_of({DB1: "ONLINE", DB2: "ONLINE"}), DB0)])
+def test_a_start_without_success_leaves_no_server_open(facts, me):
+    world = World(facts)
+    world.errors["START GROUP_REPLICATION"] = ServerError("it failed", 3094)
+    made = manager(world, me=me)
+    with pytest.raises(Refusal, match="it failed"):
+        loop(made)
+    told = world.told(me)
+    assert told.index(CLOSED) < told.index("START GROUP_REPLICATION")
+    assert "super_read_only = OFF" not in str(told)
+    assert made.changed
+    closed = {address: dict(item, super_read_only=True) for address, item in facts.items()}
+    world = World(closed)
+    world.errors["START GROUP_REPLICATION"] = ServerError("it failed", 3094)
+    with pytest.raises(Refusal, match="it failed"):
+        loop(manager(world, me=me))
+    assert CLOSED not in world.told(me)
+
+
+def unappliable(state, at):
+    facts = group_of(
+        {DB0: "ONLINE", DB1: state, DB2: "ONLINE"} if state != "OFFLINE" else {DB0: "ONLINE", DB2: "ONLINE"}
+    )
+    facts[DB1]["applier_error"] = {"number": "1146", "message": "Table 'app.t' doesn't exist", "at": at}
+    return facts
+
+
+@pytest.mark.parametrize("state", ["ERROR", "RECOVERING", "OFFLINE"])
+def test_an_applier_that_stops_with_an_error_ends_the_run_at_once(state):
+    world = World(group_of({DB0: "ONLINE", DB2: "ONLINE"}), unappliable(state, "2026-01-02 00:00:00"))
+    with pytest.raises(Refusal, match="cannot apply the group's transactions: Table 'app.t' doesn't exist"):
+        loop(manager(world, me=DB1, timeout=60))
+    assert world.told(DB1).count("START GROUP_REPLICATION") == 1
+    assert ("STOP GROUP_REPLICATION" in world.told(DB1)) is (state == "RECOVERING")
+
+
+def test_an_error_of_the_applier_from_before_is_no_reason_not_to_try():
+    """Somebody may have made good what was in the way."""
+    world = World(unappliable("ERROR", "2025-12-31 00:00:00"), group_of({DB0: "ONLINE", DB2: "ONLINE"}), FORMED)
+    assert loop(manager(world, me=DB1)).decision.action == "join"
+
+
+def test_what_the_server_writes_nowhere_about_tls_is_found_out(monkeypatch):
+    monkeypatch.setattr(gr_actions, "own_files", lambda settings, variables: "files")
+    monkeypatch.setattr(gr_actions, "handshake_trouble", lambda files, address: f"certificate has expired, {address}")
+    facts = group_of({DB1: "ONLINE", DB2: "ONLINE"})
+    facts[DB1]["local_address"] = "db1:33061"
+    world = World(facts)
+    world.errors["START GROUP_REPLICATION"] = ServerError("see the error log", 3092)
+    with pytest.raises(
+        Refusal, match="START GROUP_REPLICATION failed: TLS .* db1:33061 fails: certificate has expired, db1:33061"
+    ):
+        loop(manager(world, timeout=60))
+    assert world.told(DB0).count("START GROUP_REPLICATION") == 1
+
+
 def test_members_given_up_are_not_locked():
     world = World({**NOBODY, DB2: gone(DB2)}, {**NOBODY, DB2: gone(DB2)}, FORMED)
     loop(manager(world, bootstrap_without=[DB2]))
@@ -313,9 +402,9 @@ def test_the_old_incarnation_is_waited_for():
 @pytest.mark.parametrize(
     ("facts", "me", "wish", "action", "statements"),
     [
-        (NOBODY, DB0, {}, "bootstrap", [ON, "START GROUP_REPLICATION", OFF]),
-        (NOBODY, DB1, {}, "wait_for_seed", ["START GROUP_REPLICATION"]),
-        (group_of({DB0: "ONLINE"}), DB1, {}, "join", ["START GROUP_REPLICATION"]),
+        (NOBODY, DB0, {}, "bootstrap", [CLOSED, ON, "START GROUP_REPLICATION", OFF]),
+        (NOBODY, DB1, {}, "wait_for_seed", [CLOSED, "START GROUP_REPLICATION"]),
+        (group_of({DB0: "ONLINE"}), DB1, {}, "join", [CLOSED, "START GROUP_REPLICATION"]),
         (FORMED, DB1, {}, "unchanged", []),
         (FORMED, DB1, {"state": "absent"}, "leave", ["STOP GROUP_REPLICATION", "SET PERSIST group_replication_start_on_boot = 'OFF'"]),
         (group_of({DB0: "ONLINE"}), DB1, {"state": "absent"}, "stay_out", ["SET PERSIST group_replication_start_on_boot = 'OFF'"]),
@@ -407,7 +496,7 @@ def test_a_run_in_turns_reports_and_ends_like_one_in_one_piece():
     world = World(FORMED)
     result = loop(manager(world, me=DB1, turn={**turn, "seconds": 10})).result()
     assert (result["decision"], result["changed"], result["before"]["state"]) == ("join", True, "OFFLINE")
-    assert result["statements"] == ["START GROUP_REPLICATION"]
+    assert result["statements"] == [CLOSED, "START GROUP_REPLICATION"]
     assert "START GROUP_REPLICATION" not in world.told(DB1)
 
 

@@ -25,6 +25,33 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import 
     translate,
 )
 
+REASONS = [
+    ("[Errno 111] Connection refused", "db0:3306 does not answer (Connection refused)"),
+    ("timed out", "db0:3306 does not answer (timed out)"),
+    (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1000)",
+        "db0:3306: no TLS (certificate verify failed: certificate has expired)",
+    ),
+    (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, certificate is not valid for '192.0.2.1'. (_ssl.c:1)",
+        "db0:3306: no TLS (certificate verify failed: IP address mismatch, certificate is not valid for '192.0.2.1'.)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "sentence"), REASONS)
+def test_the_reason_for_no_connection_is_not_cut_off(reason, sentence):
+    error = pymysql.err.OperationalError(2003, f"Can't connect to MySQL server on 'db0' ({reason})")
+    found = translate(error, "db0:3306")
+    assert (str(found), found.lost) == (sentence, True)
+
+
+def test_a_password_travels_as_the_server_keeps_it():
+    """PyMySQL would encode text as latin1."""
+    made = login_connection({"config_file": "", "login_user": "root", "login_password": "pässwörd"})
+    assert made._arguments["password"] == "pässwörd".encode()
+    assert peer_connection("db0", "gr_peer", "pässwörd")._arguments["password"] == "pässwörd".encode()
+
 
 def test_option_file(tmp_path):
     path = tmp_path / "my.cnf"
@@ -46,11 +73,11 @@ def test_options_win_over_the_option_file(tmp_path):
     path = tmp_path / "my.cnf"
     path.write_text("[client]\nuser=file\npassword=file\nsocket=/run/file.sock\n", encoding="utf-8")
     made = login_connection({"config_file": str(path)})
-    assert (made._arguments["user"], made._arguments["password"], made.where) == ("file", "file", "/run/file.sock")
+    assert (made.user, made._arguments["password"], made.where) == ("file", b"file", "/run/file.sock")
     made = login_connection(
         {"config_file": str(path), "login_user": "me", "login_password": "x", "login_unix_socket": "/run/me.sock"}
     )
-    assert (made._arguments["user"], made._arguments["password"], made.where) == ("me", "x", "/run/me.sock")
+    assert (made.user, made._arguments["password"], made.where) == ("me", b"x", "/run/me.sock")
     made = login_connection({"config_file": "", "login_host": "::1", "login_port": 3307})
     assert made.where == "[::1]:3307"
     assert made._arguments["user"] == "root"

@@ -141,7 +141,16 @@ def rest_without_majority(situation, rules):
     return False
 
 
+def a_twin_goes_in(situation, rules):
+    members, facts, acting, wish = situation
+    uuids = [f["server_uuid"] for f in facts.values() if f["reachable"]]
+    return len(set(uuids)) < len(uuids) and any(
+        decide(members, facts, me, acting, wish, rules).action in ("bootstrap", "join", "clone") for me in acting
+    )
+
+
 INVARIANTS = [
+    (a_twin_goes_in, gr_decision.PRESENT, ("identity",)),
     (two_bootstraps, gr_decision.PRESENT, ("one",)),
     (somebody_unasked, gr_decision.PRESENT, ("asked",)),
     (beside_a_living_member, gr_decision.PRESENT, ("living",)),
