@@ -109,7 +109,18 @@ def test_says_what_is_wrong(text, words):
 def test_a_long_wrong_text_is_cut_in_the_message():
     with pytest.raises(GtidError) as failed:
         GtidSet("x" * 100000)
-    assert len(str(failed.value)) < 200
+    assert f"GTID set: '{'x' * 57}...' is no UUID" in str(failed.value)
+
+
+def test_the_wrong_part_is_named():
+    with pytest.raises(GtidError, match="^GTID set: 'nonsense' is no UUID"):
+        GtidSet("nonsense:tag:1-5")
+
+
+def test_the_largest_number_is_the_servers():
+    assert GtidSet(f"{A}:9223372036854775806").count() == 1
+    with pytest.raises(GtidError, match="allowed: 1 to 9223372036854775806"):
+        GtidSet(f"{A}:9223372036854775807")
 
 
 @given(ELEMENTS, ELEMENTS)
@@ -133,6 +144,7 @@ def test_union_of_many_and_parts():
     gtids = GtidSet(f"{A}:1-2").union(f"{B}:5", GtidSet(f"{A}:4"))
     assert str(gtids) == f"{A}:1-2:4,{B}:5"
     assert str(gtids.of_uuid(A.upper())) == f"{A}:1-2:4"
+    assert str(gtids.of_uuid(B)) == f"{B}:5"
     assert gtids.uuids() == [A, B]
     assert not gtids.of_uuid(None)
     assert gtids == f"{B}:5,{A}:1-2:4"
