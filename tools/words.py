@@ -44,7 +44,7 @@ WORDS = {
 PATTERN = re.compile(r"\b(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(WORDS)) + r")\b", re.IGNORECASE)
 
 # Pages first; parts of the tree are added here as they are converted.
-PAGES = ["SECURITY.md", "CODE_OF_CONDUCT.md", ".github/**/*.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/**/*.md", ".github/**/*.md"]
 SPECS: list[str] = []
 MODULES: list[str] = []
 TASKS: list[str] = []
