@@ -13,6 +13,13 @@ import subprocess
 import pytest
 from support import ROOT, wait_for
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Passwords are in no output, however a run fails and however verbose it is, and in no command line."
+    ),
+]
+
 # Runs on a host until its standard input ends: prints the command lines in which the first line of its input stands.
 WATCH = r"""
 import glob, os, select, sys
