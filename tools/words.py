@@ -45,6 +45,7 @@ PATTERN = re.compile(r"\b(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enum
 
 # Pages first; parts of the tree are added here as they are converted.
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/**/*.md", ".github/**/*.md"]
+PAGES += ["lab/README.md", "inventories/**/*.md", "examples/**/*.md", "tools/**/*.md"]
 SPECS: list[str] = []
 MODULES: list[str] = []
 TASKS: list[str] = []
