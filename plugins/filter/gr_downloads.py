@@ -57,8 +57,8 @@ def gr_downloads(text, least=1 << 20):
         rows.append(
             {
                 "file": file,
-                "package": "{0}={1}".format(name, unquote(version)),
-                "progress": "{0}, {1}; {2} of {3} left".format(name, size(int(length)), size(left), size(total)),
+                "package": f"{name}={unquote(version)}",
+                "progress": f"{name}, {size(int(length))}; {size(left)} of {size(total)} left",
             }
         )
     return rows

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Compares two option files written by the role P(distdb.mysql_ha.mysql_gr#role). C(start_on_boot) does not count, as it matters at a start only.
+  - Compares two option files written by the role P(distdb.mysql_ha.mysql_gr#role).
 positional: new, version
 options:
   _input:
@@ -41,12 +41,8 @@ _value:
   type: dict
 """
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
-    LIVE,
-    LIVE_BY_FUNCTION,
-    effective_version,
-    plain_name,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import effective_version
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import LIVE, LIVE_BY_FUNCTION, plain_name
 
 
 def parse(text):
@@ -61,7 +57,6 @@ def parse(text):
         value = value.strip()
         value = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
         found[name] = found[name] + "\n" + value if name in found else value
-    found.pop("group_replication_start_on_boot", None)
     return found
 
 

@@ -68,7 +68,7 @@ def number(value, default):
 
 def gr_members(names, hostvars, port=3306, local_port=33061):
     if isinstance(names, str):
-        raise AnsibleFilterError("gr_members needs a list of host names, not the string {0!r}.".format(names))
+        raise AnsibleFilterError(f"gr_members needs a list of host names, not the string {names!r}.")
     members = []
     for name in names:
         facts = hostvars[name]

@@ -45,52 +45,22 @@ _value:
   elements: str
 """
 
-import re
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
-    VersionError,
-    plain_name,
-    render_settings,
-)
-
-SIZE = re.compile(r"^(\d+)\s*([KMGT])i?B?$", re.IGNORECASE)
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-# Sizes that the version table knows as whole numbers of bytes.
-SIZES = ("message_cache_size", "communication_max_message_size", "transaction_size_limit", "compression_threshold")
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import Settings, option_lines
 
 
-def to_bytes(value):
-    """Bytes of a size such as 128M; anything else unchanged."""
-    match = SIZE.match(str(value).strip())
-    return int(match.group(1)) * UNITS[match.group(2).upper()] if match else value
-
-
-def quote(value):
-    """A value as it stands in an option file, where '#' begins a comment and a backslash an escape."""
-    if re.search(r"[#;\"'\\]|^\s|\s$", value):
-        return '"{0}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
-    return value
-
-
-def plain(settings):
-    """Option names in one spelling, sizes in bytes."""
-    found = {}
-    for name, value in (settings or {}).items():
-        name = plain_name(name)
-        short = name[len("group_replication_") :] if name.startswith("group_replication_") else name
-        found[name] = to_bytes(value) if short in SIZES else value
-    return found
-
-
-def gr_settings(version, wishes, preferred=None, extra=None):
+def gr_settings(
+    version: str, wishes: Settings, preferred: Settings | None = None, extra: Settings | None = None
+) -> list[str]:
     try:
-        lines = render_settings(str(version), plain(wishes), plain(preferred), plain(extra))
+        return option_lines(str(version), wishes, preferred, extra)
     except VersionError as error:
         raise AnsibleFilterError(str(error)) from error
-    return ["{0}{1} = {2}".format("loose-" if loose else "", name, quote(str(value))) for name, value, loose in lines]
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_settings": gr_settings}

@@ -93,6 +93,19 @@ def member_rows(results, addresses):
                 "remark": short(remark),
             }
         )
+    return rows + remark_rows(cluster)
+
+
+def remark_rows(cluster):
+    """Members that the group has and the inventory has not, and what else an operator should know."""
+    rows = []
+    for text in cluster.get("undeclared", []):
+        # host:port (uuid) STATE
+        address, _uuid, state = text.split(" ")
+        rows.append({"member": "?", "address": address, "state": state, "remark": "not declared in the inventory"})
+    for text in cluster.get("warnings", []):
+        if not text.startswith("members of the group that are not declared"):
+            rows.append({"member": "", "remark": short(text)})
     return rows
 
 
@@ -110,7 +123,7 @@ def server_rows(results):
                     {
                         "proxy": host,
                         "server": format_address(place["hostname"], place["port"]),
-                        "hostgroup": "{0} {1}".format(where["hostgroup"], where["role"]),
+                        "hostgroup": "{} {}".format(where["hostgroup"], where["role"]),
                         "status": where["status"],
                         "remark": short(remark),
                     }
@@ -123,7 +136,7 @@ def gr_status(results, kind, addresses=None):
         return member_rows(results, addresses or {})
     if kind == "servers":
         return server_rows(results)
-    raise AnsibleFilterError("gr_status: kind is {0!r}; allowed are members and servers.".format(kind))
+    raise AnsibleFilterError(f"gr_status: kind is {kind!r}; allowed are members and servers.")
 
 
 class FilterModule:

@@ -50,10 +50,27 @@ def test_requirements_are_the_dependencies_of_the_collection():
     assert wanted == load("galaxy.yml")["dependencies"]
 
 
+# They look at or install on a host and share no connection options with the others.
+HOST_MODULES = {"apt_packages", "group_replication_host_info", "mysqld_options_check"}
+
+
 def test_every_module_is_in_exactly_one_action_group():
     groups = load("meta/runtime.yml")["action_groups"]
     named = [name for group in groups.values() for name in group]
-    assert sorted(named) == sorted(modules())
+    assert sorted(named) == sorted(modules() - HOST_MODULES)
+
+
+def test_no_role_and_no_playbook_compares_versions():
+    """What differs between versions is data (plugin_utils/server_options.py, module_utils), asked for by a filter."""
+    compares = re.compile(r"\bis version\b|\bversion_compare\b|is version\(")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if {"roles", "playbooks"} & set(path.relative_to(ROOT).parts) and path.suffix in (".yml", ".j2")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if compares.search(line)
+    ]
+    assert found == []
 
 
 def test_collections_used_are_declared():

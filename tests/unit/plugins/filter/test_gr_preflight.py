@@ -9,14 +9,16 @@ import copy
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
-from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight, is_uuid, listed, uuid_findings
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import uuid_findings
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import is_uuid, listed
 
 GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
 HOSTS = {f"db{n}": {"mysql_gr_address": f"192.0.2.13{n}", "mysql_gr_server_id": 130 + n} for n in range(3)}
 PROBE = {
-    "os": {"id": "debian", "like": [], "version": "12", "codename": "bookworm", "name": "Debian GNU/Linux 12"},
+    "os": {"id": "debian", "like": [], "family": "debian", "version": "12", "codename": "bookworm", "name": "Debian GNU/Linux 12"},
     "memory": 2 << 30, "python": [3, 11], "address_is_local": True, "ports": [], "package_lists": True, "installed": False,
-    "packages": {"mysql-server": "", "python3-pymysql": "", "mariadb-server": "", "mariadb-server-core": ""},
+    "packages": {}, "half_installed": [], "resolved": {},
     "service": {"exists": False, "active": "inactive", "enabled": False, "reload": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
 }  # fmt: skip
 SQL = {
@@ -32,6 +34,7 @@ WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP}, "single_primary": False,
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b", "mysql_gr_monitor_password": "c"},
+    "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
     "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer", "mysql_gr_monitor_user": "monitor"},
     "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
@@ -115,6 +118,18 @@ def test_bad_members(hosts, words):
         ({"group_name": GROUP.replace("-", "")}, ["UUID"]),
         ({"group_names": {"db0": GROUP, "db1": "other"}}, ["mysql_gr_group_name differs between db0 and db1"]),
         ({"secrets": {"mysql_gr_peer_password": ""}}, ["mysql_gr_peer_password is missing or empty"]),
+        (
+            {"secrets": {"mysql_gr_peer_password": ["a", "b"]}},
+            ["mysql_gr_peer_password is a list; allowed is a string"],
+        ),
+        ({"secrets": {"mysql_gr_peer_password": {"a": 1}}}, ["mysql_gr_peer_password is a dict; allowed is a string"]),
+        ({"users": [{"name": "app", "password": ["x"]}]}, ["mysql_gr_users[0].password (app) is a list"]),
+        ({"login_password": "a\n[client]\nhost=x"}, ["mysql_gr_login_password contains a line break"]),
+        ({"users": [{"name": "o'brien", "password": "x"}]}, ["without quotes and backslashes"]),
+        (
+            {"paths": {"mysql_gr_config_file": "/etc/my $(reboot).cnf"}},
+            ["mysql_gr_config_file is '/etc/my $(reboot).cnf'", "absolute path"],
+        ),
         ({"secrets": {"mysql_gr_recovery_password": "x" * 33}}, ["mysql_gr_recovery_password is too long", "32"]),
         ({"users": [{"name": "simkpuser"}]}, ["mysql_gr_users[0].password (simkpuser) is missing"]),
         ({"users": [{"password": "x"}]}, ["mysql_gr_users[0].name is missing"]),
@@ -152,6 +167,17 @@ def test_bad_members(hosts, words):
         ({"preferred": {"member_expel_timeout": "long"}}, ["db0", "member_expel_timeout", "'long' is not allowed"]),
         ({"extra": {"group_replication_bootstrap_group": "ON"}}, ["never written into a file"]),
         (
+            {"memory": {"base": "540M", "buffer_pool": "banana", "message_cache": "256M"}},
+            ["mysql_gr_innodb_buffer_pool_size is 'banana'; allowed is a size such as 128M"],
+        ),
+        (
+            {
+                "memory": {"base": "540M", "buffer_pool": ["1G"], "message_cache": "256M"},
+                "settings": {"innodb-buffer-pool-size": ["1G"]},
+            },
+            ["mysql_gr_settings: innodb_buffer_pool_size is ['1G']; allowed is a size"],
+        ),
+        (
             {"memory": {"base": "540M", "buffer_pool": "8G", "message_cache": "256M"}},
             ["2048 MB of memory", "buffer pool 8G", "mysql_gr_machine"],
         ),
@@ -170,7 +196,7 @@ ACTIVE = {"exists": True, "active": "active", "enabled": True}
     ("probe", "words"),
     [
         (
-            {"os": {"id": "fedora", "like": [], "name": "Fedora Linux 43"}},
+            {"os": {"id": "fedora", "like": [], "family": "redhat", "name": "Fedora Linux 43"}},
             ["db0 runs Fedora Linux 43", "Debian and Ubuntu"],
         ),
         ({"python": [3, 7]}, ["Python 3.7", "3.8"]),
@@ -198,12 +224,55 @@ ACTIVE = {"exists": True, "active": "active", "enabled": True}
             {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", single_primary=True)},
             ["runs in single-primary mode", "group_replication_primary"],
         ),
+        (
+            {
+                "service": ACTIVE,
+                "sql": dict(SQL, state="ONLINE", seen=[["192.0.2.130", "3306"], ["192.0.2.139", "3306"]]),
+            },
+            [
+                "192.0.2.139:3306 is a member of the group and not declared",
+                "'mysql_gr'",
+                "distdb.mysql_ha.remove_member",
+            ],
+        ),
     ],
 )
 def test_bad_hosts(probe, words):
     found = "\n".join(problems(probe=probe))
     for word in words:
         assert word in found
+
+
+NAMED = {f"db{n}": {"mysql_gr_address": f"DB{n}.lab", "mysql_gr_server_id": 130 + n} for n in range(3)}
+RESOLVED = {f"db{n}.lab": [f"192.0.2.13{n}"] for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("resolved", "words"),
+    [
+        (
+            {"db0.lab": ["127.0.1.1"]},
+            "mysql_gr_address of db0 is 'db0.lab', which is 127.0.1.1 on db0 itself, where no other member reaches it",
+        ),
+        ({"db0.lab": ["::1", "192.0.2.130"]}, "which is ::1 on db0 itself"),
+        ({"db0.lab": []}, "which db0 itself cannot resolve"),
+        ({"db2.lab": []}, "db0 cannot resolve 'db2.lab', the mysql_gr_address of db2"),
+        ({"db2.lab": ["127.0.0.1"]}, "'db2.lab', the mysql_gr_address of db2, is 127.0.0.1 on db0"),
+    ],
+)
+def test_names_are_resolved_where_they_matter(resolved, words):
+    found = problems(NAMED, {"resolved": {**RESOLVED, **resolved}})
+    assert len(found) == 1 and words in found[0], found
+    assert problems(NAMED, {"resolved": RESOLVED}) == []
+
+
+def test_a_group_of_one_may_be_known_by_a_loopback_address():
+    assert problems({"db0": NAMED["db0"]}, {"resolved": {"db0.lab": ["127.0.1.1"]}}, acting=["db0"]) == []
+
+
+def test_a_member_that_is_declared_by_another_spelling_is_declared():
+    seen = [["DB1.LAB", "3306"], ["db2.lab", "3306"]]
+    assert problems(NAMED, {"resolved": RESOLVED, "sql": dict(SQL, state="ONLINE", seen=seen)}) == []
 
 
 def test_lists_that_were_not_fetched_say_nothing_about_packages():

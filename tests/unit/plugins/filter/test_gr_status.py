@@ -45,6 +45,24 @@ def test_a_host_that_failed_is_named_with_its_reason():
     ]
 
 
+def test_members_that_are_not_declared_and_warnings_are_rows():
+    up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "why": ""}
+    answer = cluster("ONLINE", db0=up)
+    answer["cluster"].update(
+        undeclared=["192.0.2.132:3306 (aaaa) ONLINE"],
+        warnings=[
+            "members of the group that are not declared: 192.0.2.132:3306 (aaaa) ONLINE",
+            "db0: group_replication_bootstrap_group is ON",
+        ],
+    )
+    rows = gr_status({"db0": answer}, "members", ADDRESSES)
+    assert [(row["member"], row.get("address"), row.get("state"), row["remark"]) for row in rows[1:]] == [
+        ("?", "192.0.2.132:3306", "ONLINE", "not declared in the inventory"),
+        ("", None, None, "db0: group_replication_bootstrap_group is ON"),
+    ]
+    assert "192.0.2.132:3306" in gr_table(rows, ["member", "address", "state", "remark"])
+
+
 def test_servers_by_hostgroup():
     place = {"hostname": "192.0.2.130", "port": 3306, "check": {"error": ""}, "ping_error": "",
              "hostgroups": [{"hostgroup": 2, "role": "writer", "status": "ONLINE"}, {"hostgroup": 3, "role": "reader", "status": "ONLINE"}]}  # fmt: skip

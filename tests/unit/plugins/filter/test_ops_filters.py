@@ -14,7 +14,6 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.ops_upgrade_order import
 OLD = """# Written by the role
 [mysqld]
 plugin_load_add = group_replication.so
-loose-group_replication_start_on_boot = ON
 loose-group_replication_group_seeds = 192.0.2.130:33061,192.0.2.131:33061
 loose-group_replication_ip_allowlist = 192.0.2.130,192.0.2.131
 loose-group_replication_single_primary_mode = OFF
@@ -41,7 +40,6 @@ def test_a_new_member_needs_no_restart():
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("start_on_boot = ON", "start_on_boot = OFF", (True, {})),
         ("primary_mode = OFF", "primary_mode = ON", (True, {})),
         ("max_connections = 151", "max_connections = 300", (True, {"max_connections": 300})),
         ("max_connections = 151\n", "", (False, {})),

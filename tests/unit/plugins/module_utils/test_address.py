@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
-from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import address_problems
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     AddressError,
     classify,
@@ -19,6 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     parse_address,
     parse_host,
 )
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import address_problems
 
 HOSTS = [
     ("192.0.2.130", "ipv4", "192.0.2.130"),

@@ -18,11 +18,15 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import
     check_version,
     effective_version,
     has_statement,
-    option_default,
-    option_name,
     parse_version,
-    render_settings,
     statement,
+)
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
+    OPTIONS,
+    first_version,
+    option_name,
+    render_settings,
+    version_facts,
 )
 
 pytestmark = [
@@ -189,7 +193,7 @@ def test_known_versions_have_no_warning():
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_rendered_option_exists_in_that_version(version):
     names = {name for name, _value, _loose in render_settings(version, WISHES, PREFERRED)}
-    known = {option_name(version, meaning) for meaning in gr_versions.OPTIONS}
+    known = {option_name(version, meaning) for meaning in OPTIONS}
     assert names - {"plugin_load_add"} <= known
     assert all(
         loose == name.startswith("group_replication_")
@@ -271,22 +275,6 @@ def test_wishes_win_over_preferences_and_old_names_are_understood():
 
 
 @pytest.mark.parametrize(
-    ("version", "name", "default"),
-    [
-        ("8.0.20", "group_replication_member_expel_timeout", "0"),
-        ("8.0.21", "group_replication_member_expel_timeout", "5"),
-        ("8.0.36", "group_replication_exit_state_action", "READ_ONLY"),
-        ("8.4.0", "group_replication_exit_state_action", "OFFLINE_MODE"),
-        ("8.0.36", "group_replication_consistency", "EVENTUAL"),
-        ("8.4.0", "group_replication_consistency", "BEFORE_ON_PRIMARY_FAILOVER"),
-        ("5.7.44", "group_replication_consistency", None),
-    ],
-)
-def test_defaults(version, name, default):
-    assert option_default(version, name) == default
-
-
-@pytest.mark.parametrize(
     ("joiner", "lowest", "allowed"),
     [
         ("8.4.0", "8.4.0", True),
@@ -299,3 +287,35 @@ def test_defaults(version, name, default):
 )
 def test_who_may_join_whom(joiner, lowest, allowed):
     assert can_join(joiner, lowest)[0] is allowed
+
+
+@pytest.mark.parametrize(
+    ("version", "facts"),
+    [
+        ("5.7.44", {"check_arguments": ["--verbose", "--help"], "recovery_privileges": ["REPLICATION SLAVE"], "auth_plugin": "",
+                    "dual_passwords": False, "clone_plugin": "", "monitor_view": True}),
+        ("8.0.4", {"check_arguments": ["--verbose", "--help"], "auth_plugin": "caching_sha2_password", "monitor_view": False}),
+        ("8.0.13", {"dual_passwords": False}),
+        ("8.0.14", {"dual_passwords": True}),
+        ("8.0.16", {"check_arguments": ["--validate-config"], "clone_plugin": ""}),
+        ("8.0.17", {"clone_plugin": "mysql_clone.so"}),
+        ("8.0.26-1", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]}),
+        ("9.7.4-2", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"]}),
+        ("27.1", {"clone_plugin": "mysql_clone.so", "dual_passwords": True}),
+    ],
+)  # fmt: skip
+def test_what_a_version_has_and_needs(version, facts):
+    found = version_facts(version)
+    assert {name: found[name] for name in facts} == facts
+
+
+def test_the_version_that_brought_it():
+    assert first_version("dual_passwords", True) == "8.0.14"
+
+
+def test_options_of_plugins_that_may_be_absent_are_loose():
+    lines = render_settings("9.7.4", {}, {"mysqlx": False}, {"clone_buffer_size": 1, "loose-audit_log": "x", "port": 1})
+    assert {name: loose for name, _value, loose in lines} == {
+        "plugin_load_add": False, "port": False, "mysqlx": True, "clone_buffer_size": True, "audit_log": True,
+        "log_bin": False, "gtid_mode": False, "enforce_gtid_consistency": False,
+    }  # fmt: skip

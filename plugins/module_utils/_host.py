@@ -1,0 +1,75 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands and files of a host, for modules that run where there may be no server and no PyMySQL yet.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import NamedTuple, Sequence
+
+NO_SUCH_PROGRAM = 127
+NO_ANSWER = 124
+
+
+class Done(NamedTuple):
+    """What a command left."""
+
+    code: int
+    output: str
+    errors: str
+
+
+def run(
+    command: Sequence[str], timeout: float = 20, env: dict[str, str] | None = None, stdin: str | None = None
+) -> Done:
+    """Run a command in the C locale. Never raises: code 127 without such a program, 124 where it did not end in time."""
+    try:
+        done = subprocess.run(
+            list(command), input=stdin if stdin is not None else "", capture_output=True, text=True, errors="replace",
+            timeout=timeout, check=False, env=dict(os.environ, LC_ALL="C", **(env or {})),
+        )  # fmt: skip
+    except FileNotFoundError:
+        return Done(NO_SUCH_PROGRAM, "", f"there is no {command[0]}")
+    except subprocess.TimeoutExpired:
+        return Done(NO_ANSWER, "", f"{command[0]} gave no answer within {timeout} s")
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def read(path: str, limit: int = 1 << 20) -> str:
+    """The text of a file, '' where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as source:
+            return source.read(limit)
+    except OSError:
+        return ""
+
+
+class Login(NamedTuple):
+    """How the client program logs in to the server of this host."""
+
+    unix_socket: str
+    user: str
+    password: str = ""
+
+    def ask(self, statement: str, timeout: float = 20) -> Done:
+        """Run one statement by the client that comes with the server; rows by line, columns by tab."""
+        return run(
+            [
+                "mysql", "--no-defaults", "--batch", "--skip-column-names", "--connect-timeout=5", "--protocol=socket",
+                f"--socket={self.unix_socket}", f"--user={self.user}", f"--execute={statement}",
+            ],
+            timeout=timeout,
+            # In no command line; without one, the account is known by the socket.
+            env={"MYSQL_PWD": self.password} if self.password else None,
+        )  # fmt: skip
+
+
+def reason(done: Done) -> str:
+    """Why a client program failed: its last line that is no warning."""
+    lines = [line.strip() for line in done.errors.splitlines() if line.strip() and "[Warning]" not in line]
+    return lines[-1] if lines else f"the client ended with code {done.code}"

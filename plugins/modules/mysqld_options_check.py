@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the server of this host would start with options, before they are written into a file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysqld_options_check
+short_description: Whether this host's mysqld accepts options, before they are written into an option file
+version_added: 1.0.0
+description:
+  - Has the installed C(mysqld) check the options (C(--validate-config), from MySQL 8.0.16 on) and, where a server runs, asks it about those that
+    C(mysqld) does not check - whether it knows the time zone, and whether options that a data directory has for good differ.
+  - Changes nothing and writes no file. C(mysqld) is given the options on its command line.
+  - It cannot foresee everything that keeps a server from starting, for instance too little memory.
+  - Used by the role P(distdb.mysql_ha.mysql_gr#role).
+options:
+  lines:
+    description: The options, one a line as in an option file, such as C(max_connections = 200).
+    type: list
+    elements: str
+    required: true
+  check_arguments:
+    description: Arguments by which this version of C(mysqld) checks its options and ends.
+    type: list
+    elements: str
+    default: [--validate-config]
+  mysqld:
+    description: The server's program.
+    type: path
+    default: /usr/sbin/mysqld
+  user:
+    description: Account of the operating system that the server runs as.
+    type: str
+    default: mysql
+  running:
+    description: Whether to ask the running server too.
+    type: bool
+    default: true
+  login_unix_socket:
+    description: Unix socket of the server.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  login_user:
+    description: Account that queries the server.
+    type: str
+    default: root
+  login_password:
+    description: Password of O(login_user).
+    type: str
+extends_documentation_fragment:
+  - distdb.mysql_ha.attributes
+attributes:
+  check_mode:
+    support: full
+    details: Does not change anything.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+author:
+  - distdb contributors (@distdb)
+"""
+
+EXAMPLES = r"""
+- name: Check options
+  distdb.mysql_ha.mysqld_options_check:
+    lines:
+      - max_connections = 200
+      - default_time_zone = Europe/Berlin
+  register: checked
+  failed_when: checked.problems | length > 0
+"""
+
+RETURN = r"""
+problems:
+  description: Why the server would not start with these options, in its own words; empty where nothing was found.
+  returned: success
+  type: list
+  elements: str
+  sample: ["unknown variable 'max_conections=200'."]
+"""
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import NO_SUCH_PROGRAM, Done, Login, reason, run
+
+# A data directory has these for good: another value keeps the server from starting.
+FOR_GOOD = ("lower_case_table_names", "innodb_page_size", "innodb_data_file_path", "innodb_undo_directory")
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", "\\": "\\", '"': '"', "'": "'"}
+
+
+def parse_line(line: str) -> tuple[str, str]:
+    """Name (with underscores) and value of a line of an option file, as mysqld would read it."""
+    name, _equals, value = line.partition("=")
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    value = re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[0]), value)
+    return name.strip().replace("-", "_"), value
+
+
+def without_loose(name: str) -> str:
+    return name[len("loose_") :] if name.startswith("loose_") else name
+
+
+def reasons(done: Done) -> list[str]:
+    """Why mysqld does not accept its options, in its own words."""
+    found = error_lines(f"{done.errors}\n{done.output}")
+    if not found and done.code:
+        lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
+        found.append(lines[-1] if lines else f"mysqld ended with code {done.code}")
+    return found
+
+
+def same(wanted: str, found: str) -> bool:
+    """Whether two values of an option are the same, as texts or as sizes."""
+
+    def size(text: str) -> str:
+        match = re.match(r"^(\d+)([KMG])$", text.strip().upper())
+        return str(int(match[1]) * UNITS[match[2]]) if match else text.strip()
+
+    return size(wanted) == size(found)
+
+
+def ask(login: Login, options: dict[str, str]) -> list[str]:
+    """What the running server says against options that mysqld does not check."""
+    problems = []
+    zone = options.get("default_time_zone")
+    if zone is not None:
+        quoted = zone.replace("\\", "\\\\").replace("'", "''")
+        done = login.ask(f"SET SESSION time_zone = '{quoted}'")
+        if done.code:
+            problems.append(f"default_time_zone={zone}: {reason(done)} (are the time zone tables of MySQL filled?)")
+    for name in FOR_GOOD:
+        if name not in options:
+            continue
+        done = login.ask(f"SELECT @@GLOBAL.{name}")
+        found = done.output.strip()
+        if done.code == 0 and not same(options[name], found):
+            problems.append(
+                f"{name}={options[name]}: the data directory was made with {found}, which cannot be changed"
+            )
+    return problems
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            lines=dict(type="list", elements="str", required=True),
+            check_arguments=dict(type="list", elements="str", default=["--validate-config"]),
+            mysqld=dict(type="path", default="/usr/sbin/mysqld"),
+            user=dict(type="str", default="mysql"),
+            running=dict(type="bool", default=True),
+            login_unix_socket=dict(type="path", default="/run/mysqld/mysqld.sock"),
+            login_user=dict(type="str", default="root"),
+            login_password=dict(type="str", no_log=True),
+        ),
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    options = [parse_line(line) for line in wanted["lines"]]
+    words = [f"--{name}={value}" for name, value in options]
+    done = run(
+        [wanted["mysqld"], "--no-defaults", f"--user={wanted['user']}", *words, *wanted["check_arguments"]], timeout=60
+    )
+    if done.code == NO_SUCH_PROGRAM:
+        module.fail_json(msg=f"mysqld: {wanted['mysqld']} does not exist on this host")
+    problems = reasons(done) if done.code else []
+    if not problems and wanted["running"]:
+        login = Login(wanted["login_unix_socket"], wanted["login_user"], wanted["login_password"] or "")
+        problems = ask(login, {without_loose(name): value for name, value in options})
+    module.exit_json(changed=False, problems=problems)
+
+
+if __name__ == "__main__":
+    main()

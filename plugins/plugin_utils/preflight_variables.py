@@ -1,0 +1,212 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands against the inventory and the variables of the role mysql_gr. Pure functions; nobody is asked.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from typing import Any, Dict, Iterable, List
+
+LARGEST_GROUP = 9
+# What CHANGE REPLICATION SOURCE takes; MySQL cuts nothing off, it refuses.
+LONGEST_RECOVERY_PASSWORD = 32
+LONGEST_ACCOUNT = 32
+# They stand in unit files and option files without quoting.
+PATH = re.compile(r"^/[A-Za-z0-9._@+/-]+$")
+Members = List[Dict[str, Any]]
+Wishes = Dict[str, Any]
+CHECKSUM = re.compile(r"^(sha256:[0-9a-fA-F]{64}|sha512:[0-9a-fA-F]{128})$")
+# Options that follow from variables of the role: written elsewhere they would contradict them.
+OWN_OPTIONS = {
+    "server_id": "mysql_gr_server_id",
+    "port": "mysql_gr_port",
+    "report_port": "mysql_gr_port",
+    "report_host": "mysql_gr_address",
+    "bind_address": "mysql_gr_bind_address",
+    "group_name": "mysql_gr_group_name",
+    "local_address": "mysql_gr_address and mysql_gr_local_port",
+    "group_seeds": "the members in the inventory",
+    "ip_allowlist": "the members in the inventory",
+    "single_primary_mode": "mysql_gr_single_primary",
+    "enforce_update_everywhere_checks": "mysql_gr_single_primary",
+    "start_on_boot": "mysql_gr_start_on_boot",
+    "ssl_mode": "mysql_gr_ssl_mode",
+    "recovery_use_ssl": "nothing: the recovery channel always uses TLS",
+}
+
+
+def listed(names: Iterable[Any]) -> str:
+    words = [str(name) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def shared(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:
+    """(value, names) for every value that more than one name has."""
+    found: dict[Any, list[Any]] = {}
+    for name, value in pairs:
+        found.setdefault(value, []).append(name)
+    return [(value, names) for value, names in found.items() if len(names) > 1]
+
+
+def member_problems(members: Members, inventory_group: str) -> list[str]:
+    if not members:
+        return [f"mysql_gr_inventory_group: the inventory group {inventory_group!r} has no hosts."]
+    problems = []
+    if len(members) > LARGEST_GROUP:
+        problems.append(
+            f"{len(members)} members are declared in the inventory group {inventory_group!r}; a group has at most {LARGEST_GROUP}."
+        )
+    for member in members:
+        name = member["name"]
+        problems += address_problems(member, len(members))
+        for option in ("port", "local_port"):
+            value = member[option]
+            if not isinstance(value, int) or not 1 <= value <= 65535:
+                problems.append(f"mysql_gr_{option} of {name} is {value!r}; allowed is a port from 1 to 65535.")
+        if member["port"] == member["local_port"]:
+            problems.append(
+                f"mysql_gr_port and mysql_gr_local_port of {name} are both {member['port']}; they must differ."
+            )
+        value = member["server_id"]
+        if value is None:
+            problems.append(f"mysql_gr_server_id of {name} is missing; allowed is a number from 1 to 4294967295.")
+        elif not isinstance(value, int) or not 1 <= value <= 4294967295:
+            problems.append(f"mysql_gr_server_id of {name} is {value!r}; allowed is a number from 1 to 4294967295.")
+    for value, names in shared((m["name"], m["server_id"]) for m in members if m["server_id"] is not None):
+        problems.append(
+            f"mysql_gr_server_id {value} belongs to {listed(names)}; every member needs a number of its own."
+        )
+    for what in ("sql", "group"):
+        for value, names in shared((m["name"], m[what]) for m in members if m["kind"] != "invalid"):
+            problems.append(
+                f"{value} is the address of {listed(names)} (mysql_gr_address); every member needs an address of its own."
+            )
+    return problems
+
+
+def address_problems(member: dict[str, Any], size: int) -> list[str]:
+    named = f"mysql_gr_address of {member['name']} is {member['address']!r}"
+    if member["kind"] == "invalid":
+        return [f"{named}; allowed is an IPv4 address, an IPv6 address, or a host name, without a port."]
+    if member["kind"] == "name":
+        if size > 1 and member["address"].split(".")[0] == "localhost":
+            return [f"{named}; the other members cannot reach it there."]
+        return []
+    address = ipaddress.ip_address(member["address"].partition("%")[0])
+    if address.is_multicast or address.is_unspecified or member["address"] == "255.255.255.255":
+        return [f"{named}, which is no address of a host."]
+    if member["kind"] == "ipv6" and address.is_link_local:
+        return [f"{named}, a link-local address, which a group cannot use."]
+    if size > 1 and address.is_loopback:
+        return [f"{named}; the other members cannot reach it there."]
+    return []
+
+
+def is_uuid(text: object) -> bool:
+    try:
+        return str(uuid.UUID(str(text))) == str(text).lower() and int(uuid.UUID(str(text))) != 0
+    except ValueError:
+        return False
+
+
+def secret_problems(named: str, value: object) -> list[str]:
+    """What stands against a password; it is not shown itself."""
+    if value is None or value == "":
+        return [f"{named} is missing or empty; no password has a default."]
+    if isinstance(value, (list, tuple, dict, bool)):
+        return [f"{named} is a {type(value).__name__}; allowed is a string."]
+    if re.search(r"[\r\n\0]", str(value)):
+        return [f"{named} contains a line break; allowed is a string of one line."]
+    return []
+
+
+def variable_problems(wishes: Wishes) -> list[str]:
+    problems = []
+    if len({str(group).lower() for group in wishes["group_names"].values()}) > 1:
+        problems.append(
+            f"mysql_gr_group_name differs between {listed(sorted(wishes['group_names']))}, which form one group."
+        )
+    if not is_uuid(wishes["group_name"]):
+        problems.append(
+            f"mysql_gr_group_name is {wishes['group_name']!r}; allowed is a UUID such as 8f22f846-9922-4139-b2b7-097d185a93cb (uuidgen makes one)."
+        )
+    for variable, value in wishes["secrets"].items():
+        problems += secret_problems(variable, value)
+    if wishes["login_password"]:
+        problems += secret_problems("mysql_gr_login_password", wishes["login_password"])
+    if len(str(wishes["secrets"].get("mysql_gr_recovery_password") or "")) > LONGEST_RECOVERY_PASSWORD:
+        problems.append(
+            f"mysql_gr_recovery_password is too long; the replication channel takes at most {LONGEST_RECOVERY_PASSWORD} characters."
+        )
+    for variable, value in wishes["accounts"].items():
+        if not value or len(str(value)) > LONGEST_ACCOUNT:
+            problems.append(f"{variable} is {value!r}; allowed are 1 to {LONGEST_ACCOUNT} characters.")
+    for value, names in shared(wishes["accounts"].items()):
+        problems.append(f"{listed(names)} are both {value!r}; each account has its own task and needs its own name.")
+    problems += user_problems(wishes)
+    tls = wishes["tls"]
+    if tls["mode"] != "REQUIRED" and not tls["ca"]:
+        problems.append(f"mysql_gr_ssl_mode is {tls['mode']!r}, which needs mysql_gr_tls_ca.")
+    if bool(tls["cert"]) != bool(tls["key"]):
+        problems.append("mysql_gr_tls_cert and mysql_gr_tls_key belong together; only one of them is set.")
+    for variable, value in wishes["paths"].items():
+        if not PATH.match(str(value)):
+            problems.append(f"{variable} is {value!r}; allowed is an absolute path of letters, digits and . _ - @ + /.")
+    acting = len(wishes["acting"])
+    if wishes["forks"] < acting:
+        problems.append(
+            f"{acting} members take part in this play, but Ansible works on {wishes['forks']} hosts at a time, and members wait for each other:"
+            f" run with --forks {acting} or more."
+        )
+    if wishes["install_method"] == "package":
+        problems += package_problems(wishes["packages"])
+    if wishes["install_method"] == "repository" and wishes["series"] not in wishes["series_known"]:
+        problems.append(
+            f"mysql_gr_series is {wishes['series']!r}; allowed are {listed(sorted(wishes['series_known']))}."
+        )
+    for option in wishes["settings"] or {}:
+        name = re.sub(r"^(loose_)?(group_replication_)?", "", str(option).replace("-", "_"))
+        if name in OWN_OPTIONS:
+            problems.append(f"mysql_gr_settings contains {option}, which follows from {OWN_OPTIONS[name]}.")
+    return problems
+
+
+def user_problems(wishes: Wishes) -> list[str]:
+    problems = []
+    for index, user in enumerate(wishes["users"] or []):
+        named = f"mysql_gr_users[{index}]"
+        if not user.get("name"):
+            problems.append(f"{named}.name is missing.")
+        elif len(str(user["name"])) > LONGEST_ACCOUNT:
+            problems.append(f"{named}.name is {user['name']!r}; allowed are 1 to {LONGEST_ACCOUNT} characters.")
+        elif re.search(r"[\\'\"`]", str(user["name"])):
+            problems.append(f"{named}.name is {user['name']!r}; allowed are names without quotes and backslashes.")
+        if user.get("state", "present") == "present":
+            problems += secret_problems(
+                f"{named}.password ({user.get('name', 'without a name')})", user.get("password")
+            )
+        for variable, value in wishes["accounts"].items():
+            if user.get("name") == value:
+                problems.append(
+                    f"{named}.name is {value!r}, which is also {variable}; each account needs its own name."
+                )
+    return problems
+
+
+def package_problems(packages: list[dict[str, Any]]) -> list[str]:
+    if not packages:
+        return ["mysql_gr_packages is empty; mysql_gr_install_method package needs the package files."]
+    problems = []
+    for index, package in enumerate(packages):
+        named = f"mysql_gr_packages[{index}]"
+        if bool(package.get("url")) == bool(package.get("path")):
+            problems.append(f"{named} needs either url or path.")
+        if not CHECKSUM.match(str(package.get("checksum") or "")):
+            problems.append(f"{named} needs a checksum, written sha256:… or sha512:… in hexadecimal digits.")
+    return problems

@@ -1,0 +1,451 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between MySQL versions and only the control node has to know: the server's options, and what a version has and needs.
+
+A new version is a new entry, or none. Statements that modules run stand in module_utils/gr_versions.py.
+
+Sources: the MySQL reference manuals' pages on option changes and the release notes; what was tried on a real server
+(9.7.4) has precedence.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, NamedTuple, Tuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+    OLDEST,
+    VersionError,
+    effective_version,
+    parse_version,
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a version has and needs: meaning -> ((first version, value), ...), newest last.
+# fmt: off
+FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
+    # Arguments by which mysqld checks its options and ends.
+    "check_arguments": (((5, 7, 17), ["--verbose", "--help"]), ((8, 0, 16), ["--validate-config"])),
+    # Privileges of the account by which a joining member fetches what it lacks.
+    "recovery_privileges": (((5, 7, 17), ["REPLICATION SLAVE"]),
+                            ((8, 0, 4), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]),
+                            ((8, 0, 27), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"])),
+    # Authentication plugin of accounts; empty: the server's default.
+    "auth_plugin": (((5, 7, 17), ""), ((8, 0, 4), "caching_sha2_password")),
+    # Whether an account can have two passwords (RETAIN CURRENT PASSWORD).
+    "dual_passwords": (((5, 7, 17), False), ((8, 0, 14), True)),
+    # The plugin by which a member's data can be copied.
+    "clone_plugin": (((5, 7, 17), ""), ((8, 0, 17), "mysql_clone.so")),
+    # Whether ProxySQL's monitor reads a view in sys, which has to be made; else it reads performance_schema.
+    "monitor_view": (((5, 7, 17), True), ((8, 0, 0), False)),
+}
+# fmt: on
+
+
+def first_version(meaning: str, value: Any) -> str:
+    """The version that brought this value of a fact, as text."""
+    return next("%d.%d.%d" % since for since, found in FACTS[meaning] if found == value)
+
+
+def version_facts(version: str) -> dict[str, Any]:
+    """Everything in FACTS, for one server version."""
+    wanted = effective_version(version)
+    return {meaning: [value for since, value in entries if wanted >= since][-1] for meaning, entries in FACTS.items()}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Server options.
+class Option(NamedTuple):
+    """One option of the server."""
+
+    # The meaning, which is also the newest name.
+    name: str
+    # ((first version, name or None), ...): renames; None: removed from that version on.
+    names: tuple[tuple[tuple[int, int, int], str | None], ...]
+    # A plugin owns it: written with `loose-`, since the server must start (and initialize) without the plugin.
+    plugin: bool
+    # Words, or (smallest, largest) of a whole number, or None.
+    allowed: tuple[Any, ...] | None
+
+
+Since = Tuple[int, int, int]
+
+
+def _option(name: str, plugin: bool, since: Since, allowed: Any, removed: Since | None, renamed: Any) -> Option:
+    names = (*renamed, (since, name), *(((removed, None),) if removed else ()))
+    return Option(name, names, plugin, allowed)
+
+
+def _gr(
+    name: str, since: Since = (5, 7, 17), allowed: Any = None, removed: Since | None = None, renamed: Any = ()
+) -> Option:
+    return _option(f"group_replication_{name}", True, since, allowed, removed, renamed)
+
+
+def _srv(
+    name: str,
+    since: Since = (5, 7, 17),
+    allowed: Any = None,
+    removed: Since | None = None,
+    renamed: Any = (),
+    plugin: bool = False,
+) -> Option:
+    return _option(name, plugin, since, allowed, removed, renamed)
+
+
+_ONOFF = ("ON", "OFF")
+_A = (5, 7, 17)  # from the beginning
+
+# fmt: off
+OPTIONS: dict[str, Option] = {option.name: option for option in (
+    # -- Group Replication ------------------------------------------------------------------------------------------
+    _gr("group_name"),
+    _gr("local_address"),
+    _gr("group_seeds"),
+    _gr("ip_allowlist", since=(8, 0, 22), renamed=((_A, "group_replication_ip_whitelist"),)),
+    _gr("start_on_boot", allowed=_ONOFF),
+    _gr("single_primary_mode", allowed=_ONOFF),
+    _gr("enforce_update_everywhere_checks", allowed=_ONOFF),
+    _gr("ssl_mode", allowed=("DISABLED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")),
+    _gr("recovery_use_ssl", allowed=_ONOFF),
+    _gr("recovery_ssl_ca"),
+    _gr("recovery_ssl_cert"),
+    _gr("recovery_ssl_key"),
+    _gr("recovery_ssl_verify_server_cert", allowed=_ONOFF),
+    _gr("recovery_get_public_key", since=(8, 0, 4), allowed=_ONOFF),
+    _gr("recovery_public_key_path", since=(8, 0, 4)),
+    _gr("recovery_retry_count", allowed=(0, 31536000)),
+    _gr("recovery_reconnect_interval", allowed=(0, 31536000)),
+    _gr("recovery_complete_at", allowed=("TRANSACTIONS_CERTIFIED", "TRANSACTIONS_APPLIED"), removed=(8, 4, 0)),
+    _gr("recovery_tls_version", since=(8, 0, 19)),
+    _gr("advertise_recovery_endpoints", since=(8, 0, 21)),
+    _gr("tls_source", since=(8, 0, 21), allowed=("MYSQL_MAIN", "MYSQL_ADMIN")),
+    _gr("allow_local_disjoint_gtids_join", allowed=_ONOFF, removed=(8, 0, 4)),
+    _gr("allow_local_lower_version_join", allowed=_ONOFF, removed=(9, 5, 0)),
+    _gr("auto_increment_increment", allowed=(1, 65535)),
+    _gr("unreachable_majority_timeout", since=(5, 7, 19), allowed=(0, 31536000)),
+    _gr("member_weight", since=(5, 7, 20), allowed=(0, 100)),
+    _gr("exit_state_action", since=(5, 7, 24), allowed=("READ_ONLY", "OFFLINE_MODE", "ABORT_SERVER")),
+    _gr("member_expel_timeout", since=(8, 0, 13), allowed=(0, 3600)),
+    _gr("consistency", since=(8, 0, 14),
+        allowed=("EVENTUAL", "BEFORE_ON_PRIMARY_FAILOVER", "BEFORE", "AFTER", "BEFORE_AND_AFTER")),
+    _gr("autorejoin_tries", since=(8, 0, 16), allowed=(0, 2016)),
+    _gr("message_cache_size", since=(8, 0, 16), allowed=(134217728, 315360000000)),
+    _gr("communication_max_message_size", since=(8, 0, 16), allowed=(0, 1073741824)),
+    _gr("clone_threshold", since=(8, 0, 17), allowed=(1, 9223372036854775807)),
+    _gr("view_change_uuid", since=(8, 0, 26)),
+    _gr("paxos_single_leader", since=(8, 0, 27), allowed=_ONOFF),
+    _gr("communication_stack", since=(8, 0, 27), allowed=("XCOM", "MYSQL")),
+    _gr("preemptive_garbage_collection", since=(8, 4, 0), allowed=_ONOFF),
+    _gr("flow_control_mode", allowed=("DISABLED", "QUOTA")),
+    _gr("flow_control_applier_threshold", allowed=(0, 2147483647)),
+    _gr("flow_control_certifier_threshold", allowed=(0, 2147483647)),
+    _gr("flow_control_hold_percent", since=(8, 0, 2), allowed=(0, 100)),
+    _gr("flow_control_max_quota", since=(8, 0, 2), allowed=(0, 2147483647)),
+    _gr("flow_control_member_quota_percent", since=(8, 0, 2), allowed=(0, 100)),
+    _gr("flow_control_min_quota", since=(8, 0, 2), allowed=(0, 2147483647)),
+    _gr("flow_control_min_recovery_quota", since=(8, 0, 2), allowed=(0, 2147483647)),
+    _gr("flow_control_period", since=(8, 0, 2), allowed=(1, 60)),
+    _gr("flow_control_release_percent", since=(8, 0, 2), allowed=(0, 1000)),
+    _gr("poll_spin_loops", allowed=(0, 4294967295)),
+    _gr("communication_debug_options", since=(8, 0, 3)),
+    _gr("recovery_ssl_capath"),
+    _gr("recovery_ssl_cipher"),
+    _gr("recovery_ssl_crl"),
+    _gr("recovery_ssl_crlpath"),
+    _gr("recovery_tls_ciphersuites", since=(8, 0, 19)),
+    _gr("recovery_compression_algorithms", since=(8, 0, 18)),
+    _gr("recovery_zstd_compression_level", since=(8, 0, 18), allowed=(1, 22)),
+    _gr("preemptive_garbage_collection_rows_threshold", since=(8, 4, 0),
+        allowed=(1, 2147483647)),
+    _gr("transaction_size_limit", allowed=(0, 2147483647)),
+    _gr("compression_threshold", allowed=(0, 4294967295)),
+    _gr("gtid_assignment_block_size", allowed=(1, 9223372036854775807)),
+    _gr("components_stop_timeout", allowed=(2, 31536000)),
+    # -- what Group Replication needs of the server -----------------------------------------------------------------
+    _srv("server_id", allowed=(1, 4294967295)),
+    _srv("bind_address"),
+    _srv("port", allowed=(1, 65535)),
+    _srv("report_host"),
+    _srv("report_port", allowed=(1, 65535)),
+    _srv("admin_address", since=(8, 0, 14)),
+    _srv("mysqlx", since=(8, 0, 11), plugin=True),
+    _srv("log_bin"),
+    _srv("gtid_mode", allowed=("OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON")),
+    _srv("enforce_gtid_consistency", allowed=("OFF", "ON", "WARN")),
+    # The default has been ROW ever since 5.7.7; setting it is deprecated from 8.0.34 on.
+    _srv("binlog_format", allowed=("ROW",)),
+    _srv("binlog_checksum", allowed=("NONE", "CRC32")),
+    _srv("log_replica_updates", since=(8, 0, 26), renamed=((_A, "log_slave_updates"),),
+         allowed=_ONOFF),
+    _srv("master_info_repository", allowed=("TABLE", "FILE"),
+         removed=(8, 3, 0)),
+    _srv("relay_log_info_repository", allowed=("TABLE", "FILE"),
+         removed=(8, 3, 0)),
+    _srv("transaction_write_set_extraction", allowed=("XXHASH64", "MURMUR32", "OFF"), removed=(8, 3, 0)),
+    _srv("binlog_transaction_dependency_tracking", since=(5, 7, 22), allowed=("COMMIT_ORDER", "WRITESET", "WRITESET_SESSION"), removed=(8, 4, 0)),
+    _srv("replica_parallel_workers", since=(8, 0, 26), renamed=((_A, "slave_parallel_workers"),),
+         allowed=(0, 1024)),
+    _srv("replica_parallel_type", since=(8, 0, 26), renamed=((_A, "slave_parallel_type"),), allowed=("DATABASE", "LOGICAL_CLOCK"),
+         removed=(9, 6, 0)),
+    _srv("replica_preserve_commit_order", since=(8, 0, 26), renamed=((_A, "slave_preserve_commit_order"),), allowed=_ONOFF),
+    _srv("binlog_expire_logs_seconds", since=(8, 0, 1), allowed=(0, 4294967295)),
+    _srv("expire_logs_days", allowed=(0, 99), removed=(8, 2, 0)),
+    _srv("default_authentication_plugin", removed=(8, 4, 0)),
+    _srv("skip_replica_start", since=(8, 0, 26), renamed=((_A, "skip_slave_start"),)),
+    _srv("require_secure_transport", allowed=_ONOFF),
+)}
+# fmt: on
+
+# Older names that a user may still write for an option.
+ALIASES = {
+    old: option.name for option in OPTIONS.values() for _since, old in option.names if old and old != option.name
+}
+
+# An option that is never rendered: in a file it would bootstrap a second group at every start.
+FORBIDDEN = ("group_replication_bootstrap_group", "group_replication_force_members")
+
+# Options of plugins that a server may lack, besides those of the table: written with `loose-`.
+PLUGIN_PREFIXES = ("group_replication_", "clone_", "mysqlx_")
+
+# What every member needs, whatever is wished: meaning -> (value, until). It is written while the version still knows
+# the option and does not have the value by default (or, for log_bin, says nothing against it).
+BASE = (
+    ("gtid_mode", "ON", None),
+    ("enforce_gtid_consistency", "ON", None),
+    ("log_bin", "binlog", None),
+    ("binlog_format", "ROW", (8, 0, 0)),
+    ("log_replica_updates", "ON", (8, 0, 3)),
+    ("master_info_repository", "TABLE", (8, 0, 2)),
+    ("relay_log_info_repository", "TABLE", (8, 0, 2)),
+    ("transaction_write_set_extraction", "XXHASH64", (8, 0, 2)),
+    # Checksums of events are supported by Group Replication from 8.0.21 on.
+    ("binlog_checksum", "NONE", (8, 0, 21)),
+    # Group Replication needs the applier's commit order kept; the defaults do so from 8.0.27 on.
+    ("replica_preserve_commit_order", "ON", (8, 0, 27)),
+    ("replica_parallel_type", "LOGICAL_CLOCK", (8, 0, 27)),
+)
+
+
+Settings = Dict[str, Any]
+
+
+def plain_name(name: object) -> str:
+    """An option's name in the one spelling that the tables use: underscores, and without `loose-`."""
+    name = str(name).replace("-", "_")
+    return name[len("loose_") :] if name.startswith("loose_") else name
+
+
+def _meaning(name: str) -> str:
+    """The key in OPTIONS for a name, its older name, or either without group_replication_; the name itself when there is none."""
+    for candidate in (name, "group_replication_" + name):
+        candidate = ALIASES.get(candidate, candidate)
+        if candidate in OPTIONS:
+            return candidate
+    return name
+
+
+# Options that a member of a running group takes by SET GLOBAL, and the version from which it does. The mode is switched by the group's own
+# functions, which set both of its options: nothing is left to be done for them.
+LIVE = {
+    "group_replication_group_seeds": (5, 7, 17),
+    "group_replication_ip_allowlist": (8, 0, 24),
+    "group_replication_member_weight": (5, 7, 20),
+    "group_replication_member_expel_timeout": (8, 0, 13),
+    "group_replication_unreachable_majority_timeout": (5, 7, 19),
+    "group_replication_autorejoin_tries": (8, 0, 16),
+    "group_replication_exit_state_action": (5, 7, 24),
+    "group_replication_consistency": (8, 0, 14),
+    "group_replication_recovery_reconnect_interval": (5, 7, 17),
+    "max_connections": (5, 7, 17),
+}
+LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
+
+
+def option_name(version: str, meaning: str) -> str | None:
+    """The name of the option for this server version, or None where that version does not have it (any more)."""
+    meaning = _meaning(meaning)
+    if meaning not in OPTIONS:
+        raise KeyError(f"no option '{meaning}' in the version table")
+    wanted = effective_version(version)
+    found = None
+    for since, name in OPTIONS[meaning].names:
+        if wanted >= since:
+            found = name
+    return found
+
+
+def _text(value: object) -> str:
+    if value is True:
+        return "ON"
+    if value is False:
+        return "OFF"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_text(item) for item in value)
+    return str(value)
+
+
+def check_value(meaning: str, value: object) -> str:
+    """The value as option text; VersionError with one sentence when it is not allowed."""
+    text = _text(value)
+    if "\n" in text or "\r" in text:
+        raise VersionError(f"option {meaning}: a value must not contain a line break")
+    allowed = OPTIONS[meaning].allowed
+    if allowed is None:
+        return text
+    if isinstance(allowed[0], int):
+        if not re.match(r"^\d+$", text) or not allowed[0] <= int(text) <= allowed[1]:
+            raise VersionError(
+                f"option {meaning}: '{text}' is not allowed (allowed: a whole number from {allowed[0]} to {allowed[1]})"
+            )
+        return text
+    if allowed == _ONOFF:
+        text = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}.get(
+            text.upper(), text.upper()
+        )
+    for word in allowed:
+        if text.upper() == word.upper():
+            return word
+    raise VersionError(f"option {meaning}: '{text}' is not allowed (allowed: {', '.join(allowed)})")
+
+
+def render_settings(
+    version: str, wishes: Settings, preferred: Settings | None = None, extra: Settings | None = None
+) -> list[tuple[str, str, bool]]:
+    """The option lines of a member's drop-in file, valid for exactly this server version.
+
+    version:   what the server (or its package) says, for instance '8.4.6' or '9.7.4-2'
+    wishes:    dict of settings that must be in force. Keys: names of the table above (``group_replication_`` may be left
+               out; older names are understood), or ``single_primary`` (bool: the mode, sets both options that it needs).
+               Values: text, number, bool, list (joined by commas); None means not wished. A setting that the version does
+               not have is refused.
+    preferred: dict like wishes, but a setting that the version does not have is left out. Wishes win over it.
+    extra:     dict of any other mysqld options; written as they are. Options of the table are treated like wishes.
+
+    Returns a list of (name, value, loose): in the file, write ``loose-`` before the name where loose is true.
+    ``plugin_load_add=group_replication.so`` comes first. Never contains group_replication_bootstrap_group.
+    Raises VersionError with one sentence on a value that is not allowed or an option that the version does not have.
+    """
+    wanted = effective_version(version)
+    shown = parse_version(version)
+    settings = {}
+    for meaning, value, until in BASE:
+        if (until is None or wanted < until) and option_name(version, meaning):
+            settings[meaning] = value
+    others = {}
+    loose_others = set()
+
+    def take(source: Settings | None, strict: bool, free: bool) -> None:
+        for key, value in (source or {}).items():
+            name = plain_name(key)
+            if name in FORBIDDEN or "group_replication_" + name in FORBIDDEN:
+                raise VersionError(
+                    f"option {name} is never written into a file: at every start it would act again (bootstrap a second "
+                    "group, or force a membership)"
+                )
+            if value is None:
+                continue
+            if name == "single_primary":
+                settings["group_replication_single_primary_mode"] = _text(bool(value))
+                settings["group_replication_enforce_update_everywhere_checks"] = _text(not value)
+                continue
+            name = _meaning(name)
+            if name not in OPTIONS:
+                if not free:
+                    raise VersionError(f"option {key} is not in the version table (give it as an extra setting)")
+                others[name] = check_free(name, value)
+                if str(key).replace("-", "_").startswith("loose_"):
+                    loose_others.add(name)
+                continue
+            if option_name(version, name) is None:
+                if strict:
+                    raise VersionError(f"option {name} does not exist in MySQL {shown}{_existence(name)}")
+                continue
+            settings[name] = check_value(name, value)
+
+    take(preferred, False, False)
+    take(wishes, True, False)
+    take(extra, True, True)
+    if (
+        settings.get("group_replication_single_primary_mode") == "ON"
+        and settings.get("group_replication_enforce_update_everywhere_checks") == "ON"
+    ):
+        raise VersionError(
+            "option group_replication_enforce_update_everywhere_checks: ON is not allowed in single-primary mode"
+        )
+
+    lines = [("plugin_load_add", "group_replication.so", False)]
+    for meaning, option in OPTIONS.items():
+        if meaning in settings and not option.plugin:
+            lines.append((option_name(version, meaning), settings[meaning], False))
+    for meaning, option in OPTIONS.items():
+        if meaning in settings and option.plugin:
+            lines.append((option_name(version, meaning), settings[meaning], True))
+    for name in sorted(others):
+        lines.append((name, others[name], name in loose_others or name.startswith(PLUGIN_PREFIXES)))
+    return lines
+
+
+def check_free(name: str, value: object) -> str:
+    """An option that the table does not know: only its form is checked."""
+    if not re.match(r"^[A-Za-z][A-Za-z0-9_.]*$", name):
+        raise VersionError(
+            f"option '{name}' is no name of a server option (allowed: letters, digits, '_', '-' and '.')"
+        )
+    text = _text(value)
+    if "\n" in text or "\r" in text:
+        raise VersionError(f"option {name}: a value must not contain a line break")
+    return text
+
+
+def _existence(meaning: str) -> str:
+    names = OPTIONS[meaning].names
+    words = []
+    if names[0][0] > OLDEST:
+        words.append("since %s" % ("%d.%d.%d" % names[0][0]))
+    if names[-1][1] is None:
+        words.append("removed in %s" % ("%d.%d.%d" % names[-1][0]))
+    return " ({})".format(", ".join(words)) if words else ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lines of an option file.
+SIZE = re.compile(r"^(\d+)\s*([KMGT])i?B?$", re.IGNORECASE)
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+# Sizes that the table knows as whole numbers of bytes.
+SIZES = ("message_cache_size", "communication_max_message_size", "transaction_size_limit", "compression_threshold")
+
+
+def to_bytes(value: Any) -> Any:
+    """Bytes of a size such as 128M; anything else unchanged."""
+    match = SIZE.match(str(value).strip())
+    return int(match.group(1)) * UNITS[match.group(2).upper()] if match else value
+
+
+def quote(value: str) -> str:
+    """A value as it stands in an option file, where '#' begins a comment and a backslash an escape."""
+    if re.search(r"[#;\"'\\]|^\s|\s$", value):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return value
+
+
+def in_bytes(settings: Settings | None) -> Settings:
+    """Settings with sizes in bytes, where the table wants whole numbers."""
+    found = {}
+    for given, value in (settings or {}).items():
+        name = plain_name(given)
+        short = name[len("group_replication_") :] if name.startswith("group_replication_") else name
+        found[given] = to_bytes(value) if short in SIZES else value
+    return found
+
+
+def option_lines(
+    version: str, wishes: Settings, preferred: Settings | None = None, extra: Settings | None = None
+) -> list[str]:
+    """What render_settings() says, as lines of an option file."""
+    lines = render_settings(version, in_bytes(wishes), in_bytes(preferred), in_bytes(extra))
+    return [f"{'loose-' if loose else ''}{name} = {quote(str(value))}" for name, value, loose in lines]

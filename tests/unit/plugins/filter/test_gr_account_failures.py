@@ -1,0 +1,32 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of accounts that could not be written: names and reasons, no passwords."""
+
+from __future__ import annotations
+
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_account_failures import gr_account_failures
+
+ACCOUNTS = [
+    {"name": "app", "host": "10.%", "password": "it's"},
+    {"name": "other", "password": "it"},
+    {"name": "gone", "state": "absent"},
+]
+
+
+def test_nothing_is_said_of_accounts_that_were_written():
+    assert gr_account_failures([{"changed": True}, {"failed": False}, {}], ACCOUNTS) == []
+
+
+def test_every_failed_account_is_named_with_its_reason():
+    results = [{"failed": True, "msg": "invalid privileges"}, {}, {"failed": True}]
+    assert gr_account_failures(results, ACCOUNTS) == [
+        "app@10.%: invalid privileges",
+        "gone@%: no reason was given",
+    ]
+
+
+def test_no_password_of_any_account_is_repeated():
+    message = r"near 'it\'s' and 'it''s' and it's of app, and it of other"
+    found = gr_account_failures([{"failed": True, "msg": message}], ACCOUNTS)
+    assert found == ["app@10.%: near '********' and '********' and ******** of app, and ******** of other"]
