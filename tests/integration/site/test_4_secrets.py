@@ -125,3 +125,30 @@ def test_a_dump_that_fails_says_why_and_not_with_which_password(lab, login, tmp_
     assert run.code != 0
     assert "could not be dumped" in run.flat and "simkp.broken" in run.flat, run
     assert password[:32] not in run.output
+
+
+@pytest.mark.parametrize("verbosity", [(), ("-v",), ("-vvv",)])
+def test_an_account_that_cannot_be_written_is_named_without_any_password(lab, tmp_path, verbosity):
+    users = [
+        {"name": "simkpuser", "password": secrets.token_hex(16), "priv": "simkp.*:SELEKT"},
+        {"name": "other", "password": secrets.token_hex(16), "priv": "simkp.*:SELECT"},
+        {"name": "third", "password": secrets.token_hex(16), "priv": "nowhere:SELECT"},
+    ]
+    given = tmp_path / "users.json"
+    given.write_text(json.dumps({"mysql_gr_users": users}))
+    run = lab.site("-e", f"@{given}", "--tags", "mysql_gr_content", *verbosity)
+    assert run.code != 0
+    assert "simkpuser@%" in run.flat and "SELEKT" in run.flat and "third@%" in run.flat, run
+    for user in users:
+        assert user["password"] not in run.output, user["name"]
+    lab.sql("db0", "DROP USER IF EXISTS other")
+
+
+def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_password(lab):
+    """A host name that is too long for MySQL."""
+    run = lab.site("--tags", "mysql_gr_accounts", "-v", "-e", "mysql_gr_account_host=" + "a" * 300)
+    assert run.code != 0
+    for account in ("repl", "gr_peer", "monitor"):
+        assert f"{account}@aaa" in run.flat, run
+    for name, value in lab.secrets().items():
+        assert "{{" in str(value) or str(value) not in run.output, name
