@@ -38,6 +38,7 @@ _value:
 """
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_progress import size
@@ -45,7 +46,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_progress import
 LINE = re.compile(r"^'[^']+' (([^\s_]+)_([^\s_]+)_[^\s_]+\.deb) (\d+)\b", re.MULTILINE)
 
 
-def gr_downloads(text, least=1 << 20):
+def gr_downloads(text: str, least: int = 1 << 20) -> list[dict[str, str]]:
     found = LINE.findall(text)
     total = left = sum(int(item[3]) for item in found)
     rows = []
@@ -65,5 +66,5 @@ def gr_downloads(text, least=1 << 20):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_downloads": gr_downloads}

@@ -41,13 +41,15 @@ _value:
   type: dict
 """
 
+from typing import Any
+
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import effective_version
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import LIVE, LIVE_BY_FUNCTION, plain_name
 
 
-def parse(text):
+def parse(text: str) -> dict[str, str]:
     """Value by option; a repeated option, as plugin_load_add is, has all its values in one."""
-    found = {}
+    found: dict[str, str] = {}
     for line in text.splitlines():
         line = line.strip()
         if not line or line[0] in "#[":
@@ -60,11 +62,11 @@ def parse(text):
     return found
 
 
-def gr_live_settings(old, new, version):
+def gr_live_settings(old: str, new: str, version: str) -> dict[str, Any]:
     before, after = parse(old), parse(new)
     changed = sorted(name for name in set(before) | set(after) if before.get(name) != after.get(name))
     since = effective_version(version)
-    variables = {}
+    variables: dict[str, Any] = {}
     for name in changed:
         if name in LIVE_BY_FUNCTION:
             continue
@@ -75,5 +77,5 @@ def gr_live_settings(old, new, version):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_live_settings": gr_live_settings}

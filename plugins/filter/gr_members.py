@@ -54,26 +54,27 @@ _value:
 """
 
 import re
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify, format_address
 
 
-def number(value, default):
+def number(value: Any, default: Any) -> Any:
     """A whole number where it is one, else what was given, for the preflight to name."""
     if value is None or value == "":
         return default
     return int(value) if re.match(r"^\d+$", str(value)) else value
 
 
-def gr_members(names, hostvars, port=3306, local_port=33061):
+def gr_members(names: list[str], hostvars: Any, port: int = 3306, local_port: int = 33061) -> list[dict[str, Any]]:
     if isinstance(names, str):
         raise AnsibleFilterError(f"gr_members needs a list of host names, not the string {names!r}.")
     members = []
     for name in names:
         facts = hostvars[name]
 
-        def first(*keys, facts=facts):
+        def first(*keys: str, facts: Any = facts) -> Any:
             for key in keys:
                 value = facts.get(key)
                 if value is not None and value != "":
@@ -99,5 +100,5 @@ def gr_members(names, hostvars, port=3306, local_port=33061):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_members": gr_members}

@@ -45,8 +45,14 @@ _value:
   elements: dict
 """
 
+from typing import Any, Dict, Optional
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+
+Row = Dict[str, Any]
+# A registered result; None of a host that was not asked.
+Answer = Optional[Dict[str, Any]]
 
 # The better a state is, the more of the cluster did its witness see.
 ORDER = ("ONLINE", "ONLINE_PARTIAL", "SPLIT_BRAIN", "NO_QUORUM", "OFFLINE")
@@ -55,16 +61,16 @@ ORDER = ("ONLINE", "ONLINE_PARTIAL", "SPLIT_BRAIN", "NO_QUORUM", "OFFLINE")
 LONGEST_REMARK = 160
 
 
-def short(text):
-    text = " ".join(str(text or "").split())
-    return text if len(text) <= LONGEST_REMARK else text[: LONGEST_REMARK - 1] + "…"
+def short(text: object) -> str:
+    words = " ".join(str(text or "").split())
+    return words if len(words) <= LONGEST_REMARK else words[: LONGEST_REMARK - 1] + "…"
 
 
-def why_not(result):
+def why_not(result: Answer) -> str:
     return (result.get("msg") or "gave no answer") if result else "was not asked"
 
 
-def member_rows(results, addresses):
+def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[Row]:
     witnesses = [result["cluster"] for result in results.values() if result and result.get("cluster")]
     witnesses.sort(
         key=lambda cluster: (
@@ -96,7 +102,7 @@ def member_rows(results, addresses):
     return rows + remark_rows(cluster)
 
 
-def remark_rows(cluster):
+def remark_rows(cluster: Row) -> list[Row]:
     """Members that the group has and the inventory has not, and what else an operator should know."""
     rows = []
     for text in cluster.get("undeclared", []):
@@ -109,7 +115,7 @@ def remark_rows(cluster):
     return rows
 
 
-def server_rows(results):
+def server_rows(results: dict[str, Answer]) -> list[Row]:
     rows = []
     for host, result in results.items():
         if not result or not result.get("reachable"):
@@ -123,7 +129,7 @@ def server_rows(results):
                     {
                         "proxy": host,
                         "server": format_address(place["hostname"], place["port"]),
-                        "hostgroup": "{} {}".format(where["hostgroup"], where["role"]),
+                        "hostgroup": f"{where['hostgroup']} {where['role']}",
                         "status": where["status"],
                         "remark": short(remark),
                     }
@@ -131,7 +137,7 @@ def server_rows(results):
     return rows
 
 
-def gr_status(results, kind, addresses=None):
+def gr_status(results: dict[str, Answer], kind: str, addresses: dict[str, str] | None = None) -> list[Row]:
     if kind == "members":
         return member_rows(results, addresses or {})
     if kind == "servers":
@@ -140,5 +146,5 @@ def gr_status(results, kind, addresses=None):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_status": gr_status}

@@ -38,9 +38,10 @@ _value:
   type: str
 """
 
+from typing import Any
 
-def gr_table(rows, columns):
-    columns = [str(column) for column in columns]
+
+def gr_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     cells = [columns] + [
         ["" if row.get(column) is None else str(row.get(column)) for column in columns] for row in rows
     ]
@@ -51,5 +52,5 @@ def gr_table(rows, columns):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"gr_table": gr_table}

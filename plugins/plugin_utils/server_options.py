@@ -45,9 +45,13 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
 # fmt: on
 
 
+def dotted(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
+
+
 def first_version(meaning: str, value: Any) -> str:
     """The version that brought this value of a fact, as text."""
-    return next("%d.%d.%d" % since for since, found in FACTS[meaning] if found == value)
+    return next(dotted(since) for since, found in FACTS[meaning] if found == value)
 
 
 def version_facts(version: str) -> dict[str, Any]:
@@ -405,10 +409,10 @@ def _existence(meaning: str) -> str:
     names = OPTIONS[meaning].names
     words = []
     if names[0][0] > OLDEST:
-        words.append("since %s" % ("%d.%d.%d" % names[0][0]))
+        words.append(f"since {dotted(names[0][0])}")
     if names[-1][1] is None:
-        words.append("removed in %s" % ("%d.%d.%d" % names[-1][0]))
-    return " ({})".format(", ".join(words)) if words else ""
+        words.append(f"removed in {dotted(names[-1][0])}")
+    return f" ({', '.join(words)})" if words else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
