@@ -10,6 +10,13 @@ import json
 import pytest
 from support import wait_for
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Settings with which a server does not start are refused before a file is written, or the old file is put back and no other member is touched."
+    ),
+]
+
 FILE = "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"
 
 
@@ -54,7 +61,7 @@ def test_refused_before_any_file_is_written(lab, settings, words, mode):
 
 
 def test_a_server_that_does_not_start_gets_its_old_file_back_and_nobody_else_is_touched(lab):
-    """More memory than there is: mysqld finds out only when it starts."""
+    """A file that is missing: mysqld finds out only when it starts."""
     before, running = files(lab), starts(lab)
     settings = {"init_file": "/no/such/file"}
     run = lab.site("-e", json.dumps({"mysql_gr_settings": settings}))

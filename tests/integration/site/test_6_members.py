@@ -14,6 +14,14 @@ import yaml
 from support import ROOT
 
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Members and names that are not as the inventory has them are refused in one sentence, or made good."
+    ),
+]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def converged(lab):
     lab.up()
