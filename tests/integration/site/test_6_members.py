@@ -13,7 +13,6 @@ import pytest
 import yaml
 from support import ROOT
 
-
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.claim(
