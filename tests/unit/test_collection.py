@@ -51,7 +51,7 @@ def test_requirements_are_the_dependencies_of_the_collection():
 
 
 # They look at or install on a host and share no connection options with the others.
-HOST_MODULES = {"apt_packages", "group_replication_host_info", "mysqld_options_check"}
+HOST_MODULES = {"apt_packages", "group_replication_host_info", "mysqld_options_check", "mysqld_service"}
 
 
 def test_every_module_is_in_exactly_one_action_group():
