@@ -122,12 +122,27 @@ def test_a_strategy_by_which_members_do_not_wait_for_each_other_is_refused(lab):
     assert "strategy: only linear is allowed for the role mysql_gr" in flat, done.stdout[-3000:]
 
 
-def test_check_mode_on_a_half_built_cluster_refuses_nothing(lab):
-    """What the real run would make good: a member that is blank."""
+@pytest.fixture(scope="module")
+def blank_db2(lab):
     lab.command("lab/host", "remove", "db2")
     lab.up()
+
+
+def test_check_mode_on_a_half_built_cluster_refuses_nothing(lab, blank_db2):
+    """What the real run makes good: a member that is blank."""
     run = lab.site("--check")
     assert run.code == 0, run
+
+
+def test_a_package_whose_configuration_fails_says_why_and_the_next_run_finishes_it(lab, blank_db2):
+    broken = "/etc/mysql/conf.d/broken.cnf"
+    lab.give("db2", f"mkdir -p /etc/mysql/conf.d; cat >{broken}", "[mysqld]\nno_such_option = 1\n")
+    run = lab.site()
+    assert run.code != 0
+    assert "could not install mysql-server" in run.flat and "dpkg: error processing package" in run.flat, run
+    assert "unknown variable 'no_such_option=1'" in run.flat, run
+    lab.on("db2", "rm", broken)
+    assert "half-configured" in lab.on("db2", "cat", "/var/lib/dpkg/status")
     run = lab.site()
     assert run.code == 0, run
     lab.one_group()
