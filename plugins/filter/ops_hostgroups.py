@@ -27,10 +27,17 @@ options:
     elements: str
     required: true
   status:
-    description: Their status, V(ONLINE), V(OFFLINE_SOFT) or V(absent). With V(absent) the group is left with its other servers.
+    description:
+      - Their status, V(ONLINE), V(OFFLINE_SOFT), V(absent) or V(admit).
+      - With V(absent) the group is left with its other servers.
+      - With V(admit) groups that have a server of O(like) get those of O(servers) that they do not have, V(OFFLINE_SOFT) and otherwise like it.
     type: str
-    choices: [ONLINE, OFFLINE_SOFT, absent]
+    choices: [ONLINE, OFFLINE_SOFT, absent, admit]
     required: true
+  like:
+    description: With O(status=admit), the other servers of the same cluster.
+    type: list
+    elements: str
   max_writers:
     description: The groups' C(max_writers). Without it, as it is.
     type: int
@@ -50,36 +57,59 @@ _value:
   elements: dict
 """
 
+from typing import Any, Mapping, Sequence
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import show_address
 
-STATUSES = ("ONLINE", "OFFLINE_SOFT", "absent")
+STATUSES = ("ONLINE", "OFFLINE_SOFT", "absent", "admit")
+
+Row = Mapping[str, Any]
 
 
-def ops_hostgroups(groups, servers, status, max_writers=None):
+def address_of(row: Row) -> str:
+    return show_address((row["hostname"], row.get("port", 3306))).lower()
+
+
+def change(rows: list[Row], wanted: Sequence[str], status: str, like: Sequence[str]) -> dict[str, Any] | None:
+    """What becomes of a group with these servers: servers and exclusive; None where it has none of those that are meant."""
+    if status == "admit":
+        model = next((row for row in rows if address_of(row) in like), None)
+        known = [address_of(row) for row in rows]
+        new = [address.rpartition(":") for address in wanted if address not in known]
+        if model is None or not new:
+            return None
+        added = [
+            dict(model, hostname=host.strip("[]"), port=int(port), status="OFFLINE_SOFT") for host, _colon, port in new
+        ]
+        return {"servers": added, "exclusive": False}
+    meant = [row for row in rows if address_of(row) in wanted]
+    if not meant:
+        return None
+    if status == "absent":
+        return {"servers": [row for row in rows if row not in meant], "exclusive": True}
+    # Others, which are not named, are not to go.
+    return {"servers": [dict(row, status=status) for row in meant], "exclusive": False}
+
+
+def ops_hostgroups(
+    groups: Sequence[Row], servers: Sequence[str], status: str, max_writers: int | None = None, like: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     if status not in STATUSES:
-        raise AnsibleFilterError(
-            "ops_hostgroups: status is {0!r}; allowed are {1}.".format(status, ", ".join(STATUSES))
-        )
-    wanted = {str(server).lower() for server in servers}
+        raise AnsibleFilterError(f"status: '{status}' is not allowed (allowed: {', '.join(STATUSES)})")
+    wanted = [str(server).lower() for server in servers]
+    siblings = [str(server).lower() for server in like]
     found = []
     for group in groups:
         rows = [{key: value for key, value in row.items() if key != "hostgroup"} for row in group.get("servers") or []]
-        meant = [row for row in rows if show_address((row["hostname"], row.get("port", 3306))).lower() in wanted]
-        if not meant:
+        changed = change(rows, wanted, status, siblings)
+        if changed is None:
             continue
-        group = dict(group)
-        if max_writers is not None:
-            group["max_writers"] = int(max_writers)
-        if status == "absent":
-            group.update(servers=[row for row in rows if row not in meant], exclusive=True)
-        else:
-            # Others, which are not named, are not to go.
-            group.update(servers=[dict(row, status=status) for row in meant], exclusive=False)
-        found.append(group)
+        writers = {} if max_writers is None else {"max_writers": int(max_writers)}
+        found.append(dict(group, **writers, **changed))
     return found
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"ops_hostgroups": ops_hostgroups}

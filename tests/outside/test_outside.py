@@ -10,6 +10,7 @@ proxy in front of the first cluster. The tests build on one another, in their or
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -195,8 +196,8 @@ class Project:
         assert done.returncode == 0 or not check, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout[-6000:]}"
         return done
 
-    def play(self, playbook: str, *options: str) -> Run:
-        done = self.run("ansible-playbook", "-i", "inventory.yml", playbook, *options)
+    def play(self, playbook: str, *options: str, inventory: bool = True) -> Run:
+        done = self.run("ansible-playbook", *(("-i", "inventory.yml") if inventory else ()), playbook, *options)
         return Run(done.returncode, done.stdout, 0, parse_recap(done.stdout))
 
     def group(self, name: str) -> None:
@@ -232,6 +233,40 @@ def test_roles_by_their_full_names(project):
 def test_every_module_with_defaults_by_action_group(project):
     project.play("modules.yml")
     project.group("alpha")
+
+
+def examples() -> dict[str, str]:
+    """The playbooks in the documentation of the entry points, by their headings."""
+    text = (ROOT / "docs/reference/entry-points.md").read_text()
+    return dict(re.findall(r"^## (.*?)$.*?^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def test_every_entry_point_by_the_example_in_its_documentation(project):
+    """In their order; the first cluster is alone in the inventory, which is what the examples are written for."""
+    alone = yaml.safe_load((project.folder / "inventory.yml").read_text())
+    del alone["all"]["children"]["mysql_gr"]["children"]["beta"]
+    (project.folder / "alone.yml").touch(mode=0o600)
+    (project.folder / "alone.yml").write_text(yaml.safe_dump(alone))
+    found = examples()
+    for role in ("mysql_gr", "proxysql"):
+        known = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
+        shown = "\n".join(found.values())
+        missing = [name for name in known if name != "main" and f"tasks_from: {name}.yml" not in shown]
+        assert missing == []
+    uptimes = []
+    for number, (heading, text) in enumerate(found.items()):
+        (project.folder / f"example{number}.yml").write_text(text)
+        run = project.play(f"example{number}.yml", "-i", "alone.yml", inventory=False)
+        print(heading, run.changed)
+        uptimes.append(project.lab.started(*MEMBERS["alpha"]))
+        if heading != "leave and forget":
+            project.group("alpha")
+        else:
+            assert sorted(project.lab.view("db0").values()) == ["ONLINE"] * 2
+    # The second one restarted every member; none of those after it did.
+    assert all(uptimes[1][member] > uptimes[0][member] for member in MEMBERS["alpha"])
+    assert uptimes[1] == uptimes[-1]
+    assert not any(project.play("roles.yml").changed.values())
 
 
 def test_one_role_again_for_a_second_cluster(project):

@@ -28,10 +28,16 @@ def test_an_option_of_several_entry_points_is_the_same_one_in_all(entry_point):
 
 
 def test_status_says_who_the_members_are():
-    tasks = yaml.safe_load((ROLE / "tasks" / "status.yml").read_text())
+    tasks = [
+        task
+        for name in ("status.yml", "connection.yml")
+        for task in yaml.safe_load((ROLE / "tasks" / name).read_text())
+    ]
     facts = {name for task in tasks for name in task.get("ansible.builtin.set_fact", {})}
     assert facts | {task.get("register") for task in tasks} >= {
         "mysql_gr_members",
         "mysql_gr_member",
         "mysql_gr_status",
+        "mysql_gr_login",
+        "mysql_gr_connection",
     }
