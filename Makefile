@@ -112,7 +112,7 @@ bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existi
 .PHONY: failover
 FAULT ?= kill
 failover: setup ## A fault under load on the running lab (FAULT=kill, stop, freeze, ...), with a report
-	@ansible-playbook -i $(INVENTORY) playbooks/failover.yml -e failover_fault=$(FAULT)
+	@ansible-playbook -i $(INVENTORY) bench/failover/failover.yml -e failover_fault=$(FAULT)
 
 .PHONY: failover-table
 RUNS ?= 5

@@ -32,7 +32,7 @@ class Load:
         lab.on("proxy", "rm", "-rf", DIRECTORY)
         lab.on("proxy", "install", "-d", "-m", "700", DIRECTORY)
         lab.command(
-            "lab/podman", "cp", "--pause=false", str(ROOT / "playbooks/files/load.py"), f"proxy:{DIRECTORY}/load.py"
+            "lab/podman", "cp", "--pause=false", str(ROOT / "bench/failover/load.py"), f"proxy:{DIRECTORY}/load.py"
         )
         # Standard input is in no process list.
         secret = f"MYSQL_PWD={password or self.account['password']}\n"

@@ -150,7 +150,7 @@ class Work:
         two = ("-i", str(TWO)) if name == "proxy_killed" else ()
         with MachineWatch(SERIES) as watch:
             code, seconds = playbook(
-                "playbooks/failover.yml", LOGS / f"{name}.log", *two, *mode, *PHASES, "-e", f"failover_fault={name}",
+                "bench/failover/failover.yml", LOGS / f"{name}.log", *two, *mode, *PHASES, "-e", f"failover_fault={name}",
                 "-e", f"failover_reports={reports}",
             )  # fmt: skip
         found = newest(reports, f"{name}-*/report.json", began)

@@ -51,7 +51,7 @@ PLAY = """
 
 
 class Load:
-    """playbooks/files/load.py in the lab's network, writing through the proxy, or to one member beside it."""
+    """bench/failover/load.py in the lab's network, writing through the proxy, or to one member beside it."""
 
     def __init__(self, lab, folder, host, port, clients, rate):
         self.lab, self.folder = lab, folder
@@ -63,7 +63,7 @@ class Load:
         environment = dict(self.lab.env, MYSQL_PWD=self.lab.variable("proxy", "lab_app_password"))
         self.process = subprocess.Popen(
             [
-                "lab/enter", "python", "playbooks/files/load.py", "run", *self.where, "--user", user, "--database", "simkp",
+                "lab/enter", "python", "bench/failover/load.py", "run", *self.where, "--user", user, "--database", "simkp",
                 "--directory", str(self.folder), "--seconds", "900",
             ],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

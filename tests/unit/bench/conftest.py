@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-FILES = Path(__file__).resolve().parents[3] / "playbooks" / "files"
+FILES = Path(__file__).resolve().parents[3] / "bench/failover"
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(f"playbooks_{name}", FILES / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", FILES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
