@@ -195,6 +195,15 @@ class Lab:
     def secrets(self) -> dict:
         return yaml.safe_load((ROOT / INVENTORY / "group_vars" / "all" / "secrets.yml").read_text())
 
+    def started(self, *members: str) -> dict[str, int]:
+        """When each member's mysqld was started, in ticks since the machine's boot: exact, and from the server's own process."""
+        found = {}
+        for member in members or self.members:
+            pid = self.on(member, "systemctl", "show", "--property=MainPID", "--value", "mysql").strip()
+            text = self.on(member, "cat", f"/proc/{pid}/stat")
+            found[member] = int(text.rpartition(")")[2].split()[19])
+        return found
+
     def one_group(self) -> None:
         """Every member sees the same three ONLINE members: there is one group, and all are in it."""
         wanted = {self.address(member): "ONLINE" for member in self.members}

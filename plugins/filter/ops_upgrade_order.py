@@ -14,23 +14,34 @@ description:
   - Used by the playbook C(distdb.mysql_ha.rolling_upgrade). Members with the newest version are left out; the lowest version comes first, the primary last.
 options:
   _input:
-    description: One dict per member, with C(name), C(primary) (bool), C(installed) and C(candidate) (package versions).
+    description: Clusters, as P(distdb.mysql_ha.ops_targets#filter) returns them.
     type: list
     elements: dict
+    required: true
+  hostvars:
+    description: Variables by host, with the facts of entry point C(status) of the role P(distdb.mysql_ha.mysql_gr#role) of every member of this run.
+    type: dict
+    required: true
+  policies:
+    description: What C(apt-cache policy) says of the server's package, in English, by member.
+    type: dict
     required: true
 """
 
 EXAMPLES = r"""
 - name: Show the order
   ansible.builtin.debug:
-    msg: "{{ [{'name': 'db0', 'primary': true, 'installed': '8.4.6-1', 'candidate': '8.4.7-1'}] | distdb.mysql_ha.ops_upgrade_order }}"
+    msg: "{{ operations_targets.clusters | distdb.mysql_ha.ops_upgrade_order(hostvars, {'db0': policy.stdout}) }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(order) (names), C(primary) (name or empty), C(problems) and C(text) (one sentence).
+  description: C(order) (names), C(problems) and C(text) (one sentence).
   type: dict
 """
+
+import re
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
     LONG_TERM,
@@ -39,52 +50,97 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import
 )
 
 
-def number(package):
+class Member(NamedTuple):
+    """A member, and the versions of its package."""
+
+    name: str
+    installed: str
+    candidate: str
+    primary: bool = False
+
+
+def read_policy(text: str) -> tuple[str, str]:
+    """The installed and the offered version of apt-cache policy; empty where it says none."""
+    found = [re.search(rf"^ *{word}: *(\S+)", text, re.MULTILINE) for word in ("Installed", "Candidate")]
+    installed, candidate = (match[1] if match else "" for match in found)
+    return installed, candidate
+
+
+def number(package: str) -> tuple[int, ...] | None:
     """The server's version in a package's: without epoch and revision; None where there is none."""
     try:
-        return effective_version(str(package).rpartition(":")[2])
+        return effective_version(package.rpartition(":")[2])
     except VersionError:
         return None
 
 
-def skipped(before, after):
-    """The long-term series that lie between two versions."""
-    return [series for series in LONG_TERM if before[:2] < series < after[:2]]
-
-
-def problems_of(member):
-    before, after = number(member["installed"]), number(member["candidate"])
+def problem_of(member: Member) -> str:
+    before, after = number(member.installed), number(member.candidate)
     if before is None or after is None:
-        return "{name}: which version is installed ({installed!r}) or offered ({candidate!r}) is not known.".format(
-            **member
-        )
+        return f"{member.name}: which version is installed ({member.installed!r}) or offered ({member.candidate!r}) is not known."
+    way = f"{member.name} runs {member.installed} and is offered {member.candidate}; "
     if after < before:
-        return "{name} runs {installed} and is offered {candidate}; a downgrade is not possible.".format(**member)
-    between = skipped(before, after)
+        return way + "a downgrade is not possible."
+    between = [series for series in LONG_TERM if before[:2] < series < after[:2]]
     if between:
-        return "{name} runs {installed} and is offered {candidate}; the way leads through {0}, one series at a time.".format(
-            ", ".join("%d.%d" % series for series in between), **member
+        return (
+            way
+            + f"the way leads through {', '.join(f'{major}.{minor}' for major, minor in between)}, one series at a time."
         )
     return ""
 
 
-def ops_upgrade_order(members):
-    problems = [problem for problem in map(problems_of, members) if problem]
-    offered = {member["name"]: member["candidate"] for member in members}
-    if not problems and len(set(offered.values())) > 1:
-        listed = ", ".join("{0} {1}".format(name, version) for name, version in offered.items())
-        problems.append("The members are offered different versions ({0}); a group has to run one.".format(listed))
-    older = [] if problems else [member for member in members if member["installed"] != member["candidate"]]
-    older.sort(key=lambda member: (member["primary"], number(member["installed"])))
-    steps = ["{name} from {installed} to {candidate}".format(**member) for member in older]
+def plan(members: Sequence[Member], stay: Mapping[str, str] | None = None) -> tuple[list[Member], list[str]]:
+    """The members of one cluster to be upgraded, in order, and what stands against it. stay: versions of the members that are not in the run."""
+    problems = [problem for problem in map(problem_of, members) if problem]
+    if problems:
+        return [], problems
+    if len({member.candidate for member in members}) > 1:
+        listed = ", ".join(f"{member.name} {member.candidate}" for member in members)
+        return [], [f"The members are offered different versions ({listed}); a group has to run one."]
+    older = [member for member in members if member.installed != member.candidate]
+    # The servers' versions are compared: a package's revision makes no difference for who may be primary.
+    behind = [
+        name
+        for name, version in (stay or {}).items()
+        if any((number(version) or ()) < (number(m.candidate) or ()) for m in older)
+    ]
+    for member in older:
+        if member.primary and behind:
+            return [], [f"{member.name} is primary and would run a newer version than {', '.join(behind)}, which --limit leaves out; a primary has to "
+                        f"run the lowest version."]  # fmt: skip
+    return sorted(older, key=lambda member: (member.primary, number(member.installed))), []
+
+
+def ops_upgrade_order(
+    clusters: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any], policies: Mapping[str, str]
+) -> dict[str, Any]:
+    order: list[Member] = []
+    problems: list[str] = []
+    for entry in clusters:
+        facts = hostvars[entry["lead"]]
+        seen = facts["mysql_gr_status"]["cluster"]
+        names = {member["sql"]: member["name"] for member in facts["mysql_gr_members"]}
+        busy = [names.get(address) for address in seen["primaries"] if seen["mode"] == "single_primary"]
+        members = [
+            Member(host, *read_policy(policies.get(host) or ""), primary=host in busy) for host in entry["members"]
+        ]
+        stay = {
+            name: str(seen["members"][address]["version"])
+            for address, name in names.items()
+            if name not in entry["members"]
+        }
+        turns, against = plan(members, stay)
+        order += turns
+        problems += against
+    steps = [f"{member.name} from {member.installed} to {member.candidate}" for member in order]
     return {
-        "order": [member["name"] for member in older],
-        "primary": next((member["name"] for member in members if member["primary"]), ""),
+        "order": [] if problems else [member.name for member in order],
         "problems": problems,
         "text": ", then ".join(steps) or "Every member has the newest version; nothing is to be done.",
     }
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"ops_upgrade_order": ops_upgrade_order}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted(
-    path for folder in ("playbooks", "playbooks/plays", "examples/simkp") for path in (ROOT / folder).glob("*.yml")
+    path
+    for folder in ("playbooks", "playbooks/plays", "bench/failover", "examples/simkp")
+    for path in (ROOT / folder).glob("*.yml")
+    if path.name != "faults.yml"
 )
+SHIPPED = sorted((ROOT / "playbooks").rglob("*.yml"))
+DOCUMENTED = (ROOT / "docs/reference/playbooks.md").read_text()
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
@@ -23,6 +29,35 @@ def test_a_play_that_ends_at_an_error_ends_the_run_at_an_unreachable_host_too(pa
     for play in yaml.safe_load(path.read_text()):
         assert play.get("any_errors_fatal", False) == ("max_fail_percentage" in play), play["name"]
         assert play.get("max_fail_percentage", 0) == 0
+
+
+def words(path: Path) -> set[str]:
+    """Names in a file, apart from its comments."""
+    text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+    return set(re.findall(r"(?<![\w.-])[a-z_]\w*", text))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[str(path.relative_to(ROOT)) for path in SHIPPED])
+def test_a_playbook_uses_public_names_only(path):
+    assert {word for word in words(path) if word.startswith(("_mysql_gr", "_proxysql"))} == set()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[str(path.relative_to(ROOT)) for path in SHIPPED])
+def test_a_playbook_asks_for_its_hosts_and_not_for_the_first_of_a_group(path):
+    assert not re.search(r"groups\.(mysql_gr|proxysql)\b|groups\[", path.read_text())
+
+
+def test_what_a_user_can_set_is_documented():
+    """Variables that playbooks read and do not set themselves."""
+    text = "".join(path.read_text() for path in SHIPPED)
+    made = set(re.findall(r"^ *(?:register: )?(operations_\w+):?", text, re.MULTILINE))
+    read = {word for path in SHIPPED for word in words(path) if word.startswith("operations_")}
+    assert sorted(word for word in read - made if f"`{word}" not in DOCUMENTED) == []
+
+
+def test_messages_name_what_a_user_of_the_collection_types():
+    for path in SHIPPED:
+        assert not re.search(r"(?<![\w/.])playbooks/\w+\.yml", path.read_text()), path
 
 
 def test_an_unreachable_host_ends_the_run(tmp_path):

@@ -8,8 +8,15 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_live_settings import gr_live_settings
+from ansible_collections.distdb.mysql_ha.plugins.filter.ops_data_hosts import ops_data_hosts
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_hostgroups import ops_hostgroups
-from ansible_collections.distdb.mysql_ha.plugins.filter.ops_upgrade_order import ops_upgrade_order
+from ansible_collections.distdb.mysql_ha.plugins.filter.ops_restart_order import ops_restart_order
+from ansible_collections.distdb.mysql_ha.plugins.filter.ops_upgrade_order import (
+    Member,
+    ops_upgrade_order,
+    plan,
+    read_policy,
+)
 
 OLD = """# Written by the role
 [mysqld]
@@ -55,20 +62,20 @@ def test_what_needs_a_restart(old, new, found):
 
 
 def member(name, installed="8.4.6-1", candidate="8.4.7-1", primary=False):
-    return {"name": name, "installed": installed, "candidate": candidate, "primary": primary}
+    return Member(name, installed, candidate, primary)
+
+
+def names(found):
+    return [entry.name for entry in found[0]]
 
 
 def test_the_primary_comes_last_and_the_lowest_version_first():
-    plan = ops_upgrade_order([member("a", primary=True), member("b"), member("c", installed="8.4.5-1")])
-    assert plan["order"] == ["c", "b", "a"]
-    assert plan["primary"] == "a"
-    assert plan["text"].startswith("c from 8.4.5-1 to 8.4.7-1, then b from 8.4.6-1")
+    assert names(plan([member("a", primary=True), member("b"), member("c", installed="8.4.5-1")])) == ["c", "b", "a"]
 
 
 def test_who_has_the_newest_version_is_left_alone():
-    assert ops_upgrade_order([member("a", installed="8.4.7-1"), member("b")])["order"] == ["b"]
-    plan = ops_upgrade_order([member("a", installed="8.4.7-1")])
-    assert plan["order"] == [] and "nothing is to be done" in plan["text"]
+    assert names(plan([member("a", installed="8.4.7-1"), member("b")])) == ["b"]
+    assert plan([member("a", installed="8.4.7-1")]) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -83,12 +90,125 @@ def test_who_has_the_newest_version_is_left_alone():
     ],
 )
 def test_what_is_refused(members, words):
-    plan = ops_upgrade_order(members)
-    assert plan["order"] == [] and words in " ".join(plan["problems"])
+    order, problems = plan(members)
+    assert order == [] and words in " ".join(problems)
 
 
 def test_an_epoch_and_a_step_to_the_next_series_are_fine():
-    assert ops_upgrade_order([member("a", installed="1:8.0.40-1", candidate="1:8.4.6-1")])["problems"] == []
+    assert plan([member("a", installed="1:8.0.40-1", candidate="1:8.4.6-1")])[1] == []
+
+
+def test_a_primary_does_not_outrun_members_that_are_left_out():
+    order, problems = plan([member("a", primary=True)], stay={"b": "8.4.6"})
+    assert order == [] and "a is primary and would run a newer version than b, which --limit leaves out" in problems[0]
+    assert names(plan([member("a", primary=True)], stay={"b": "8.4.7"})) == ["a"]
+    assert names(plan([member("a")], stay={"b": "8.4.6"})) == ["a"]
+
+
+POLICY = """mysql-server:
+  Installed: 8.4.6-1
+  Candidate: 8.4.7-1
+  Version table:
+     8.4.7-1 500
+        500 file:/srv unstable/main amd64 Packages
+ *** 8.4.6-1 100
+        100 /var/lib/dpkg/status
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (POLICY, ("8.4.6-1", "8.4.7-1")),
+        (POLICY.replace("8.4.6-1\n", "(none)\n", 1), ("(none)", "8.4.7-1")),
+        ("N: Unable to locate package mysql-server\n", ("", "")),
+        ("", ("", "")),
+    ],
+)
+def test_what_apt_offers_is_read(text, found):
+    assert read_policy(text) == found
+
+
+def test_each_cluster_has_its_own_order():
+    clusters = [entry("alpha", THREE), entry("beta", ["b0"])]
+    found = ops_upgrade_order(
+        clusters, hostvars(a0="single_primary", b0="multi_primary"), dict.fromkeys((*THREE, "b0"), POLICY)
+    )
+    assert found["order"] == ["a1", "a2", "a0", "b0"] and found["problems"] == []
+    assert found["text"].startswith("a1 from 8.4.6-1 to 8.4.7-1, then a2")
+    found = ops_upgrade_order(clusters, hostvars(a0="single_primary", b0="multi_primary"), {"b0": POLICY})
+    assert found["order"] == [] and len(found["problems"]) == 3
+
+
+def entry(name, hosts, members=None, proxies=("p",)):
+    members = hosts if members is None else members
+    return {"name": name, "all": hosts, "members": members, "lead": members[0], "proxies": list(proxies)}
+
+
+def hostvars(primaries=None, **modes):
+    """Facts by host: each lead's letter stands for its cluster of three, whose first member is primary of single-primary mode."""
+    facts = {}
+    for lead, mode in modes.items():
+        hosts = [f"{lead[0]}{number}" for number in range(3)]
+        seen = {f"{host}:3306": {"state": "ONLINE", "version": "8.4.6"} for host in hosts}
+        first = [f"{hosts[0]}:3306"] if mode == "single_primary" else list(seen)
+        status = {"cluster": {"state": "ONLINE", "mode": mode, "primaries": first, "members": seen}}
+        for host in hosts:
+            facts[host] = {
+                "mysql_gr_members": [{"name": name, "sql": f"{name}:3306"} for name in hosts],
+                "mysql_gr_status": status,
+            }
+    return facts
+
+
+THREE = ["a0", "a1", "a2"]
+
+
+def test_a_primary_is_restarted_last_when_another_one_has_become_primary():
+    found = ops_restart_order([entry("alpha", THREE)], hostvars(a0="single_primary"))
+    assert (found["first"], found["last"]) == (["a1", "a2"], ["a0"])
+    assert found["hand_over"] == {
+        "a1": {"cluster": "alpha", "from": "a0:3306", "to": "a1:3306", "to_name": "a1", "proxies": ["p"]}
+    }
+
+
+def test_a_primary_alone_hands_over_to_a_member_that_is_only_asked():
+    found = ops_restart_order([entry("alpha", THREE, ["a0"])], hostvars(a0="single_primary"))
+    assert (found["first"], found["last"]) == ([], ["a0"])
+    # The switch is started on the member of the run.
+    assert list(found["hand_over"]) == ["a0"] and found["hand_over"]["a0"]["to"] == "a1:3306"
+
+
+def test_one_member_is_restarted_and_nobody_else():
+    found = ops_restart_order([entry("alpha", THREE, ["a1"])], hostvars(a1="single_primary"))
+    assert found == {"first": ["a1"], "last": [], "hand_over": {}}
+    found = ops_restart_order([entry("alpha", THREE)], hostvars(a0="multi_primary"))
+    assert found == {"first": THREE, "last": [], "hand_over": {}}
+
+
+def test_another_member_becomes_primary():
+    found = ops_restart_order([entry("alpha", THREE)], hostvars(a0="single_primary"), primary="a2")
+    assert found["first"] == found["last"] == [] and found["hand_over"]["a2"]["to"] == "a2:3306"
+    assert ops_restart_order([entry("alpha", THREE)], hostvars(a0="single_primary"), primary="a0")["hand_over"] == {}
+
+
+def test_where_a_backup_comes_from():
+    facts = hostvars(a0="single_primary")
+    assert ops_data_hosts([entry("alpha", THREE)], facts) == {"sources": ["a2"], "writers": ["a0"], "problems": []}
+    assert ops_data_hosts([entry("alpha", THREE, ["a1"])], facts)["sources"] == ["a1"]
+    # The primary only where nobody else is in the run.
+    assert ops_data_hosts([entry("alpha", THREE, ["a0"])], facts)["sources"] == ["a0"]
+    # A member that could not be reached is passed over.
+    facts["a2"]["mysql_gr_status"] = {"unreachable": True, "msg": "no route"}
+    facts["a0"]["mysql_gr_status"] = {"unreachable": True, "msg": "no route"}
+    assert ops_data_hosts([entry("alpha", THREE)], facts)["sources"] == ["a1"]
+
+
+def test_without_quorum_there_is_no_backup():
+    facts = hostvars(a0="single_primary")
+    facts["a0"]["mysql_gr_status"]["cluster"]["state"] = "NO_QUORUM"
+    found = ops_data_hosts([entry("alpha", THREE)], facts)
+    assert found["sources"] == [] and "No group with quorum was found in cluster alpha" in found["problems"][0]
 
 
 GROUP = {
@@ -122,10 +242,24 @@ def test_a_server_that_is_to_go_leaves_the_others():
     assert [row["hostname"] for row in found[0]["servers"]] == ["2001:db8::1"]
 
 
+def test_a_new_server_is_made_like_the_others_of_its_cluster():
+    other = {"writer_hostgroup": 12, "max_writers": 3, "servers": [{"hostname": "192.0.2.140", "port": 3306}]}
+    found = ops_hostgroups(
+        [GROUP, other], ["192.0.2.133:3307", "[2001:db8::1]:3306"], "admit", like=["192.0.2.130:3306"]
+    )
+    assert found == [
+        {"writer_hostgroup": 2, "max_writers": 3, "exclusive": False,
+         "servers": [{"hostname": "192.0.2.133", "port": 3307, "status": "OFFLINE_SOFT", "weight": 7}]}
+    ]  # fmt: skip
+    assert ops_hostgroups([GROUP], ["[2001:db8::1]:3306"], "admit", like=["192.0.2.130:3306"]) == []
+
+
 def test_groups_without_the_server_are_left_out():
     assert ops_hostgroups([GROUP], ["192.0.2.139:3306"], "ONLINE") == []
 
 
 def test_an_unknown_status_is_refused():
-    with pytest.raises(AnsibleFilterError, match="status is 'gone'; allowed are ONLINE, OFFLINE_SOFT, absent"):
+    with pytest.raises(
+        AnsibleFilterError, match="status: 'gone' is not allowed .allowed: ONLINE, OFFLINE_SOFT, absent, admit"
+    ):
         ops_hostgroups([GROUP], [], "gone")
