@@ -34,7 +34,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One text per account that failed, such as C(app@%: invalid privileges string …).
+  description: >-
+    One text per account that failed, such as C(app@%: invalid privileges string …).
   type: list
   elements: str
 """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -115,6 +116,18 @@ def test_no_password_of_a_role_has_a_default(role):
     found = {name: value for name, value in defaults.items() if SECRET.search(name)}
     assert all(value in ("", None, []) for value in found.values()), found
     assert any(SECRET.search(name) for name in specs), "the role has passwords"
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("plugins/*/*.py")),
+    ids=lambda path: Path(path).stem,
+)
+def test_documentation_in_python_files_is_yaml(path):
+    for node in ast.parse((ROOT / path).read_text()).body:
+        names = {target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)}
+        if names & {"DOCUMENTATION", "EXAMPLES", "RETURN"}:
+            assert yaml.safe_load(ast.literal_eval(node.value)), names
 
 
 def test_sanity_tests_ignore_nothing():
