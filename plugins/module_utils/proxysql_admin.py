@@ -179,7 +179,8 @@ class Admin:
             # autocommit=None: the admin interface is not asked to set anything. charset: names and comments are UTF-8 in SQLite.
             self._connection = pymysql.connect(
                 user=self.user,
-                password=self._password or "",
+                # PyMySQL would send text as Latin-1; ProxySQL keeps passwords as UTF-8.
+                password=(self._password or "").encode("utf-8"),
                 charset="utf8mb4",
                 autocommit=None,
                 cursorclass=DictCursor,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Version numbers of ProxySQL and MySQL, and the one table of pairs that are known not to work together."""
+"""Version numbers of ProxySQL and MySQL: pairs that are known not to work together, and releases with known security holes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,46 @@ def pair_problem(proxysql_version: str, mysql_version: str) -> str:
         return ""
     for pair in BAD_PAIRS:
         if pair.proxysql[0] <= proxysql < pair.proxysql[1] and pair.mysql[0] <= mysql < pair.mysql[1]:
-            return "ProxySQL {0} does not work with Group Replication of MySQL {1}: {2} (source: {3}).".format(
-                ".".join(map(str, proxysql)), ".".join(map(str, mysql)), pair.reason, pair.source
+            return (
+                f"ProxySQL {_show(proxysql)} does not work with Group Replication of MySQL {_show(mysql)}: {pair.reason} "
+                f"(source: {pair.source})."
             )
     return ""
+
+
+class Hole(NamedTuple):
+    """A security hole in released versions: from (included) to (not included)."""
+
+    proxysql: tuple[Version, Version]
+    name: str
+    what: str
+
+
+HOLES = (
+    Hole(
+        ((2, 0, 18), (3, 0, 9)),
+        "CVE-2026-48773",
+        "whoever reaches a port of ProxySQL can overflow its memory before logging in",
+    ),
+    Hole(
+        ((2, 0, 0), (3, 0, 9)),
+        "CVE-2026-48772",
+        "clients can forge the address that they come from, where mysql-proxy_protocol_networks is set",
+    ),
+)
+
+
+def hole_problems(proxysql_version: str) -> list[str]:
+    """The known holes of a version, one sentence each. A version that cannot be read has none."""
+    version = parse_version(proxysql_version)
+    if version is None:
+        return []
+    return [
+        f"ProxySQL {_show(version)} has {hole.name}: {hole.what} (fixed in {_show(hole.proxysql[1])})."
+        for hole in HOLES
+        if hole.proxysql[0] <= version < hole.proxysql[1]
+    ]
+
+
+def _show(version: Version) -> str:
+    return ".".join(map(str, version))

@@ -49,6 +49,17 @@ options:
         a failure. See RV(reachable), RV(denied) and RV(error).
     type: bool
     default: false
+  wait_reachable:
+    description:
+      - Longest time in seconds to wait until the admin interface answers, if only to refuse the credentials. When it is over the task fails.
+      - With V(0) it is tried once.
+    type: int
+    default: 0
+  service:
+    description:
+      - Name of ProxySQL's systemd unit on this host. With O(wait_reachable), the task fails as soon as the unit has ended, with the last lines
+        that it wrote.
+    type: str
   probe_members:
     description:
       - Database servers to ask for their version from this host, as C(host), C(host:port) or C([IPv6 address]:port). No account is needed.
@@ -290,6 +301,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_placement
     problem_sentence,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import collapse, show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_unit import last_lines, unit_state
 
 
 def show_layer(layer, writers):
@@ -381,6 +393,28 @@ def settle(ask, seconds):
         time.sleep(0.2)
 
 
+def wait_reachable(module):
+    """Until the admin interface answers; a unit that has ended is not waited for."""
+    params = module.params
+    deadline = time.monotonic() + params["wait_reachable"]
+    while True:
+        try:
+            with Admin(params):
+                return
+        except AdminError as error:
+            if error.kind == "denied":
+                return
+            reason = str(error)
+        state = unit_state(module.run_command, params["service"]) if params["service"] else None
+        if state and state.ended:
+            module.fail_json(msg="{0} {1}".format(state, last_lines(module.run_command, params["service"])))
+        if time.monotonic() >= deadline:
+            module.fail_json(
+                msg="{0} It was waited for {1} s (wait_reachable).".format(reason, params["wait_reachable"])
+            )
+        time.sleep(0.2)
+
+
 def read_all(params):
     writers = params["writer_hostgroups"]
     with Admin(params) as admin:
@@ -416,6 +450,8 @@ def main():
             checksums=dict(type="dict"),
             wait_checksums=dict(type="int", default=0),
             unreachable_ok=dict(type="bool", default=False),
+            wait_reachable=dict(type="int", default=0),
+            service=dict(type="str"),
             probe_members=dict(type="list", elements="str", default=[]),
             compare=dict(
                 type="dict",
@@ -450,7 +486,7 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    for name in ("wait_placed", "wait_checksums"):
+    for name in ("wait_placed", "wait_checksums", "wait_reachable"):
         if params[name] < 0:
             module.fail_json(msg="{0} is {1}; allowed are whole numbers of seconds from 0.".format(name, params[name]))
     result = dict(changed=False, reachable=False, denied=False, error="", member_versions={}, member_errors={})
@@ -471,6 +507,8 @@ def main():
         result["error"] = missing_required_lib("PyMySQL")
         module.exit_json(**result)
     try:
+        if params["wait_reachable"]:
+            wait_reachable(module)
         result.update(read_all(params), reachable=True)
     except AdminError as error:
         if not params["unreachable_ok"] or error.kind not in ("denied", "unreachable"):

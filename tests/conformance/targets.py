@@ -152,8 +152,9 @@ class Started(Proxy):
         config = self.datadir / "proxysql.cnf"
         config.write_text(
             f'datadir="{self.datadir}"\n'
-            f'admin_variables=\n{{\n admin_credentials="admin:admin;{ADMIN[0]}:{ADMIN[1]}"\n mysql_ifaces="127.0.0.1:{admin_port}"\n}}\n'
-            f'mysql_variables=\n{{\n threads=2\n interfaces="127.0.0.1:{port}"\n}}\n',
+            f'admin_variables=\n{{\n admin_credentials="admin:admin;{ADMIN[0]}:{ADMIN[1]}"\n mysql_ifaces="127.0.0.1:{admin_port}"\n pgsql_ifaces=";"\n}}\n'
+            f'mysql_variables=\n{{\n threads=2\n interfaces="127.0.0.1:{port}"\n}}\n'
+            'pgsql_variables=\n{\n interfaces=";"\n}\n',
             encoding="utf-8",
         )
         self._command = [*command, "-f", "-c", str(config), "-D", str(self.datadir)]

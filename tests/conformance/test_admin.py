@@ -264,6 +264,18 @@ def test_nothing_of_a_refused_insert_remains(proxy):
     assert proxy.rows("SELECT * FROM mysql_servers") == []
 
 
+@pytest.mark.parametrize("text", ["o'brien", 'a"b', "back\\slash\\", "all'\"\\;--"])
+def test_what_a_client_library_quotes_is_kept_as_it_is(proxy, text):
+    connection = proxy.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO mysql_users (username, password) VALUES (%s, %s)", (text, text))
+        cursor.execute("SELECT username FROM mysql_users WHERE password=%s", (text,))
+        assert cursor.fetchall() == ((text,),)
+    connection.close()
+    proxy.run("LOAD MYSQL USERS TO RUNTIME")
+    assert {row[0] for row in proxy.rows("SELECT username FROM runtime_mysql_users")} == {text}
+
+
 def test_set_of_an_unknown_variable_is_ok_with_a_message(proxy):
     answer = proxy.run("SET nosuch=1")
     assert (answer.affected, answer.message) == (0, "ERROR: Unknown global variable: 'nosuch'.")

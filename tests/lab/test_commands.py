@@ -453,7 +453,11 @@ def test_a_given_program_becomes_the_service_and_stays_the_choice(checkout):
     said = lab.run("up", "proxy", LAB_PROXYSQL_BIN="/usr/bin/sleep").stderr.splitlines()
     assert said[-1] == "ProxySQL in this lab is real: the program /usr/bin/sleep, given by LAB_PROXYSQL_BIN."
     variables = yaml.safe_load((checkout / "inventories/lab/group_vars/proxysql/generated.yml").read_text())
-    assert variables == {"proxysql_install_method": "preinstalled", "proxysql_allow_version_pair": True}
+    assert variables == {
+        "proxysql_install_method": "preinstalled",
+        "proxysql_allow_version_pair": True,
+        "proxysql_allow_vulnerable_version": True,
+    }
     assert lab.on("proxy", "stat -c %U:%G:%a /etc/proxysql.cnf /var/lib/proxysql | tr '\\n' ' '").split() == [
         "root:proxysql:640",
         "proxysql:proxysql:755",

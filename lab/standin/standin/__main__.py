@@ -53,10 +53,15 @@ async def run(args):
     client_port = wire.Listener(lambda r, w: Session(r, w, traffic, tls))
     await admin_port.listen(store.values["admin-mysql_ifaces"])
     await client_port.listen(store.values["mysql-interfaces"])
+    # What 3.0 opens for PostgreSQL. Nothing is behind it here: who connects is sent away.
+    others = {name: wire.Listener(wire.Nobody) for name in ("admin-pgsql_ifaces", "pgsql-interfaces")}
+    for name, listener in others.items():
+        await listener.listen(store.values[name])
     tasks = set()
 
     def rebind():
         tasks.add(asyncio.ensure_future(admin_port.listen(store.values["admin-mysql_ifaces"])))
+        tasks.add(asyncio.ensure_future(others["admin-pgsql_ifaces"].listen(store.values["admin-pgsql_ifaces"])))
 
     store.on_load["ADMIN VARIABLES"] = rebind
     monitor.start()

@@ -10,6 +10,8 @@ import re
 import sqlite3
 import time
 
+from mysql_mimic.types import ServerStatus
+
 from . import VERSION, wire
 from .store import CHECKSUMS, MODULES, PREFIXES, digest
 from .wire import MysqlError
@@ -107,6 +109,7 @@ class Admin:
         for module in (
             "ADMIN VARIABLES",
             "MYSQL VARIABLES",
+            "PGSQL VARIABLES",
             "MYSQL USERS",
             "MYSQL QUERY RULES",
             "MYSQL SERVERS",
@@ -305,6 +308,8 @@ class AdminSession(wire.Client):
         super().__init__(reader, writer, admin.store.values["mysql-server_version"], wire.NATIVE, tls)
         self.admin = admin
         self.writes = False
+        # By this client libraries know that a quote in a text is doubled: SQLite has no backslash.
+        self.status |= ServerStatus.SERVER_STATUS_NO_BACKSLASH_ESCAPES
 
     def password_of(self, user):
         """admin-admin_credentials as loaded to runtime."""

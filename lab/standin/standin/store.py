@@ -40,7 +40,7 @@ MODULES = {
         "mysql_firewall_whitelist_sqli_fingerprints",
     ),
 }
-PREFIXES = {"MYSQL VARIABLES": "mysql-", "ADMIN VARIABLES": "admin-"}
+PREFIXES = {"MYSQL VARIABLES": "mysql-", "ADMIN VARIABLES": "admin-", "PGSQL VARIABLES": "pgsql-"}
 CHECKSUMS = {
     "ADMIN VARIABLES": "admin_variables",
     "MYSQL QUERY RULES": "mysql_query_rules",
@@ -51,6 +51,7 @@ CHECKSUMS = {
 }
 NOT_CHECKSUMMED = (
     "admin-mysql_ifaces",
+    "admin-pgsql_ifaces",
     "admin-restapi_port",
     "admin-telnet_admin_ifaces",
     "admin-telnet_stats_ifaces",
@@ -61,7 +62,7 @@ NOT_CHECKSUMMED = (
 # A hostgroup row whose writer is another row's reader, backup writer or offline hostgroup is left out of runtime.
 GR_COMPATIBLE = """SELECT * FROM main.mysql_group_replication_hostgroups a WHERE NOT EXISTS (SELECT 1 FROM main.mysql_group_replication_hostgroups b
     WHERE a.writer_hostgroup IN (b.reader_hostgroup, b.backup_writer_hostgroup, b.offline_hostgroup)) ORDER BY writer_hostgroup"""
-AT_START = ("mysql-interfaces", "mysql-threads")  # a LOAD puts the old value back
+AT_START = ("mysql-interfaces", "mysql-threads", "pgsql-interfaces")  # a LOAD puts the old value back
 RESET = (
     "stats_mysql_connection_pool",
     "stats_mysql_query_digest",
@@ -95,10 +96,10 @@ def read_variables() -> dict:
 
 
 def read_config(path) -> dict:
-    """admin_variables and mysql_variables of a proxysql.cnf; other sections are not read."""
+    """admin_variables, mysql_variables and pgsql_variables of a proxysql.cnf; other sections are not read."""
     found = {}
     text = re.sub(r"^\s*#.*$", "", Path(path).read_text(encoding="utf-8"), flags=re.M)
-    for prefix in ("admin", "mysql"):
+    for prefix in ("admin", "mysql", "pgsql"):
         for section in re.findall(prefix + r"_variables\s*=\s*\{(.*?)\}", text, re.S):
             for name, quoted, bare in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([\w.]+))', section):
                 found[prefix + "-" + name] = quoted or bare

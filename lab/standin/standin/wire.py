@@ -212,6 +212,16 @@ class Client:
                 await self.error(e)
 
 
+class Nobody:
+    """Behind a port that is open and speaks no protocol that is known here."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.writer = writer
+
+    async def serve(self):
+        self.writer.close()
+
+
 class Listener:
     """Listens where a variable such as admin-mysql_ifaces says: addresses and unix sockets divided by ';'."""
 

@@ -108,6 +108,7 @@ def variables(tmp_path_factory) -> Path:
         "proxysql_package": entry(proxysql_package(lab, folder)),
         "proxysql_library_package": entry([path for path in files if path.name.startswith("python3-pymysql_")][0]),
         "proxysql_allow_version_pair": True,
+        "proxysql_allow_vulnerable_version": True,
     }
     path = folder / "variables.yml"
     path.write_text(yaml.safe_dump(wanted))

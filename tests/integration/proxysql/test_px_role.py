@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import pair_problem
+from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import hole_problems, pair_problem
 from px_lab import Proxy
 from support import wait_for
 
@@ -162,7 +163,7 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
                 proxysql_admin_bind=["127.0.0.1", "0.0.0.0"],
                 proxysql_port=6032,
                 proxysql_servers=[],
-                proxysql_users=[{"username": "app"}],
+                proxysql_users=[{"username": "app"}, {"username": "b", "password": "*Xy12abCD"}],
                 proxysql_variables={"monitor_enabled": "false"},
                 proxysql_install_method="package",
                 proxysql_cluster=True,
@@ -171,7 +172,7 @@ def test_a_wrong_monitor_password_fails_with_the_monitor_s_own_error(proxy):
             ),
             [
                 "proxysql_admin_password is the default",
-                "proxysql_stats_password is not set",
+                "proxysql_users begins with *",
                 "proxysql_port and proxysql_admin_port are both 6032",
                 "has no servers",
                 "password is not set for app in proxysql_users",
@@ -197,6 +198,76 @@ def test_a_pair_of_versions_is_refused_exactly_where_the_table_says_so(proxy, my
     run = proxy.role("-e", json.dumps(dict(proxysql_mysql_version=mysql, proxysql_allow_version_pair=False)))
     assert bool(run.code) == bool(problem) and run.changed["proxy"] == 0, run
     assert [source for source in re.findall(r"issues/\d+", problem) if source not in run.flat] == [], run
+
+
+def test_a_version_with_known_holes_is_refused_unless_the_inventory_accepts_it(proxy):
+    version = proxy.run("SELECT version()")[0][0][0]
+    problems = hole_problems(version)
+    run = proxy.role("-e", '{"proxysql_allow_vulnerable_version": false}')
+    assert bool(run.code) == bool(problems) and run.changed["proxy"] == 0, run
+    assert [text for text in problems if text not in run.flat] == [], run
+    # What comes in its place is judged instead: 3.0.8 has them too, whatever runs here.
+    wish = {
+        "proxysql_install_method": "repository",
+        "proxysql_version": "3.0.8",
+        "proxysql_allow_vulnerable_version": False,
+    }
+    run = proxy.role("-e", json.dumps(wish))
+    assert run.code != 0 and "ProxySQL 3.0.8 has CVE-2026-48773" in run.flat and run.changed["proxy"] == 0, run
+
+
+def test_only_the_declared_ports_are_open(proxy):
+    """Not 6132 and 6133, which 3.0 opens for PostgreSQL on all addresses; and nobody is stats with the password stats."""
+    address = proxy.lab.variable("proxy", "proxysql_address")
+    listening = proxy.lab.on("proxy", "ss", "--listening", "--tcp", "--numeric", "--no-header", "--processes")
+    ours = {line.split()[3] for line in listening.splitlines() if "proxysql" in line or "python" in line}
+    assert ours == {"127.0.0.1:6032", "0.0.0.0:6033"}, listening
+    for port in (6132, 6133):
+        probe = f"import socket; socket.create_connection(('{address}', {port}), 3)"
+        refused = proxy.lab.on(proxy.lab.members[0], "python3", "-c", probe, check=False)
+        assert "refused" in refused, refused
+    login = (
+        "import pymysql; pymysql.connect(host='127.0.0.1', port=6032, user='stats', password='stats', autocommit=None)"
+    )
+    refused = proxy.lab.on("proxy", "python3", "-c", login, check=False)
+    assert "Access denied" in refused, refused
+
+
+def test_admin_passwords_outside_of_latin_letters_hold(proxy):
+    """PyMySQL sends text as Latin-1; ProxySQL has it as UTF-8."""
+    new = "pässwörd€'\"\\1"
+    there = {
+        "proxysql_admin_password": new,
+        "proxysql_admin_old_credentials": [{"user": "admin", "password": proxy.password}],
+    }
+    back = {"proxysql_admin_old_credentials": [{"user": "admin", "password": new}]}
+    run = proxy.role("-e", json.dumps(there))
+    try:
+        assert run.code == 0 and run.changed["proxy"] > 0 and new not in run.output, run
+        again = proxy.role("-e", json.dumps(there))
+        assert again.code == 0 and again.changed["proxy"] == 0, again
+    finally:
+        run = proxy.role("-e", json.dumps(back))
+    assert run.code == 0 and proxy.run("SELECT 1"), run
+
+
+def test_a_program_that_cannot_start_is_said_with_the_journal_s_last_lines_at_once(proxy):
+    on = proxy.lab.on
+    words = "proxysql: error while loading shared libraries: libdl.so"
+    broken = f"#!/bin/sh\necho '{words}' >&2\nexit 127\n"
+    on("proxy", "systemctl", "stop", "proxysql")
+    on("proxy", "mv", "/usr/bin/proxysql", "/usr/bin/proxysql.kept")
+    try:
+        on("proxy", "sh", "-c", f"printf '%b' \"{broken}\" > /usr/bin/proxysql; chmod 755 /usr/bin/proxysql")
+        started = time.monotonic()
+        run = proxy.role()
+        took = time.monotonic() - started
+        assert run.code != 0 and words in run.flat and "exit status 127" in run.flat, run
+        assert took < 30, took
+    finally:
+        on("proxy", "mv", "/usr/bin/proxysql.kept", "/usr/bin/proxysql")
+    run = proxy.role()
+    assert run.code == 0, run
 
 
 def test_the_admin_interface_is_reachable_only_from_where_the_inventory_says(proxy):

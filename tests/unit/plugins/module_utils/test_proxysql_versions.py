@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import (
     has_feature,
+    hole_problems,
     pair_problem,
     parse_version,
 )
@@ -67,3 +68,23 @@ def test_other_pairs_are_not(proxysql, mysql):
 
 def test_an_unknown_version_is_taken_as_a_current_one():
     assert has_feature(None, "loaded_servers") and not has_feature((2, 5, 5), "loaded_servers")
+
+
+@pytest.mark.parametrize(
+    ("version", "names"),
+    [
+        ("1.4.16", []),
+        ("2.0.0", ["CVE-2026-48772"]),
+        ("2.0.17", ["CVE-2026-48772"]),
+        ("2.0.18", ["CVE-2026-48773", "CVE-2026-48772"]),
+        ("2.7.1-16-g2726c27", ["CVE-2026-48773", "CVE-2026-48772"]),
+        ("3.0.8", ["CVE-2026-48773", "CVE-2026-48772"]),
+        ("3.0.9", []),
+        ("3.1.0", []),
+        ("", []),
+    ],
+)
+def test_known_holes_by_version(version, names):
+    found = hole_problems(version)
+    assert [name for name in names if name not in " ".join(found)] == [] and len(found) == len(names)
+    assert all("fixed in 3.0.9" in sentence for sentence in found)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_wish_problems import proxysql_wish_problems
 from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
     Server,
     WishError,
@@ -98,18 +97,3 @@ def test_numbers_as_text_are_numbers():
 def test_quoting_is_sqlite_s():
     assert literal("it's \\' \\") == "'it''s \\'' \\'"
     assert literal(True) == "1" and literal(-3) == "-3"
-
-
-@pytest.mark.parametrize(
-    ("hostgroups", "words"),
-    [
-        ([GOOD], None),
-        ([dict(GOOD, servers=[dict(hostname="a")]), dict(GOOD, writer_hostgroup=12)], "may belong to one group only"),
-        ([GOOD, GOOD], "writer_hostgroup 2 is listed twice"),
-        ([dict(GOOD, max_writers="many")], "wrong kind"),
-        (["nonsense"], "wrong kind"),
-    ],
-)
-def test_the_filter_says_what_is_wrong_in_a_list(hostgroups, words):
-    problems = proxysql_wish_problems(hostgroups)
-    assert (problems == []) if words is None else (len(problems) == 1 and words in problems[0])
