@@ -60,7 +60,7 @@ _value:
 from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import show_address
 
 STATUSES = ("ONLINE", "OFFLINE_SOFT", "absent", "admit")
 

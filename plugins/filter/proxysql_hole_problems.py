@@ -38,7 +38,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import hole_problems
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import hole_problems
 
 
 def proxysql_hole_problems(proxysql_version: Any) -> list[str]:

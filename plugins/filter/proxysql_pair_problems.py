@@ -44,7 +44,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import pair_problem
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import pair_problem
 
 
 def proxysql_pair_problems(proxysql_version, mysql_versions):

@@ -50,14 +50,9 @@ import hashlib
 import re
 from typing import Any, Iterator, Sequence
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
-    Layer,
-    WishError,
-    check_conflicts,
-    check_wishes,
-    resolve,
-    wish_group,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired, desired_group
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer, Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 
 SECRET = re.compile(r"password|credentials")
 CHECKSUM = re.compile(r"(sha256:[0-9a-fA-F]{64}|sha384:[0-9a-fA-F]{96}|sha512:[0-9a-fA-F]{128})")
@@ -201,10 +196,10 @@ def hostgroup_problems(settings: dict[str, Any]) -> Iterator[str]:
                 f"inventory group {inventory_group} (proxysql_mysql_inventory_group) empty?"
             )
     try:
-        wishes = [wish_group(dict(group)) for group in groups]
-        check_wishes(wishes)
-        check_conflicts(wishes, resolve(wishes, Layer({}, {})))
-    except WishError as error:
+        desired = [desired_group(dict(group)) for group in groups]
+        check_desired(desired)
+        check_conflicts(desired, resolve(desired, Layer({}, {})))
+    except Refusal as error:
         yield f"proxysql_hostgroups: {error}"
     except (TypeError, ValueError) as error:
         yield f"proxysql_hostgroups: an entry has a value of the wrong kind ({error})."

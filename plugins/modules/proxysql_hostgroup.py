@@ -231,8 +231,8 @@ options:
     type: bool
     default: false
 seealso:
+  - module: distdb.mysql_ha.proxysql_config
   - module: distdb.mysql_ha.proxysql_hostgroup_info
-  - module: community.proxysql.proxysql_backend_servers
   - name: ProxySQL's tables
     description: Columns and their meaning.
     link: https://proxysql.com/documentation/main-runtime/
@@ -318,120 +318,40 @@ proxysql_version:
   sample: 3.0.6-percona-1.1
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
-    Admin,
-    carry_out,
-    connection_argument_spec,
-    execute,
-    read_facts,
-    read_foreign,
-    read_places,
-)
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
-    CONFIGURED_IN,
-    STATUSES,
-    WishError,
-    check_wishes,
-    layer_diffs,
-    make_plan,
-    needs_places,
-    wish_group,
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.config import GroupOptions, finish, plan_groups
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import Layers
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import (
+    connection_spec,
+    group_spec,
+    layers_spec,
 )
 
 
-def group_spec(writer_required):
-    server = dict(
-        hostname=dict(type="str", required=True),
-        port=dict(type="int"),
-        gtid_port=dict(type="int", default=0),
-        status=dict(type="str", choices=list(STATUSES), default="ONLINE"),
-        weight=dict(type="int", default=1),
-        compression=dict(type="int", default=0),
-        max_connections=dict(type="int", default=1000),
-        max_replication_lag=dict(type="int", default=0),
-        use_ssl=dict(type="bool", default=False),
-        max_latency_ms=dict(type="int", default=0),
-        comment=dict(type="str", default=""),
-    )
-    return dict(
-        writer_hostgroup=dict(type="int", required=writer_required),
-        backup_writer_hostgroup=dict(type="int"),
-        reader_hostgroup=dict(type="int"),
-        offline_hostgroup=dict(type="int"),
-        active=dict(type="bool", default=True),
-        max_writers=dict(type="int", default=1),
-        writer_is_also_reader=dict(type="int", choices=[0, 1, 2], default=0),
-        max_transactions_behind=dict(type="int", default=0),
-        comment=dict(type="str", default=""),
-        servers=dict(type="list", elements="dict", options=server),
-        exclusive=dict(type="bool", default=False),
-        servers_hostgroup=dict(type="str", choices=list(CONFIGURED_IN), default="auto"),
-        state=dict(type="str", choices=["present", "absent"], default="present"),
-        keep_servers=dict(type="bool", default=False),
-    )
-
-
-def argument_spec():
-    spec = connection_argument_spec()
-    spec.update(group_spec(False))
-    spec.update(
-        hostgroups=dict(type="list", elements="dict", options=group_spec(True)),
-        drain_timeout=dict(type="int", default=30),
-        wait_drained=dict(type="bool", default=False),
-        allow_no_writer=dict(type="bool", default=False),
-        load_to_runtime=dict(type="bool", default=True),
-        reload=dict(type="bool", default=False),
-        save_to_disk=dict(type="bool", default=True),
-    )
-    return spec
-
-
-def run(module):
+def run(module: Any) -> dict[str, Any]:
     params = module.params
-    wishes = [
-        wish_group(options) for options in (params["hostgroups"] if params["hostgroups"] is not None else [params])
-    ]
-    check_wishes(wishes)
-    if params["drain_timeout"] < 0:
-        raise WishError(
-            "drain_timeout is {0}; allowed are whole numbers of seconds from 0.".format(params["drain_timeout"])
-        )
+    entries = params["hostgroups"] if params["hostgroups"] is not None else [params]
+    options = GroupOptions(params["drain_timeout"], params["wait_drained"], params["allow_no_writer"], params["reload"])
     with Admin(params) as admin:
-        facts = read_facts(admin)
-        if params["load_to_runtime"] and (params["reload"] or needs_places(wishes, facts)):
-            facts = read_places(admin, facts)
-        plan = make_plan(
-            wishes,
-            facts,
-            load_to_runtime=params["load_to_runtime"],
-            save_to_disk=params["save_to_disk"],
-            drain=params["drain_timeout"] > 0,
-            wait_drained=params["wait_drained"],
-            allow_no_writer=params["allow_no_writer"],
-            foreign=read_foreign(admin),
-            reload=params["reload"],
-        )
-        if not module.check_mode:
-            carry_out(admin, plan, facts, params["drain_timeout"])
-    for text in plan.warnings:
-        module.warn(text)
-    result = dict(
-        changed=plan.changed,
-        memory_changed=plan.memory_changed,
-        runtime_changed=plan.runtime_changed,
-        disk_changed=plan.disk_changed,
-        statements=plan.statements,
-        proxysql_version=admin.version,
-    )
-    if module._diff and plan.changed:
-        result["diff"] = layer_diffs(wishes, facts, plan, params["load_to_runtime"], params["save_to_disk"])
-    return result
+        part = plan_groups(admin, entries, options, Layers(params["load_to_runtime"], params["save_to_disk"]))
+        return finish(module, admin, [part], options.drain_timeout)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
-        argument_spec=argument_spec(),
+        argument_spec=dict(
+            connection_spec(),
+            **group_spec(False),
+            **layers_spec(),
+            hostgroups=dict(type="list", elements="dict", options=group_spec(True)),
+            drain_timeout=dict(type="int", default=30),
+            wait_drained=dict(type="bool", default=False),
+            allow_no_writer=dict(type="bool", default=False),
+            reload=dict(type="bool", default=False),
+        ),
         supports_check_mode=True,
         mutually_exclusive=[("hostgroups", "writer_hostgroup")],
         required_one_of=[("hostgroups", "writer_hostgroup")],

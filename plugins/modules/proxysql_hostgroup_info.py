@@ -14,7 +14,7 @@ author:
 description:
   - Reads C(mysql_group_replication_hostgroups) and C(mysql_servers) in memory, runtime and on disk, says where they differ, where the
     monitor has placed each server, and the monitor's last result for it.
-  - Nothing is written, and no secret is returned. Of users, rules and variables only the names of what differs are returned.
+  - Nothing is written, and no secret is returned. Of peers, users, rules and variables only the names of what differs are returned.
   - With O(wait_placed) it waits until every server is where it belongs, and fails with the monitor's own error otherwise.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
@@ -66,90 +66,8 @@ options:
     type: list
     elements: str
     default: []
-  compare:
-    description:
-      - What memory is to hold of variables, users and query rules. The answer is RV(differs).
-      - Columns and variables that are not mentioned do not count.
-    type: dict
-    suboptions:
-      variables:
-        description: Variables by their full name, such as C(mysql-monitor_username).
-        type: dict
-      secret_variables:
-        description: The same for variables whose value is a secret.
-        type: dict
-      users:
-        description: Rows of C(mysql_users) by O(compare.users[].username), with the columns as options and C(state).
-        type: list
-        elements: dict
-        suboptions:
-          username:
-            description: Name of the user.
-            type: str
-            required: true
-          password:
-            description: Password or hash.
-            type: str
-          active:
-            description: Column of the same name.
-            type: bool
-          use_ssl:
-            description: Column of the same name.
-            type: bool
-          default_hostgroup:
-            description: Column of the same name.
-            type: int
-          default_schema:
-            description: Column of the same name.
-            type: str
-          transaction_persistent:
-            description: Column of the same name.
-            type: bool
-          fast_forward:
-            description: Column of the same name.
-            type: bool
-          backend:
-            description: Column of the same name.
-            type: bool
-          frontend:
-            description: Column of the same name.
-            type: bool
-          max_connections:
-            description: Column of the same name.
-            type: int
-          state:
-            description: Whether the row is to be there.
-            type: str
-            choices: [present, absent]
-      peers:
-        description: All rows of C(proxysql_servers), as the option C(peers) of M(distdb.mysql_ha.proxysql_peers).
-        type: list
-        elements: dict
-        suboptions:
-          hostname:
-            description: Column of the same name.
-            type: str
-            required: true
-          port:
-            description: Column of the same name.
-            type: int
-            default: 6032
-          weight:
-            description: Column of the same name.
-            type: int
-            default: 0
-          comment:
-            description: Column of the same name.
-            type: str
-            default: ''
-      query_rules:
-        description: Rows of C(mysql_query_rules) by C(rule_id), with the columns as keys and C(state).
-        type: list
-        elements: dict
-      query_rules_comment:
-        description: Rules whose comment begins with this and that O(compare.query_rules) does not list are in C(leftover_rules) of RV(differs).
-        type: str
 seealso:
+  - module: distdb.mysql_ha.proxysql_config
   - module: distdb.mysql_ha.proxysql_hostgroup
 """
 
@@ -238,13 +156,6 @@ placement:
       hostgroups: [{hostgroup: 2, role: writer, status: ONLINE}, {hostgroup: 3, role: reader, status: ONLINE}]
       check: {viable_candidate: true, read_only: false, transactions_behind: 0, error: '', checked_at: 1782000000.5}
       ping_error: ''
-differs:
-  description:
-    - What memory does not hold as O(compare) says, names of variables, positions in the lists of users and rules, left over rules, and
-      peers by their address.
-  returned: when reachable and O(compare) is given
-  type: dict
-  sample: {variables: [mysql-monitor_username], users: [0], query_rules: [], leftover_rules: [], peers: []}
 checksums:
   description: Checksum of each part of the configuration at runtime, by which proxies of a cluster know whether theirs are the same.
   returned: when reachable
@@ -274,177 +185,40 @@ member_errors:
   sample: {"192.0.2.131:3306": "[Errno 111] Connection refused"}
 """
 
-import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_admin import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import (
     HAS_PYMYSQL,
-    MODULES,
     PYMYSQL_ERROR,
-    Admin,
     AdminError,
-    compare_memory,
-    connection_argument_spec,
-    peers_argument_spec,
-    read_checks,
-    read_checksums,
-    read_drift,
-    read_facts,
-    read_ping_errors,
-    read_placed,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_greeting import server_version
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_placement import (
-    Check,
-    parse_members,
-    placement_problems,
-    problem_sentence,
-)
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import collapse, show_address
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_unit import last_lines, unit_state
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.greeting import server_version
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.look import read_all, wait_reachable
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.placement import parse_members
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 
 
-def show_layer(layer, writers):
-    shown = []
-    for writer in sorted(layer.groups):
-        if writers is not None and writer not in writers:
-            continue
-        group = layer.groups[writer]
-        row = group._asdict()
-        row["active"] = bool(group.active)
-        row["servers"] = []
-        for key in sorted(layer.servers):
-            if key[0] in group.numbers:
-                server = dict(layer.servers[key]._asdict(), hostgroup=key[0], hostname=key[1], port=key[2])
-                server["use_ssl"] = bool(server["use_ssl"])
-                row["servers"].append(server)
-        shown.append(dict(row))
-    return shown
-
-
-def hostgroup_drift(facts):
-    """What differs between the layers in the two tables of the group, by name."""
-    memory, runtime, disk, writers = (
-        facts.memory,
-        facts.runtime,
-        facts.disk,
-        sorted(set(facts.memory.groups) | set(facts.runtime.groups)),
-    )
-    numbers = {key[0] for layer in (memory, runtime) for key in layer.servers}
-    here, there = collapse(memory, writers, numbers), collapse(runtime, writers, numbers)
-
-    def groups(other):
-        both = set(memory.groups) | set(other.groups)
-        return [str(writer) for writer in sorted(both) if memory.groups.get(writer) != other.groups.get(writer)]
-
-    keys = set(memory.servers) | set(disk.servers)
-    return dict(
-        mysql_group_replication_hostgroups=dict(runtime=groups(runtime), disk=groups(disk)),
-        mysql_servers=dict(
-            runtime=sorted(
-                {show_address(key[2:]) for key in set(here) | set(there) if here.get(key) != there.get(key)}
-            ),
-            disk=sorted({show_address(key[1:]) for key in keys if memory.servers.get(key) != disk.servers.get(key)}),
-        ),
-    )
-
-
-def read_placement(admin, memory, writers):
-    placed, checks, pings = read_placed(admin), read_checks(admin), read_ping_errors(admin)
-    plain = {
-        address: Check(row["viable_candidate"], row["read_only"], row["transactions_behind"], row["error"])
-        for address, row in checks.items()
-    }
-    problems = [problem_sentence(problem) for problem in placement_problems(memory, placed, plain, pings, writers)]
-    shown = {}
-    for writer in sorted(memory.groups):
-        if writers is not None and writer not in writers:
-            continue
-        group = memory.groups[writer]
-        for key, row in sorted(placed.items()):
-            role = group.role_of(key[0])
-            if role:
-                entry = shown.setdefault(
-                    key[1:],
-                    dict(
-                        hostname=key[1],
-                        port=key[2],
-                        writer_hostgroup=writer,
-                        hostgroups=[],
-                        check=checks.get(key[1:]),
-                        ping_error=pings.get(key[1:], ""),
-                    ),
-                )
-                entry["hostgroups"].append(dict(hostgroup=key[0], role=role, status=row.status))
-    return [shown[address] for address in sorted(shown)], problems
-
-
-def differing(wanted, found):
-    return sorted(name for name in set(wanted) & set(found) if wanted[name] != found[name])
-
-
-def settle(ask, seconds):
-    """(answer, what is missing) of ask(), which is asked again until nothing is missing or the seconds are over."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer, missing = ask()
-        if not missing or time.monotonic() >= deadline:
-            return answer, missing
-        time.sleep(0.2)
-
-
-def wait_reachable(module):
-    """Until the admin interface answers; a unit that has ended is not waited for."""
-    params = module.params
-    deadline = time.monotonic() + params["wait_reachable"]
-    while True:
+def ask_members(module: Any) -> dict[str, Any]:
+    params, versions, errors = module.params, {}, {}
+    try:
+        members = parse_members(params["probe_members"])
+    except ValueError as error:
+        module.fail_json(msg=f"probe_members: {error}")
+    for host, port in members:
+        name = show_address((host, port))
         try:
-            with Admin(params):
-                return
-        except AdminError as error:
-            if error.kind == "denied":
-                return
-            reason = str(error)
-        state = unit_state(module.run_command, params["service"]) if params["service"] else None
-        if state and state.ended:
-            module.fail_json(msg="{0} {1}".format(state, last_lines(module.run_command, params["service"])))
-        if time.monotonic() >= deadline:
-            module.fail_json(
-                msg="{0} It was waited for {1} s (wait_reachable).".format(reason, params["wait_reachable"])
-            )
-        time.sleep(0.2)
+            versions[name] = server_version(host, port, params["connect_timeout"])
+        except OSError as error:
+            errors[name] = str(error)
+    return dict(member_versions=versions, member_errors=errors)
 
 
-def read_all(params):
-    writers = params["writer_hostgroups"]
-    with Admin(params) as admin:
-        facts = read_facts(admin)
-        wanted = params["checksums"] or {}
-
-        def compared():
-            checksums = read_checksums(admin)
-            return checksums, differing(wanted, checksums)
-
-        placement, problems = settle(lambda: read_placement(admin, facts.memory, writers), params["wait_placed"])
-        checksums, differ = settle(compared, params["wait_checksums"])
-        return dict(
-            proxysql_version=admin.version,
-            checksums=checksums,
-            checksums_differ=differ,
-            memory=show_layer(facts.memory, writers),
-            runtime=show_layer(facts.runtime, writers),
-            disk=show_layer(facts.disk, writers),
-            drift=dict(hostgroup_drift(facts), **read_drift(admin, sorted(MODULES))),
-            placement=placement,
-            problems=problems,
-            differs=compare_memory(admin, params["compare"]) if params["compare"] else {},
-        )
-
-
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            connection_argument_spec(),
+            connection_spec(),
             writer_hostgroups=dict(type="list", elements="int"),
             wait_placed=dict(type="int", default=0),
             checksums=dict(type="dict"),
@@ -453,54 +227,14 @@ def main():
             wait_reachable=dict(type="int", default=0),
             service=dict(type="str"),
             probe_members=dict(type="list", elements="str", default=[]),
-            compare=dict(
-                type="dict",
-                options=dict(
-                    variables=dict(type="dict", no_log=False),
-                    secret_variables=dict(type="dict", no_log=True),
-                    users=dict(
-                        type="list",
-                        elements="dict",
-                        no_log=False,
-                        options=dict(
-                            username=dict(type="str", required=True),
-                            password=dict(type="str", no_log=True),
-                            active=dict(type="bool"),
-                            use_ssl=dict(type="bool"),
-                            default_hostgroup=dict(type="int"),
-                            default_schema=dict(type="str"),
-                            transaction_persistent=dict(type="bool"),
-                            fast_forward=dict(type="bool"),
-                            backend=dict(type="bool"),
-                            frontend=dict(type="bool"),
-                            max_connections=dict(type="int"),
-                            state=dict(type="str", choices=["present", "absent"]),
-                        ),
-                    ),
-                    peers=peers_argument_spec(),
-                    query_rules=dict(type="list", elements="dict"),
-                    query_rules_comment=dict(type="str"),
-                ),
-            ),
         ),
         supports_check_mode=True,
     )
     params = module.params
     for name in ("wait_placed", "wait_checksums", "wait_reachable"):
         if params[name] < 0:
-            module.fail_json(msg="{0} is {1}; allowed are whole numbers of seconds from 0.".format(name, params[name]))
-    result = dict(changed=False, reachable=False, denied=False, error="", member_versions={}, member_errors={})
-    try:
-        members = parse_members(params["probe_members"])
-    except ValueError as error:
-        module.fail_json(msg="probe_members: {0}".format(error))
-    for address in members:
-        try:
-            result["member_versions"][show_address(address)] = server_version(
-                address[0], address[1], params["connect_timeout"]
-            )
-        except OSError as error:
-            result["member_errors"][show_address(address)] = str(error)
+            module.fail_json(msg=f"{name} is {params[name]}; allowed are whole numbers of seconds from 0.")
+    result = dict(changed=False, reachable=False, denied=False, error="", **ask_members(module))
     if not HAS_PYMYSQL:
         if not params["unreachable_ok"]:
             module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
@@ -508,17 +242,16 @@ def main():
         module.exit_json(**result)
     try:
         if params["wait_reachable"]:
-            wait_reachable(module)
+            wait_reachable(params, module.run_command)
         result.update(read_all(params), reachable=True)
     except AdminError as error:
         if not params["unreachable_ok"] or error.kind not in ("denied", "unreachable"):
             module.fail_json(msg=str(error))
         result.update(denied=error.kind == "denied", error=str(error))
     if params["wait_placed"] and result.get("problems"):
+        reasons = "; ".join(result["problems"])
         module.fail_json(
-            msg="After {0} s (wait_placed) not every server is where it belongs. {1}.".format(
-                params["wait_placed"], "; ".join(result["problems"])
-            ),
+            msg=f"After {params['wait_placed']} s (wait_placed) not every server is where it belongs. {reasons}.",
             problems=result["problems"],
             placement=result["placement"],
             proxysql_version=result["proxysql_version"],

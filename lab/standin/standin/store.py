@@ -165,11 +165,12 @@ class Store:
                 " WHERE variable_name LIKE ?",
                 (PREFIXES[module] + "%",),
             ).rowcount
-        self.db.execute("BEGIN")
         for table in MODULES[module]:
             self.db.execute(f"DELETE FROM {target}.{table}")
-            self.db.execute(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table}")
-        self.db.execute("COMMIT")
+            try:
+                self.db.execute(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table}")
+            except sqlite3.Error as error:
+                log.error("%s.%s is empty now: %s", target, table, error)  # as ProxySQL, which answers OK nevertheless
         return 0
 
     def disk_to_memory(self, module: str) -> int:

@@ -11,9 +11,9 @@ import json
 
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
+    proxysql_config,
     proxysql_hostgroup,
     proxysql_hostgroup_info,
-    proxysql_peers,
 )
 
 
@@ -52,8 +52,8 @@ class Modules:
     def hostgroup(self, check: bool = False, **arguments) -> dict:
         return self._run(proxysql_hostgroup, arguments, check)
 
-    def peers(self, check: bool = False, **arguments) -> dict:
-        return self._run(proxysql_peers, arguments, check)
+    def config(self, check: bool = False, **arguments) -> dict:
+        return self._run(proxysql_config, arguments, check)
 
     def info(self, **arguments) -> dict:
         return self._run(proxysql_hostgroup_info, arguments, False)

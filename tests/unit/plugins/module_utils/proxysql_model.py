@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import proxysql_admin as admin
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import carry_out as engine
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import read
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
     GROUP_TABLE,
     LOAD,
     SAVE,
@@ -19,6 +21,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan impo
     Group,
     Server,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import GroupsPart, Layers
 
 # As in lib/ProxySQL_Admin.cpp of ProxySQL 2.7.1.
 SERVERS = """CREATE TABLE {0} (hostgroup_id INT CHECK (hostgroup_id>=0) NOT NULL DEFAULT 0 , hostname VARCHAR NOT NULL ,
@@ -39,6 +42,31 @@ GROUPS = """CREATE TABLE {0} (writer_hostgroup INT CHECK (writer_hostgroup>=0) N
  writer_is_also_reader INT CHECK (writer_is_also_reader IN (0,1,2)) NOT NULL DEFAULT 0 ,
  max_transactions_behind INT CHECK (max_transactions_behind>=0) NOT NULL DEFAULT 0 , comment VARCHAR ,
  UNIQUE (reader_hostgroup) , UNIQUE (offline_hostgroup) , UNIQUE (backup_writer_hostgroup))"""
+USERS = """CREATE TABLE {0} (username VARCHAR NOT NULL, password VARCHAR, active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 1,
+ use_ssl INT CHECK (use_ssl IN (0,1)) NOT NULL DEFAULT 0, default_hostgroup INT NOT NULL DEFAULT 0, default_schema VARCHAR,
+ schema_locked INT CHECK (schema_locked IN (0,1)) NOT NULL DEFAULT 0,
+ transaction_persistent INT CHECK (transaction_persistent IN (0,1)) NOT NULL DEFAULT 1,
+ fast_forward INT CHECK (fast_forward IN (0,1)) NOT NULL DEFAULT 0, backend INT CHECK (backend IN (0,1)) NOT NULL DEFAULT 1,
+ frontend INT CHECK (frontend IN (0,1)) NOT NULL DEFAULT 1, max_connections INT CHECK (max_connections >=0) NOT NULL DEFAULT 10000,
+ attributes VARCHAR NOT NULL DEFAULT '', comment VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (username, backend), UNIQUE (username, frontend))"""
+RULES = """CREATE TABLE {0} (rule_id INTEGER PRIMARY KEY NOT NULL, active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 0, username VARCHAR,
+ match_digest VARCHAR, destination_hostgroup INT DEFAULT NULL, apply INT CHECK(apply IN (0,1)) NOT NULL DEFAULT 0, comment VARCHAR)"""
+PEERS = """CREATE TABLE {0} (hostname VARCHAR NOT NULL, port INT NOT NULL DEFAULT 6032, weight INT CHECK (weight >= 0) NOT NULL DEFAULT 0,
+ comment VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (hostname, port))"""
+VARIABLES = "CREATE TABLE {0} (variable_name VARCHAR NOT NULL PRIMARY KEY, variable_value VARCHAR NOT NULL)"
+PLAIN_TABLES = {
+    "mysql_users": USERS,
+    "mysql_query_rules": RULES,
+    "proxysql_servers": PEERS,
+    "global_variables": VARIABLES,
+}
+# What LOAD and SAVE call them.
+SETTINGS = {
+    "MYSQL USERS": "mysql_users",
+    "MYSQL QUERY RULES": "mysql_query_rules",
+    "PROXYSQL SERVERS": "proxysql_servers",
+}
+AT_START = ("mysql-threads",)
 PLAIN = (
     "CREATE TABLE {0} (writer_hostgroup INT, backup_writer_hostgroup INT, reader_hostgroup INT, offline_hostgroup INT)"
 )
@@ -61,11 +89,14 @@ class Model:
             self.db.execute(GROUPS.format(name))
         for name in ("mysql_replication_hostgroups", "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups"):
             self.db.execute(PLAIN.format(name))
-        self.db.execute("CREATE TABLE runtime_global_variables (variable_name VARCHAR, variable_value VARCHAR)")
+        for name, definition in PLAIN_TABLES.items():
+            for layer in ("", "disk.", "runtime_"):
+                self.db.execute(definition.format(layer + name))
         self.db.execute(
             "CREATE TABLE stats.stats_mysql_connection_pool (hostgroup INT, srv_host VARCHAR, srv_port INT, ConnUsed INT)"
         )
-        self.statements = []
+        self.statements, self.shown = [], []
+        self.refused_values, self.full_disk = {}, False
         self.fail_at = None
         self.after_load = None
 
@@ -76,29 +107,39 @@ class Model:
     def close(self):
         pass
 
-    def query(self, statement):
-        writing = not statement.startswith(("SELECT", "PROXY_SELECT"))
-        if writing:
-            self.statements.append(statement)
-            if self.fail_at is not None and len(self.statements) == self.fail_at:
-                raise admin.AdminError("statement", "ProxySQL Admin Error: broken on purpose")
-        if statement == LOAD:
-            self.load()
-            return []
-        if statement == SAVE:
-            for table in (SERVER_TABLE, GROUP_TABLE):
-                self.copy(table, "disk." + table)
-            return []
-        if statement == admin.LOADED_SERVERS:
+    def revive(self):
+        pass
+
+    def read(self, statement):
+        if statement == read.LOADED_SERVERS:
             statement = "SELECT * FROM loaded ORDER BY hostgroup_id, hostname, port"
         try:
-            rows = self.db.execute(statement).fetchall()
+            cursor = self.db.execute(statement)
         except sqlite3.Error as error:
-            raise admin.AdminError("statement", "ProxySQL Admin Error: {0}: {1}".format(error, statement)) from error
-        return [{key: None if value is None else str(value) for key, value in dict(row).items()} for row in rows]
+            raise AdminError("statement", f"ProxySQL Admin Error: {error}: {statement}") from error
+        rows = [{key: None if value is None else str(value) for key, value in dict(row).items()} for row in cursor]
+        return [entry[0] for entry in cursor.description or ()], rows
+
+    def query(self, statement):
+        return self.read(statement)[1]
 
     def execute(self, statement):
-        self.query(statement)
+        self.statements.append(statement.text)
+        self.shown.append(statement.shown)
+        if self.fail_at is not None and len(self.statements) == self.fail_at:
+            raise AdminError("statement", "ProxySQL Admin Error: broken on purpose")
+        verb, _space, settings = statement.text.partition(" ")
+        if statement.text == LOAD:
+            self.load()
+        elif statement.text == SAVE:
+            for table in (SERVER_TABLE, GROUP_TABLE):
+                self.copy(table, "disk." + table)
+        elif verb == "LOAD":
+            self.load_plain(settings.rpartition(" TO ")[0])
+        elif verb == "SAVE":
+            self.save_plain(settings.rpartition(" TO ")[0])
+        else:
+            self.read(statement.text)
 
     # -- what ProxySQL does
     def copy(self, source, target):
@@ -114,6 +155,42 @@ class Model:
         if self.after_load:
             self.after_load(self)
 
+    def load_plain(self, settings):
+        if settings.endswith(" VARIABLES"):
+            self.load_variables(settings.split()[0].lower() + "-")
+            return
+        table = SETTINGS[settings]
+        self.db.execute(f"DELETE FROM runtime_{table}")
+        where = " WHERE active=1" if table in ("mysql_users", "mysql_query_rules") else ""
+        if table != "mysql_users":
+            self.db.execute(f"INSERT INTO runtime_{table} SELECT * FROM main.{table}{where}")
+            return
+        names = [row[1] for row in self.db.execute("PRAGMA table_info(mysql_users)")]
+        for side, other in (("backend", "frontend"), ("frontend", "backend")):
+            columns = ",".join("0" if name == other else name for name in names)
+            self.db.execute(f"INSERT INTO runtime_{table} SELECT {columns} FROM main.{table}{where} AND {side}=1")
+
+    def load_variables(self, prefix):
+        """What is not taken, or only at the start, is put back in memory."""
+        for name, value in self.db.execute(
+            f"SELECT * FROM main.global_variables WHERE variable_name LIKE '{prefix}%'"
+        ).fetchall():
+            if name in AT_START or self.refused_values.get(name) == value:
+                self.db.execute(
+                    "UPDATE main.global_variables SET variable_value="
+                    "(SELECT variable_value FROM runtime_global_variables WHERE variable_name=?) WHERE variable_name=?",
+                    (name, name),
+                )
+            else:
+                self.db.execute("INSERT OR REPLACE INTO runtime_global_variables VALUES (?, ?)", (name, value))
+
+    def save_plain(self, settings):
+        """ProxySQL answers OK to a SAVE that could not write."""
+        table = SETTINGS.get(settings, "global_variables")
+        self.db.execute(f"DELETE FROM disk.{table}")
+        if not self.full_disk:
+            self.db.execute(f"INSERT INTO disk.{table} SELECT * FROM main.{table}")
+
     # -- what the tests set up and look at
     def put(self, table, groups=(), servers=()):
         prefix, _dot, name = table.rpartition(".")
@@ -122,11 +199,23 @@ class Model:
             for row in rows:
                 self.db.execute("INSERT INTO {0} VALUES ({1})".format(target, ",".join("?" * len(row))), tuple(row))
 
+    def variables(self, **values):
+        """The same in every layer; _ after the first word is -."""
+        for name, value in values.items():
+            for layer in ("main.", "disk.", "runtime_"):
+                row = (name.replace("_", "-", 1), value)
+                self.db.execute(f"INSERT OR REPLACE INTO {layer}global_variables VALUES (?, ?)", row)
+
+    def everything(self):
+        """Every row of every layer."""
+        tables = [*PLAIN_TABLES, SERVER_TABLE, GROUP_TABLE]
+        return {layer + table: self.rows(layer + table) for table in tables for layer in ("main.", "disk.", "runtime_")}
+
     def rows(self, table):
         return {tuple(row) for row in self.db.execute("SELECT * FROM {0}".format(table))}
 
     def facts(self):
-        return admin.read_places(self, admin.read_facts(self))
+        return read.read_places(self, read.read_facts(self))
 
     def place(self, hostgroup, hostname, port=3306, status="ONLINE", **columns):
         """Put one server where the monitor would."""
@@ -142,3 +231,8 @@ class Model:
 
 def group(writer=2, backup=4, reader=3, offline=1, active=1, max_writers=3, also_reader=1, behind=100, comment=""):
     return Group(writer, backup, reader, offline, active, max_writers, also_reader, behind, comment)
+
+
+def carry_out(model, desired, facts, plan, drain_timeout=1):
+    """A plan for groups, by the engine."""
+    engine.carry_out(model, [GroupsPart(desired, facts, plan, Layers())], drain_timeout)

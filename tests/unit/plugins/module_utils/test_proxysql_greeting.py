@@ -10,7 +10,7 @@ import socket
 import threading
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_greeting import server_version
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.greeting import server_version
 
 
 @contextlib.contextmanager

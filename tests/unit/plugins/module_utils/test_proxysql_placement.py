@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_placement import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Group, Layer, Server
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.placement import (
     Check,
     parse_members,
     placement_problems,
     problem_sentence,
     server_problem,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import Group, Layer, Server
 
 GROUP = Group(2, 4, 3, 1, 1, 3, 1, 100, "")
 WRITER, READER = Check(True, False, 0, ""), Check(True, True, 0, "")

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import proxysql_admin as admin
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
     LOAD,
     SAVE,
+    Desired,
     Group,
+    Refusal,
     Server,
-    Wish,
-    WishError,
-    make_plan,
 )
-from proxysql_model import Model
+from proxysql_model import Model, carry_out
 
 pytestmark = [
     pytest.mark.unit,
@@ -84,12 +84,12 @@ def server_rows(statuses=None):
 def wishes(draw):
     group = draw(groups())
     if draw(st.integers(min_value=0, max_value=4)) == 0:
-        return Wish(group.writer_hostgroup, None, keep_servers=draw(st.booleans()))
+        return Desired(group.writer_hostgroup, None, keep_servers=draw(st.booleans()))
     listed = draw(
         st.one_of(st.none(), st.dictionaries(st.tuples(st.sampled_from(NAMES), st.just(3306)), servers, max_size=4))
     )
     place = draw(st.sampled_from(["auto", "writer", "reader", "offline", "backup_writer"]))
-    return Wish(group.writer_hostgroup, group, listed, listed is not None and draw(st.booleans()), place)
+    return Desired(group.writer_hostgroup, group, listed, listed is not None and draw(st.booleans()), place)
 
 
 @st.composite
@@ -126,7 +126,7 @@ def planned(model, wish, **options):
     facts = model.facts()
     try:
         return facts, make_plan([wish], facts, allow_no_writer=True, **options)
-    except WishError:
+    except Refusal:
         assert model.statements == []
         return facts, None
 
@@ -136,7 +136,7 @@ def planned(model, wish, **options):
 def test_a_plan_converges_and_the_second_one_is_empty(model, wish, load, save):
     facts, plan = planned(model, wish, load_to_runtime=load, save_to_disk=save)
     assume(plan is not None)
-    admin.carry_out(model, plan, facts, 1)
+    carry_out(model, [wish], facts, plan)
     again = model.facts()
     assert again.memory == plan.target
     if wish.group is None:
@@ -170,7 +170,7 @@ def test_each_layer_is_written_only_if_it_differs(model, wish, load, save):
 def test_rows_of_others_are_the_same_afterwards(model, wish):
     facts, plan = planned(model, wish)
     assume(plan is not None)
-    admin.carry_out(model, plan, facts, 1)
+    carry_out(model, [wish], facts, plan)
     after = model.facts()
     mine = {wish.writer_hostgroup} | (set(wish.group.numbers) if wish.group else set())
     for layer in facts[:3]:
@@ -207,14 +207,14 @@ def running(draw):
 def test_a_load_moves_no_server_that_stays(model, columns, exclusive, behind):
     """Whoever stays ONLINE is, at every LOAD, where the monitor had it; a surplus of writers goes where the monitor would put it."""
     listed = {(name, 3306): row for name, row in columns.items()}
-    wish = Wish(2, GROUP._replace(max_transactions_behind=behind, max_writers=4), listed, exclusive)
+    wish = Desired(2, GROUP._replace(max_transactions_behind=behind, max_writers=4), listed, exclusive)
     facts, plan = planned(model, wish)
     assume(plan is not None and plan.runtime_changed)
     kept = {key[1] for key, row in plan.target.servers.items() if row.status == "ONLINE"}
     before = {place for place in model.placed("ONLINE") if place[1] in kept and place[0] != 4}
     loads = []
     model.after_load = lambda m: loads.append(m.placed("ONLINE"))
-    admin.carry_out(model, plan, facts, 1)
+    carry_out(model, [wish], facts, plan)
     assert loads
     for seen in loads:
         assert before <= seen
@@ -230,8 +230,8 @@ def test_a_failure_leaves_memory_as_it_was(model, wish, at):
     assume(plan is not None and at <= len(plan.statements))
     disk = model.rows("disk.mysql_servers")
     model.fail_at = at
-    with pytest.raises(admin.AdminError, match="put back"):
-        admin.carry_out(model, plan, facts, 1)
+    with pytest.raises(AdminError, match="Put back"):
+        carry_out(model, [wish], facts, plan)
     after = model.facts()
     assert after.memory == facts.memory
     assert model.rows("disk.mysql_servers") == disk

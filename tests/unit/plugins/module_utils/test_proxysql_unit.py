@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_unit import last_lines, unit_state
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines, unit_state
 
 
 def answer(sub, code=0):

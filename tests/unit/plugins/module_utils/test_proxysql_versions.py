@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import (
     has_feature,
     hole_problems,
     pair_problem,

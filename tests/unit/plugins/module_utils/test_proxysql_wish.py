@@ -6,14 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
-    Server,
-    WishError,
-    literal,
-    show_address,
-    wish_group,
-    wish_server,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import desired_group, desired_server
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Refusal, Server, show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import literal
 
 GOOD = dict(writer_hostgroup=2, backup_writer_hostgroup=4, reader_hostgroup=3, offline_hostgroup=1)
 
@@ -37,8 +32,8 @@ GOOD = dict(writer_hostgroup=2, backup_writer_hostgroup=4, reader_hostgroup=3, o
     ],
 )
 def test_a_wrong_group_is_refused_in_one_sentence(change, words):
-    with pytest.raises(WishError, match=words) as caught:
-        wish_group(dict(GOOD, **change))
+    with pytest.raises(Refusal, match=words) as caught:
+        desired_group(dict(GOOD, **change))
     assert str(caught.value).count(". ") == 0 and str(caught.value).endswith(".")
 
 
@@ -64,8 +59,8 @@ def test_a_wrong_group_is_refused_in_one_sentence(change, words):
     ],
 )
 def test_a_wrong_server_is_refused_in_one_sentence(server, words):
-    with pytest.raises(WishError, match=words):
-        wish_server(server)
+    with pytest.raises(Refusal, match=words):
+        desired_server(server)
 
 
 @pytest.mark.parametrize(
@@ -80,17 +75,19 @@ def test_a_wrong_server_is_refused_in_one_sentence(server, words):
     ],
 )
 def test_names_and_addresses(hostname, kept, shown):
-    address, row = wish_server(dict(hostname=hostname))
+    address, row = desired_server(dict(hostname=hostname))
     assert address == (kept, 3306) and row == Server()
     assert show_address(address) == shown
 
 
 def test_a_socket_has_port_0():
-    assert wish_server(dict(hostname="/run/mysqld/x.sock"))[0] == ("/run/mysqld/x.sock", 0)
+    assert desired_server(dict(hostname="/run/mysqld/x.sock"))[0] == ("/run/mysqld/x.sock", 0)
 
 
 def test_numbers_as_text_are_numbers():
-    wish = wish_group(dict(GOOD, max_writers="3", servers=[dict(hostname="a", port="3307", weight="5", use_ssl=True)]))
+    wish = desired_group(
+        dict(GOOD, max_writers="3", servers=[dict(hostname="a", port="3307", weight="5", use_ssl=True)])
+    )
     assert wish.group.max_writers == 3 and wish.servers == {("a", 3307): Server(weight=5, use_ssl=1)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_plan import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
     Address,
     Group,
     Layer,
@@ -50,9 +50,9 @@ def server_problem(group: Group, places: dict[str, str], check: Check | None, pi
     if check is None or check.error:
         # A server that cannot be pinged is not checked any further, so the ping's error is the newer one.
         if ping_error:
-            return "the monitor cannot reach it: {0}".format(ping_error)
+            return f"the monitor cannot reach it: {ping_error}"
         if check is not None:
-            return "the monitor's last check failed: {0}".format(check.error)
+            return f"the monitor's last check failed: {check.error}"
         return "the monitor has no result for it yet (an answer that the monitor does not understand is only in ProxySQL's error log)"
     if not check.viable:
         return (
@@ -60,24 +60,21 @@ def server_problem(group: Group, places: dict[str, str], check: Check | None, pi
         )
     shunned = sorted(role for role, status in places.items() if status == "SHUNNED")
     if shunned:
-        why = ping_error or "{0} transactions behind".format(check.transactions_behind)
-        return "it is SHUNNED in the {0} hostgroup: {1}".format(" and ".join(shunned), why)
+        why = ping_error or f"{check.transactions_behind} transactions behind"
+        return f"it is SHUNNED in the {' and '.join(shunned)} hostgroup: {why}"
     online = {role for role, status in places.items() if status == "ONLINE"}
-    where = "it is {0}".format(
-        "in the {0} hostgroup".format(" and ".join(sorted(online))) if online else "in none of the group's hostgroups"
-    )
+    found = f"in the {' and '.join(sorted(online))} hostgroup" if online else "in none of the group's hostgroups"
+    where = f"it is {found}"
     if "offline" in online:
-        return "{0}; the monitor has not moved it yet".format(where)
+        return f"{where}; the monitor has not moved it yet"
     if check.read_only:
-        return (
-            "" if online == {"reader"} else "{0}; with read_only=YES it belongs in the reader hostgroup".format(where)
-        )
+        return "" if online == {"reader"} else f"{where}; with read_only=YES it belongs in the reader hostgroup"
     if not online & {"writer", "backup_writer"}:
-        return "{0}; with read_only=NO it belongs in the writer hostgroup".format(where)
+        return f"{where}; with read_only=NO it belongs in the writer hostgroup"
     if group.writer_is_also_reader == 1 and "reader" not in online:
-        return "{0}; with writer_is_also_reader 1 it belongs in the reader hostgroup too".format(where)
+        return f"{where}; with writer_is_also_reader 1 it belongs in the reader hostgroup too"
     if group.writer_is_also_reader == 0 and "reader" in online:
-        return "{0}; with writer_is_also_reader 0 it does not belong in the reader hostgroup".format(where)
+        return f"{where}; with writer_is_also_reader 0 it does not belong in the reader hostgroup"
     return ""
 
 
@@ -117,10 +114,10 @@ def placement_problems(
 
 
 def problem_sentence(problem: Problem) -> str:
-    name = "{0} (writer_hostgroup {1})".format(show_address((problem.hostname, problem.port)), problem.writer_hostgroup)
+    name = f"{show_address((problem.hostname, problem.port))} (writer_hostgroup {problem.writer_hostgroup})"
     if not problem.hostname:
-        name = "the group with writer_hostgroup {0}".format(problem.writer_hostgroup)
-    return "{0}: {1}".format(name, problem.reason.rstrip("."))
+        name = f"the group with writer_hostgroup {problem.writer_hostgroup}"
+    return f"{name}: {problem.reason.rstrip('.')}"
 
 
 def parse_members(members: Sequence[str]) -> list[tuple[str, int]]:
@@ -133,10 +130,10 @@ def parse_members(members: Sequence[str]) -> list[tuple[str, int]]:
             if rest.startswith(":"):
                 port = rest[1:]
             elif rest:
-                raise ValueError("{0!r} is not host, host:port or [IPv6 address]:port.".format(text))
+                raise ValueError(f"{text!r} is not host, host:port or [IPv6 address]:port.")
         elif host.count(":") == 1:
             host, _colon, port = host.partition(":")
         if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
-            raise ValueError("{0!r} is not host, host:port or [IPv6 address]:port.".format(text))
+            raise ValueError(f"{text!r} is not host, host:port or [IPv6 address]:port.")
         found.append((host, int(port)))
     return found

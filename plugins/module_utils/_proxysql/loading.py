@@ -1,0 +1,129 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What memory holds at the moment of a LOAD, so that the LOAD moves nobody and cuts nobody off."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
+    Address,
+    Desired,
+    Facts,
+    Group,
+    Layer,
+    Server,
+    ServerKey,
+    show_address,
+)
+
+
+def loading_layer(desired: Sequence[Desired], target: Layer, facts: Facts) -> Layer:
+    """What memory holds at the moment of a LOAD, so that the LOAD moves nobody.
+
+    A LOAD puts every server where memory has it until the monitor's next check, and drops the connections of all other places. So
+    memory takes over the places that the monitor has found, for every group in the table, for the length of one LOAD. A server that
+    the monitor has not judged yet waits in the offline hostgroup: nothing is sent to it unproved.
+    """
+    declared = {want.writer_hostgroup for want in desired}
+    owner = {number: group for group in target.groups.values() for number in group.numbers}
+    placed: dict[Address, list[ServerKey]] = {}
+    for key, row in facts.placed.items():
+        if row.status != "OFFLINE_HARD":
+            placed.setdefault(key[1:], []).append(key)
+    servers: dict[ServerKey, Server] = {}
+    for key in sorted(target.servers):
+        row = target.servers[key]
+        group = owner.get(key[0])
+        before = facts.runtime.groups.get(group.writer_hostgroup) if group else None
+        moved_by_monitor = (
+            facts.monitor_enabled and group is not None and (group.active or (before is not None and before.active))
+        )
+        if not moved_by_monitor or row.status == "OFFLINE_HARD":
+            servers[key] = row
+            continue
+        numbers = before or group
+        places = [group.number_of(numbers.role_of(at[0])) for at in placed.get(key[1:], ()) if numbers.role_of(at[0])]
+        for place in places or [group.offline_hostgroup if group.active else key[0]]:
+            at = (place,) + key[1:]
+            servers[at] = target.servers.get(at, servers.get(at, row))  # the row of that place, where there is one
+    for writer in declared & set(target.groups):
+        if facts.monitor_enabled and target.groups[writer].active:
+            _settle(target.groups[writer], servers)
+    return Layer(dict(target.groups), servers)
+
+
+def _settle(group: Group, servers: dict[ServerKey, Server]) -> None:
+    """Share writers between writer and backup writer hostgroup as the monitor does.
+
+    The monitor does it only when it moves a server, so a new max_writers, or a drained writer, would wait for that.
+    """
+
+    def ordered(role: str) -> list[ServerKey]:
+        keys = [
+            key
+            for key, row in servers.items()
+            if key[0] == group.number_of(role) and row.status in ("ONLINE", "SHUNNED")
+        ]
+        return sorted(keys, key=lambda key: (servers[key].weight, key[1], key[2]), reverse=True)
+
+    def move(key: ServerKey, role: str) -> None:
+        servers[(group.number_of(role),) + key[1:]] = servers.pop(key)
+
+    writers, backups = ordered("writer"), ordered("backup_writer")
+    for key in writers[group.max_writers :]:
+        move(key, "backup_writer")
+    for key in backups[: max(0, group.max_writers - len(writers))]:
+        move(key, "writer")
+
+
+def _online_writers(group: Group, servers: dict[ServerKey, Server]) -> list[Address]:
+    return sorted(
+        key[1:] for key, row in servers.items() if key[0] == group.writer_hostgroup and row.status == "ONLINE"
+    )
+
+
+def writers_lost(desired: Sequence[Desired], loading: Layer, facts: Facts) -> list[str]:
+    """Groups that have a writer now and would have none after the LOAD, as sentences."""
+    problems = []
+    for want in desired:
+        before = facts.runtime.groups.get(want.writer_hostgroup)
+        if want.group is None or before is None:
+            continue
+        had = _online_writers(before, facts.placed)
+        if had and not _online_writers(want.group, loading.servers):
+            now = ", ".join(show_address(address) for address in had)
+            problems.append(
+                f"the group with writer_hostgroup {want.writer_hostgroup} would be left without an ONLINE writer ({now} now); make another "
+                "member a writer first, or set allow_no_writer to true."
+            )
+    return problems
+
+
+def draining_layer(desired: Sequence[Desired], loading: Layer, facts: Facts) -> tuple[Layer, tuple[Address, ...]]:
+    """The layer to load first, in which servers about to go are OFFLINE_SOFT, and these servers.
+
+    A server that leaves runtime loses its used connections, and the statements on them; OFFLINE_SOFT lets them end.
+    """
+    servers = dict(loading.servers)
+    leaving = set()
+    for want in desired:
+        before = facts.runtime.groups.get(want.writer_hostgroup)
+        if want.group is None or before is None:
+            continue
+        staying = {
+            key[1:]
+            for key, row in loading.servers.items()
+            if key[0] in want.group.numbers and row.status != "OFFLINE_HARD"
+        }
+        for key, row in facts.placed.items():
+            role = before.role_of(key[0])
+            if role in (None, "offline") or row.status == "OFFLINE_HARD" or key[1:] in staying:
+                continue
+            leaving.add(key[1:])
+            servers[(want.group.number_of(role),) + key[1:]] = row._replace(status="OFFLINE_SOFT")
+    for key in [key for key, row in servers.items() if row.status == "OFFLINE_HARD" and key[1:] in leaving]:
+        del servers[key]
+    return Layer(loading.groups, servers), tuple(sorted(leaving))

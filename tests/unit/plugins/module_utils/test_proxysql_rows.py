@@ -1,0 +1,387 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows of ProxySQL's tables: comparing layers, writing, loading, saving, and putting back, by examples and at random."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import config, rows
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.carry_out import carry_out
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Refusal, Server
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import (
+    GroupsPart,
+    Layers,
+    TablePart,
+    as_memory,
+    statements_of,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import TableFacts, Wanted
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import (
+    ADMIN_VARIABLES,
+    MYSQL_VARIABLES,
+    PEERS,
+    QUERY_RULES,
+    USERS,
+)
+from proxysql_model import Model, group
+
+HASH = "*14E65567ABDB5135D0CFD9A70B3032C179A49EE7"  # of "secret"
+BOTH = Layers()
+COMMON = dict(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def part(model, table, entries=(), exclusive=False, own="", layers=BOTH, reload=False):
+    facts = rows.read_table(model, table)
+    return TablePart(table, config.wanted_rows(table, list(entries), exclusive, own), facts, layers, reload)
+
+
+def variables(model, wanted, table=MYSQL_VARIABLES, layers=BOTH, optional=None):
+    facts = {one.settings: rows.read_table(model, one) for one in config.VARIABLES}
+    made = config.wanted_variables(facts, wanted, optional or {}, "2.7.1")
+    return TablePart(table, made[table.settings], facts[table.settings], layers)
+
+
+def do(model, *parts):
+    model.statements, model.shown = [], []
+    foreseen = statements_of(parts)
+    carry_out(model, parts, 1)
+    assert foreseen == model.shown, "check mode says what a run does"
+    return model.statements
+
+
+def user(name="app", **columns):
+    return dict(username=name, **columns)
+
+
+def test_a_user_is_one_row_in_memory_and_two_in_runtime():
+    model = Model()
+    do(model, part(model, USERS, [user(password="p", default_hostgroup=2)]))
+    assert len(model.rows("mysql_users")) == 1 == len(model.rows("disk.mysql_users"))
+    assert len(model.rows("runtime_mysql_users")) == 2
+    assert do(model, part(model, USERS, [user(password="p", default_hostgroup=2)])) == []
+
+
+@pytest.mark.parametrize(
+    ("memory", "runtime", "same"),
+    [
+        ("secret", "secret", True),
+        ("secret", HASH, True),
+        (HASH, "secret", True),
+        ("secret2", HASH, False),
+        ("secret", "Secret", False),
+        (None, "", True),
+        ("a", None, False),
+    ],
+)
+def test_a_hash_made_by_proxysql_is_the_same_password(memory, runtime, same):
+    assert rows.same_password(memory, runtime) is same
+    model = Model()
+    model.db.execute("INSERT INTO mysql_users (username, password) VALUES ('app', ?)", (memory,))
+    model.load_plain("MYSQL USERS")
+    model.save_plain("MYSQL USERS")
+    model.db.execute("UPDATE runtime_mysql_users SET password=?", (runtime,))
+    drift = rows.drift(USERS, rows.read_table(model, USERS))
+    assert drift == dict(runtime=[] if same else ["app"], disk=[])
+
+
+def test_drift_names_variables_and_never_a_value():
+    model = Model()
+    model.variables(mysql_monitor_password="one", mysql_x="1", admin_version="1")
+    model.db.execute("UPDATE runtime_global_variables SET variable_value='two'")
+    model.db.execute("INSERT INTO runtime_global_variables VALUES ('mysql-only_here', 'x')")
+    assert rows.drift(MYSQL_VARIABLES, rows.read_table(model, MYSQL_VARIABLES)) == dict(
+        runtime=["mysql-monitor_password", "mysql-x"], disk=[]
+    )
+    assert rows.drift(ADMIN_VARIABLES, rows.read_table(model, ADMIN_VARIABLES)) == dict(runtime=[], disk=[])
+
+
+def test_missing_and_extra_rows_are_drift_and_inactive_ones_are_not():
+    model = Model()
+    model.db.execute("INSERT INTO mysql_users (username, active) VALUES ('off', 0), ('on', 1)")
+    model.db.execute("INSERT INTO runtime_mysql_users (username, frontend) VALUES ('gone', 0)")
+    assert rows.drift(USERS, rows.read_table(model, USERS)) == dict(runtime=["gone", "on"], disk=["off", "on"])
+
+
+def test_peers_are_written_row_by_row():
+    model = Model()
+    do(model, part(model, PEERS, [dict(hostname=name, port=6032) for name in "abc"]))
+    wanted = [
+        dict(hostname="a", port=6032),
+        dict(hostname="b", port=6032, comment="it's"),
+        dict(hostname="[::1]", port=16032, weight=2),
+    ]
+    assert do(model, part(model, PEERS, wanted, exclusive=True)) == [
+        "DELETE FROM proxysql_servers WHERE (hostname,port) IN (VALUES ('b',6032),('c',6032))",
+        "INSERT INTO proxysql_servers (hostname,port,weight,comment) VALUES ('::1','16032','2',''),('b','6032','0','it''s')",
+        "LOAD PROXYSQL SERVERS TO RUNTIME",
+        "SAVE PROXYSQL SERVERS TO DISK",
+    ]
+    assert do(model, part(model, PEERS, wanted, exclusive=True)) == []
+
+
+def test_a_column_that_is_not_given_stays_in_users_and_gets_its_default_in_rules():
+    model = Model()
+    do(model, part(model, USERS, [user(password="p", max_connections=5)]))
+    do(model, part(model, USERS, [user(default_hostgroup=3)]))
+    assert [(row[1], row[4], row[11]) for row in model.rows("runtime_mysql_users")] == [("p", 3, 5)] * 2
+    do(model, part(model, QUERY_RULES, [dict(rule_id=1, active=True, match_digest="^x")]))
+    do(model, part(model, QUERY_RULES, [dict(rule_id=1, active=True, username="app")]))
+    assert model.rows("disk.mysql_query_rules") == {(1, 1, "app", None, None, 0, None)}
+
+
+def test_a_column_that_this_version_has_not_is_refused():
+    model = Model()
+    facts = rows.read_table(model, QUERY_RULES)
+    wanted = config.wanted_rows(QUERY_RULES, [dict(rule_id=1, OK_msg="x")], False)
+    with pytest.raises(Refusal, match="query_rules: ProxySQL 2.7.1 has no column OK_msg"):
+        config.check_columns(QUERY_RULES, wanted, facts, "2.7.1")
+
+
+def test_rules_with_the_task_s_comment_go_in_every_layer():
+    model = Model()
+    for layer in ("", "disk.", "runtime_"):
+        model.db.execute(
+            f"INSERT INTO {layer}mysql_query_rules (rule_id, active, comment) VALUES (1, 1, 'mine: a'), (2, 1, 'other')"
+        )
+    model.db.execute("DELETE FROM main.mysql_query_rules WHERE rule_id=1")
+    assert do(model, part(model, QUERY_RULES, own="mine")) == [
+        "LOAD MYSQL QUERY RULES TO RUNTIME",
+        "SAVE MYSQL QUERY RULES TO DISK",
+    ]
+    assert {row[0] for row in model.rows("runtime_mysql_query_rules")} == {2}
+
+
+def test_secrets_are_neither_in_what_is_shown_nor_in_a_diff():
+    model = Model()
+    model.variables(**{"mysql_monitor_password": "hidden-old", "mysql_max_connections": "1"})
+    parts = [
+        part(model, USERS, [user(password="hidden-user")]),
+        variables(model, {"mysql-monitor_password": "hidden-new", "mysql-max_connections": 5}),
+    ]
+    shown = str([one.diffs() for one in parts]) + str(statements_of(parts))
+    assert "hidden" not in shown and rows.MASKED in shown and "'5'" in shown, shown
+    model.fail_at = 1
+    with pytest.raises(AdminError) as error:
+        carry_out(model, parts, 1)
+    assert "hidden" not in str(error.value)
+
+
+def test_a_changed_password_is_to_be_seen_in_the_diff():
+    model = Model()
+    do(model, part(model, USERS, [user(password="one")]))
+    diff = part(model, USERS, [user(password="two")]).diffs()[0]
+    assert "(before)" in diff["before"] and "(after)" in diff["after"] and diff["before"] != diff["after"]
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "kept"),
+    [
+        (True, "false", "true"),
+        ("YES", "false", "true"),
+        (1, "true", "true"),
+        ("0", "true", "false"),
+        (1, "0", "1"),
+        (0, "x", "0"),
+    ],
+)
+def test_booleans_are_written_as_proxysql_has_them(value, now, kept):
+    assert config.variable_text(value, now) == kept
+
+
+def test_a_variable_that_is_unknown_is_refused_and_an_optional_one_left_out():
+    model = Model()
+    model.variables(mysql_a="1")
+    for wanted in ({"mysql-b": 1}, {"b": 1}):
+        with pytest.raises(Refusal, match="has no variable"):
+            variables(model, wanted)
+    assert do(model, variables(model, {}, optional={"mysql-b": 1, "mysql-a": 1})) == []
+    with pytest.raises(Refusal, match="the value of mysql-a is not allowed"):
+        variables(model, {"mysql-a": None})
+
+
+def test_what_is_taken_at_the_start_is_written_after_the_load_and_saved():
+    model = Model()
+    model.variables(mysql_threads="4", mysql_a="1")
+    made = variables(model, {"mysql-threads": 2, "mysql-a": 2})
+    assert made.restart_needed == ["mysql-threads"]
+    do(model, made)
+    values = [dict(model.rows(layer + "global_variables")) for layer in ("main.", "runtime_", "disk.")]
+    assert [one["mysql-threads"] for one in values] == ["2", "4", "2"] and {one["mysql-a"] for one in values} == {"2"}
+    again = variables(model, {"mysql-threads": 2, "mysql-a": 2})
+    assert do(model, again) == [] and again.restart_needed == ["mysql-threads"]
+
+
+def test_a_value_that_is_not_taken_is_named_and_everything_is_put_back():
+    model = Model()
+    model.variables(mysql_a="1", mysql_b="1")
+    do(model, part(model, USERS, [user()]))
+    before = model.everything()
+    model.refused_values = {"mysql-a": "2"}
+    with pytest.raises(
+        AdminError, match="did not take variables mysql-a as given.*Put back to what it was: memory, runtime"
+    ):
+        carry_out(model, [variables(model, {"mysql-a": 2, "mysql-b": 2}), part(model, USERS, exclusive=True)], 1)
+    assert model.everything() == before
+
+
+def test_a_save_that_wrote_nothing_is_found():
+    model = Model()
+    do(model, part(model, USERS, [user()]))
+    model.full_disk = True
+    with pytest.raises(AdminError, match="did not save users app, new to disk"):
+        carry_out(model, [part(model, USERS, [user(), user("new")])], 1)
+    assert (
+        {row[0] for row in model.rows("mysql_users")}
+        == {"app"}
+        == {row[0] for row in model.rows("runtime_mysql_users")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([user(), user()], "users: app is listed twice"),
+        ([user(), user(state="absent")], "users: app is listed twice"),
+        ([user(comment="a\nb")], "comment has a control character in it for app in users"),
+    ],
+)
+def test_entries_that_are_wrong_are_refused(entries, words):
+    with pytest.raises(Refusal, match=words):
+        config.wanted_rows(USERS, entries, False)
+
+
+def test_long_lists_are_split_below_sqlite_s_limit():
+    facts = TableFacts(("username", "password"), {}, {}, {})
+    wanted = config.wanted_rows(USERS, [user(f"user{n}", password="p" * 200) for n in range(9000)], False)
+    statements = rows.rewrite(USERS, {}, rows.resolve(USERS, wanted, facts))
+    assert 1 < len(statements) < 20 and max(len(statement.text) for statement in statements) < 1000000
+
+
+# ---- at random ------------------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from("abc")
+
+
+@st.composite
+def models(draw):
+    """Any rows in any layer, runtime in the form that it has."""
+    model = Model()
+    for layer in ("disk", "runtime", "main"):
+        for name, hostgroup, active in draw(
+            st.lists(st.tuples(NAMES, st.integers(1, 2), st.integers(0, 1)), max_size=3, unique_by=lambda row: row[0])
+        ):
+            model.db.execute(
+                "INSERT INTO main.mysql_users (username, password, default_hostgroup, active) VALUES (?, 'p', ?, ?)",
+                (name, hostgroup, active),
+            )
+        for rule_id, text in draw(
+            st.lists(st.tuples(st.integers(1, 3), NAMES), max_size=3, unique_by=lambda row: row[0])
+        ):
+            model.db.execute(
+                "INSERT INTO main.mysql_query_rules (rule_id, active, match_digest, comment) VALUES (?, 1, ?, ?)",
+                (rule_id, text, draw(st.sampled_from(["mine", "other"]))),
+            )
+        model.db.execute("INSERT OR REPLACE INTO main.global_variables VALUES ('mysql-a', ?)", (draw(NAMES),))
+        model.db.execute("INSERT OR REPLACE INTO main.global_variables VALUES ('mysql-threads', ?)", (draw(NAMES),))
+        if layer == "runtime":
+            model.db.execute("DELETE FROM runtime_global_variables")
+            model.db.execute("INSERT INTO runtime_global_variables SELECT * FROM main.global_variables")
+            for settings_ in ("MYSQL USERS", "MYSQL QUERY RULES"):
+                model.load_plain(settings_)
+        elif layer == "disk":
+            for settings_ in ("MYSQL USERS", "MYSQL QUERY RULES", "MYSQL VARIABLES"):
+                model.save_plain(settings_)
+        if layer != "main":
+            model.db.execute("DELETE FROM main.mysql_users")
+            model.db.execute("DELETE FROM main.mysql_query_rules")
+    return model
+
+
+@st.composite
+def wishes(draw):
+    def state():
+        return draw(st.sampled_from(["present", "absent"]))
+
+    names = draw(st.lists(NAMES, max_size=3, unique=True))
+    rules = draw(st.lists(st.integers(1, 3), max_size=3, unique=True))
+    return dict(
+        users=[user(name, default_hostgroup=draw(st.integers(1, 2)), state=state()) for name in names],
+        rules=[dict(rule_id=n, active=draw(st.booleans()), match_digest=draw(NAMES), state=state()) for n in rules],
+        variables={name: draw(NAMES) for name in draw(st.sets(st.sampled_from(["mysql-a", "mysql-threads"])))},
+        exclusive=draw(st.booleans()),
+        own=draw(st.sampled_from(["", "mine"])),
+        layers=Layers(draw(st.booleans()), draw(st.booleans())),
+    )
+
+
+def planned(model, wish, groups=False):
+    parts = [
+        variables(model, wish["variables"], layers=wish["layers"]),
+        part(model, USERS, wish["users"], wish["exclusive"], layers=wish["layers"]),
+        part(model, QUERY_RULES, wish["rules"], False, wish["own"], layers=wish["layers"]),
+    ]
+    if groups:
+        desired = [Desired(2, group(), {("a", 3306): Server()}, True)]
+        facts = model.facts()
+        parts.insert(1, GroupsPart(desired, facts, make_plan(desired, facts), Layers()))
+    return parts
+
+
+@settings(**COMMON)
+@given(models(), wishes())
+def test_a_run_converges_and_the_second_one_writes_nothing(model, wish):
+    parts = planned(model, wish)
+    statements = do(model, *parts)
+    loads = [text for text in statements if text.startswith("LOAD")]
+    saves = [text for text in statements if text.startswith("SAVE")]
+    assert len(loads) == sum(one.runtime_changed for one in parts) and len(saves) == sum(
+        one.disk_changed for one in parts
+    )
+    assert (wish["layers"].load or not loads) and (wish["layers"].save or not saves)
+    assert do(model, *planned(model, wish)) == []
+
+
+@settings(**COMMON)
+@given(models(), wishes())
+def test_rows_of_others_stay_in_memory(model, wish):
+    listed = {entry["username"] for entry in wish["users"]}
+    before = {row for row in model.rows("mysql_users") if row[0] not in listed}
+    do(model, *planned(model, wish))
+    after = {row for row in model.rows("mysql_users") if row[0] not in listed}
+    assert after == (set() if wish["exclusive"] else before)
+
+
+@settings(**COMMON)
+@given(models(), wishes(), st.integers(min_value=1, max_value=20))
+def test_whatever_statement_fails_every_layer_is_as_before(model, wish, at):
+    parts = planned(model, wish, groups=True)
+    statements = statements_of(parts)
+    before = model.everything()
+    model.statements = []
+    model.fail_at = 1 + (at - 1) % len(statements)
+    with pytest.raises(AdminError, match="broken on purpose. Put back to what it was"):
+        carry_out(model, parts, 1)
+    assert model.everything() == before
+
+
+def test_runtime_s_users_can_be_loaded_again():
+    model = Model()
+    do(model, part(model, USERS, [user("a", password="p"), user("b", frontend=False)]))
+    runtime = rows.read_runtime(model, USERS)
+    again = as_memory(USERS, runtime)
+    assert rows.runtime_rows(USERS, again.values()) == runtime and len(again) == 3
+
+
+def test_a_desired_state_without_rows_says_nothing_about_a_table():
+    assert rows.scope(USERS, Wanted({}), TableFacts((), {("a", "1"): {}}, {}, {})) == set()
