@@ -50,8 +50,9 @@ import hashlib
 import re
 from typing import Any, Iterator, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired, desired_group
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer, Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 
 SECRET = re.compile(r"password|credentials")

@@ -466,14 +466,15 @@ proxysql_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import conclude
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.config import configure
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import config_spec
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=config_spec(), supports_check_mode=True)
-    execute(module, configure)
+    conclude(module, lambda: configure(module), pymysql_error=PYMYSQL_ERROR)
 
 
 if __name__ == "__main__":

@@ -321,7 +321,8 @@ proxysql_version:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import conclude
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import PYMYSQL_ERROR, Admin
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.config import GroupOptions, finish, plan_groups
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import Layers
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import (
@@ -356,7 +357,7 @@ def main() -> None:
         mutually_exclusive=[("hostgroups", "writer_hostgroup")],
         required_one_of=[("hostgroups", "writer_hostgroup")],
     )
-    execute(module, run)
+    conclude(module, lambda: run(module), pymysql_error=PYMYSQL_ERROR)
 
 
 if __name__ == "__main__":

@@ -188,6 +188,8 @@ member_errors:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import (
     HAS_PYMYSQL,
     PYMYSQL_ERROR,
@@ -196,16 +198,15 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.greeting import server_version
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.look import read_all, wait_reachable
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import show_address
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.placement import parse_members
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 
 
 def ask_members(module: Any) -> dict[str, Any]:
     params, versions, errors = module.params, {}, {}
     try:
-        members = parse_members(params["probe_members"])
-    except ValueError as error:
-        module.fail_json(msg=f"probe_members: {error}")
+        members = [parse_address(text, option="probe_members") for text in params["probe_members"]]
+    except Refusal as error:
+        module.fail_json(msg=str(error))
     for host, port in members:
         name = show_address((host, port))
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ProxySQL's admin interface: one connection, and how a module ends."""
+"""ProxySQL's admin interface: one connection."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import contextlib
 import os
 import re
 import traceback
-from typing import Any, Callable
+from typing import Any
 
-from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
-    Refusal,
-    show_address,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import show_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import Statement
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import Row, Value
 
@@ -25,27 +22,16 @@ try:
     import pymysql
 
     HAS_PYMYSQL = True
-    PYMYSQL_ERROR = None
+    PYMYSQL_ERROR: str | None = None
 except ImportError:
     HAS_PYMYSQL = False
     PYMYSQL_ERROR = traceback.format_exc()
 
 
-def execute(module: Any, run: Callable[[Any], dict[str, Any]]) -> None:
-    """End the module with what run(module) returns, or with one sentence; every module that changes something ends here."""
-    if not HAS_PYMYSQL:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-    try:
-        result = run(module)
-    except (AdminError, Refusal) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
-
-
-class AdminError(Exception):
+class AdminError(Refusal):
     """One sentence for the user; kind says what went wrong: input, denied, unreachable or statement."""
 
-    def __init__(self, kind: str, message: str):
+    def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, NamedTuple, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.carry_out import carry_out
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import (
@@ -17,7 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired 
     one_line,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan, needs_places
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Facts, Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Facts
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import (
     GroupsPart,
     Layers,

@@ -6,23 +6,19 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Any, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import INVALID, classify
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
     STATUSES,
     Address,
     Desired,
     Group,
-    Refusal,
     Server,
     show_address,
 )
 
-_NAME = re.compile(
-    r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$"
-)
 _RANGES = {
     "gtid_port": (0, 65535),
     "weight": (0, 10000000),
@@ -61,18 +57,12 @@ def clean_hostname(hostname: str) -> str:
     text = (hostname or "").strip()
     if text.startswith("/"):
         return one_line("hostname", text, "")
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        pass
-    # Four numbers with dots that are not an address are a typing error, not a name.
-    if not _NAME.match(text) or re.match(r"^[\d.]+$", text):
+    host = classify(text)
+    if host.kind == INVALID:
         raise Refusal(
             f"hostname is {hostname!r}; allowed are a host name, an IPv4 or IPv6 address, or the path of a socket."
         )
-    return text
+    return host.text
 
 
 def desired_server(options: dict[str, Any]) -> tuple[Address, Server]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.loading import (
     draining_layer,
@@ -24,7 +25,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model im
     Facts,
     Group,
     Layer,
-    Refusal,
     Server,
     show_address,
 )

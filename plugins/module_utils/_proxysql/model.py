@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Sequence, Tuple, cast
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import join_address
+
 ServerKey = Tuple[int, str, int]  # hostgroup, hostname, port
 Address = Tuple[str, int]
 
@@ -101,12 +103,6 @@ class Facts(NamedTuple):
         return self.memory, self.runtime, self.disk
 
 
-class Refusal(ValueError):
-    """What a task says is wrong in itself or conflicts with another row; the text is for the user."""
-
-
 def show_address(address: Sequence[Any]) -> str:
     hostname, port = address[0], address[1]
-    if hostname.startswith("/"):
-        return hostname
-    return f"[{hostname}]:{port}" if ":" in hostname else f"{hostname}:{port}"
+    return hostname if hostname.startswith("/") else join_address(hostname, port)

@@ -118,22 +118,3 @@ def problem_sentence(problem: Problem) -> str:
     if not problem.hostname:
         name = f"the group with writer_hostgroup {problem.writer_hostgroup}"
     return f"{name}: {problem.reason.rstrip('.')}"
-
-
-def parse_members(members: Sequence[str]) -> list[tuple[str, int]]:
-    """["db0", "192.0.2.1:3307", "[2001:db8::1]:3306"] as addresses; ValueError names the entry that is wrong."""
-    found = []
-    for text in members:
-        host, port = text.strip(), "3306"
-        if host.startswith("["):
-            host, _bracket, rest = host[1:].partition("]")
-            if rest.startswith(":"):
-                port = rest[1:]
-            elif rest:
-                raise ValueError(f"{text!r} is not host, host:port or [IPv6 address]:port.")
-        elif host.count(":") == 1:
-            host, _colon, port = host.partition(":")
-        if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
-            raise ValueError(f"{text!r} is not host, host:port or [IPv6 address]:port.")
-        found.append((host, int(port)))
-    return found

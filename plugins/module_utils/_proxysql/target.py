@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
     ROLES,
     Address,
     Desired,
     Group,
     Layer,
-    Refusal,
     Server,
     ServerKey,
     show_address,

@@ -10,7 +10,7 @@ import re
 import time
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.proxysql_versions import hole_problems, pair_problem
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import hole_problems, pair_problem
 from px_lab import Proxy
 from support import wait_for
 

@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Group, Layer, Server
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.placement import (
     Check,
-    parse_members,
     placement_problems,
     problem_sentence,
     server_problem,
@@ -90,15 +89,3 @@ def test_a_group_of_readers_only_has_a_problem():
 
 def test_a_group_that_is_not_there_is_a_problem():
     assert "no such group" in placement_problems(Layer({}, {}), {}, {}, {}, [2])[0].reason
-
-
-def test_members():
-    assert parse_members(["db0", "192.0.2.1:3307", "[2001:db8::1]:3308", "2001:db8::2"]) == [
-        ("db0", 3306),
-        ("192.0.2.1", 3307),
-        ("2001:db8::1", 3308),
-        ("2001:db8::2", 3306),
-    ]
-    for wrong in ("db0:x", "db0:0", "db0:70000", "", "[::1]x"):
-        with pytest.raises(ValueError, match="is not host"):
-            parse_members([wrong])

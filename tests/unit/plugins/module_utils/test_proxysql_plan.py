@@ -12,18 +12,12 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import hostgroups as plan_module
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
-    LOAD,
-    SAVE,
-    Desired,
-    Layer,
-    Refusal,
-    Server,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import LOAD, SAVE, Desired, Layer, Server
 from proxysql_model import Model, carry_out, group
 
 A, B, C = ("a", 3306), ("b", 3306), ("c", 3306)

@@ -15,16 +15,10 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import (
-    LOAD,
-    SAVE,
-    Desired,
-    Group,
-    Refusal,
-    Server,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import LOAD, SAVE, Desired, Group, Server
 from proxysql_model import Model, carry_out
 
 pytestmark = [

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import config, rows
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.carry_out import carry_out
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Refusal, Server
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Server
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.parts import (
     GroupsPart,
     Layers,

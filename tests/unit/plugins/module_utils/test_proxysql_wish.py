@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import desired_group, desired_server
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Refusal, Server, show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Server, show_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import literal
 
 GOOD = dict(writer_hostgroup=2, backup_writer_hostgroup=4, reader_hostgroup=3, offline_hostgroup=1)
