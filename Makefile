@@ -106,8 +106,8 @@ airgap: setup ## Installation from package files with checksums, the lab's netwo
 	@python3 tools/run_tests.py airgap
 
 .PHONY: bench-proxysql
-bench-proxysql: setup ## 1,000 servers in one task beside a loop over the existing module
-	@python3 bench/proxysql_hostgroup.py
+bench-proxysql: setup ## A whole ProxySQL configuration in one task beside loops over the existing modules
+	@python3 bench/proxysql.py
 
 .PHONY: failover
 FAULT ?= kill

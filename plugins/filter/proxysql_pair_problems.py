@@ -43,21 +43,21 @@ _value:
   elements: str
 """
 
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import pair_problem
 
 
-def proxysql_pair_problems(proxysql_version, mysql_versions):
+def proxysql_pair_problems(proxysql_version: Any, mysql_versions: Any) -> list[str]:
     if isinstance(mysql_versions, str):
         raise AnsibleFilterError(
-            "proxysql_pair_problems: mysql_versions must be a list of version strings, not the string {0!r}.".format(
-                mysql_versions
-            )
+            f"proxysql_pair_problems: mysql_versions must be a list of version strings, not the string {mysql_versions!r}."
         )
     problems = (pair_problem(str(proxysql_version or ""), str(version or "")) for version in mysql_versions)
     return sorted({problem for problem in problems if problem})
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {"proxysql_pair_problems": proxysql_pair_problems}

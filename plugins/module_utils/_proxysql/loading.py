@@ -37,16 +37,17 @@ def loading_layer(desired: Sequence[Desired], target: Layer, facts: Facts) -> La
     for key in sorted(target.servers):
         row = target.servers[key]
         group = owner.get(key[0])
-        before = facts.runtime.groups.get(group.writer_hostgroup) if group else None
-        moved_by_monitor = (
-            facts.monitor_enabled and group is not None and (group.active or (before is not None and before.active))
-        )
-        if not moved_by_monitor or row.status == "OFFLINE_HARD":
+        if group is None or not facts.monitor_enabled or row.status == "OFFLINE_HARD":
+            servers[key] = row
+            continue
+        before = facts.runtime.groups.get(group.writer_hostgroup)
+        if not group.active and (before is None or not before.active):
             servers[key] = row
             continue
         numbers = before or group
-        places = [group.number_of(numbers.role_of(at[0])) for at in placed.get(key[1:], ()) if numbers.role_of(at[0])]
-        for place in places or [group.offline_hostgroup if group.active else key[0]]:
+        places = [group.counterpart(numbers, at[0]) for at in placed.get(key[1:], ())]
+        found = [place for place in places if place is not None]
+        for place in found or [group.offline_hostgroup if group.active else key[0]]:
             at = (place,) + key[1:]
             servers[at] = target.servers.get(at, servers.get(at, row))  # the row of that place, where there is one
     for writer in declared & set(target.groups):

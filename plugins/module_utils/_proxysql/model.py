@@ -12,7 +12,7 @@ through the loaded rows, never through the placed ones.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence, Tuple, cast
+from typing import Any, NamedTuple, Sequence, Tuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import join_address
 
@@ -42,10 +42,15 @@ class Group(NamedTuple):
 
     @property
     def numbers(self) -> tuple[int, int, int, int]:
-        return cast("tuple[int, int, int, int]", self[:4])
+        return self[:4]
 
     def role_of(self, hostgroup: int) -> str | None:
         return ROLES[self.numbers.index(hostgroup)] if hostgroup in self.numbers else None
+
+    def counterpart(self, other: Group, hostgroup: int) -> int | None:
+        """The hostgroup that has here the role of this one in the other group; None if it has none there."""
+        role = other.role_of(hostgroup)
+        return self.number_of(role) if role else None
 
     def number_of(self, role: str) -> int:
         return self.numbers[ROLES.index(role)]

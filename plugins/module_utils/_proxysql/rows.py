@@ -96,7 +96,7 @@ def runtime_rows(table: Table, rows: Iterable[Row]) -> Rows:
         plain = {name: value for name, value in row.items() if name not in table.sides}
         for side in table.sides:
             if row.get(side) == "1":
-                found[(*key[: table.shared], side)] = plain
+                found[key[: table.shared] + (side,)] = plain
     return found
 
 
@@ -191,7 +191,7 @@ def literal(value: Any) -> str:
         return "NULL"
     if isinstance(value, int):
         return str(int(value))
-    return "'" + value.replace("'", "''") + "'"
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def chunks(head: str, tail: str, values: Sequence[Statement]) -> list[Statement]:

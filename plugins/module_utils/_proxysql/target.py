@@ -75,9 +75,10 @@ def resolve(
             # The group's other rows go with it to its new numbers; a number that another group now has is not touched.
             taken = {number for group in groups.values() if group is not want.group for number in group.numbers}
             moved = {}
-            for key in [key for key in servers if key[0] in old.numbers and key[0] not in taken]:
-                row = servers.pop(key)
-                moved[(want.group.number_of(old.role_of(key[0])),) + key[1:]] = row
+            for key in list(servers):
+                place = want.group.counterpart(old, key[0])
+                if place is not None and key[0] not in taken:
+                    moved[(place,) + key[1:]] = servers.pop(key)
             servers.update(moved)
         if want.servers is None:
             continue
@@ -147,7 +148,7 @@ def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> dict
     owner = {number: writer for writer, group in layer.groups.items() if writer in writers for number in group.numbers}
     # What is in the hostgroups of a group that is not declared is that group's, and its monitor moves it.
     scope -= {number for writer, group in layer.groups.items() if writer not in writers for number in group.numbers}
-    found: dict[tuple[Any, ...], set] = {}
+    found: dict[tuple[Any, ...], set[Server]] = {}
     for (hostgroup, hostname, port), row in layer.servers.items():
         if (hostgroup not in owner and hostgroup not in scope) or row.status == "OFFLINE_HARD":
             continue
