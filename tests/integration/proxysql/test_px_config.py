@@ -8,6 +8,11 @@ from __future__ import annotations
 import pytest
 from px_module import Failed
 
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim("All of ProxySQL's configuration in one task: every table in every layer, all of it or nothing."),
+]
+
 PEERS = [dict(hostname="127.0.0.21", port=6032), dict(hostname="::1", port=16032, comment="it's")]
 USERS = [
     dict(username="o'brien;--", password="pä'ss\\wörd", default_hostgroup=2),

@@ -37,6 +37,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables i
 )
 from proxysql_model import Model, group
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim("Whatever statement fails, every layer of ProxySQL's tables is put back."),
+]
+
 HASH = "*14E65567ABDB5135D0CFD9A70B3032C179A49EE7"  # of "secret"
 BOTH = Layers()
 COMMON = dict(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
