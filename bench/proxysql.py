@@ -150,6 +150,12 @@ def rows_of(wish: dict, what: str, count: int) -> list:
     return wish["users" if what == "users" else "query_rules"][:count]
 
 
+def processor_time() -> float:
+    """Seconds that child processes have used, whatever else ran on the machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Bench:
     def __init__(self, folder: Path, proxy):
         self.folder = folder
@@ -166,11 +172,12 @@ class Bench:
         extra.touch(mode=0o600)
         extra.write_text(json.dumps(dict(variables, login=self.login, ansible_python_interpreter=sys.executable)))
         command = ["ansible-playbook", "-i", "localhost,", "-e", f"@{extra}", str(play)]
-        started = time.monotonic()
+        started, used = time.monotonic(), processor_time()
         done = subprocess.run(
             command, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         seconds = time.monotonic() - started
+        self.processor = processor_time() - used
         if done.returncode != 0 or f"changed={changed} " not in done.stdout:
             sys.exit(
                 f"the play did not do what is measured (changed={changed} expected):\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
@@ -195,6 +202,7 @@ def main() -> int:
         wish = configuration(options, proxy)
         kept = dict(wish["variables"])
         figures: dict[str, list[float]] = {"create": [], "rerun": []}
+        processor: dict[str, list[float]] = {"create": [], "rerun": []}
         with tempfile.TemporaryDirectory(prefix="bench-proxysql-") as folder:
             bench = Bench(Path(folder), proxy)
             ping = statistics.median(bench.play(PING, 0) for _run in range(options.runs))
@@ -202,8 +210,9 @@ def main() -> int:
                 proxy.clear()
                 # Another value than the one that is there: all variables are written.
                 wish["variables"] = {name: int(value) + 1 - run % 2 for name, value in kept.items()}
-                figures["create"].append(bench.play(ONE_TASK, 1, wish=wish))
-                figures["rerun"].append(bench.play(ONE_TASK, 0, wish=wish))
+                for name, changed in (("create", 1), ("rerun", 0)):
+                    figures[name].append(bench.play(ONE_TASK, changed, wish=wish))
+                    processor[name].append(bench.processor)
             memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             proxy.clear()
             loops = {}
@@ -220,7 +229,8 @@ def main() -> int:
     described = ", ".join(f"{count} {name}" for name, count in {**counts, "groups": options.groups}.items())
     print(f"One task, {described}; median of {options.runs} (all runs in brackets):")
     for name, times in figures.items():
-        print(f"  {name:8} {median[name]:6.2f} s   [{', '.join(f'{seconds:.2f}' for seconds in times)}]")
+        cpu = f"processor {statistics.median(processor[name]):.2f} s"
+        print(f"  {name:8} {median[name]:6.2f} s   [{', '.join(f'{seconds:.2f}' for seconds in times)}]   {cpu}")
     print(f"  memory   {memory:6.0f} MB")
     print(f"  of which Ansible itself, measured with one ping: {ping:.2f} s")
     print(f"Loops over community.proxysql, {options.loop} rows each, measured without Ansible's start:")
