@@ -43,7 +43,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import effective_version
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import LIVE, LIVE_BY_FUNCTION, plain_name
 
 

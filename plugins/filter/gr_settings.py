@@ -48,7 +48,7 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import VersionError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import Settings, option_lines
 
 

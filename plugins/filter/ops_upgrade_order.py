@@ -43,7 +43,7 @@ _value:
 import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     LONG_TERM,
     VersionError,
     effective_version,

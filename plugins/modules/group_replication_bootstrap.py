@@ -223,11 +223,12 @@ error_log:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 
 
-def main():
+def main() -> None:
     """Entry point."""
     spec = cluster_options()
     spec.update(
@@ -247,7 +248,7 @@ def main():
         error_log={"type": "path"},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    execute(module, Manager(module.params, module.check_mode, module.warn))
+    execute(module, Member)
 
 
 if __name__ == "__main__":

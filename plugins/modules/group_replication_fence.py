@@ -90,18 +90,19 @@ statements:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_emergency import FenceManager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence import Fence
 
 
-def main():
+def main() -> None:
     """Entry point."""
     spec = cluster_options()
     spec.update(
         fence={"type": "str", "choices": ["writes", "all", "none"], "required": True},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    execute(module, FenceManager(module.params, module.check_mode))
+    execute(module, Fence)
 
 
 if __name__ == "__main__":

@@ -87,11 +87,12 @@ statements:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_emergency import QuorumManager
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.quorum import Quorum
 
 
-def main():
+def main() -> None:
     """Entry point."""
     spec = cluster_options()
     spec.update(
@@ -99,7 +100,7 @@ def main():
         timeout={"type": "int", "default": 60},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    execute(module, QuorumManager(module.params, module.check_mode))
+    execute(module, Quorum)
 
 
 if __name__ == "__main__":

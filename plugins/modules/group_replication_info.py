@@ -119,6 +119,12 @@ cluster:
         why:
           description: Reason for V(broken), V(unsuitable) and V(unreachable).
           type: str
+        would:
+          description:
+            - What M(distdb.mysql_ha.group_replication_bootstrap) would do with it first when run on all members with C(state=present) and no
+              other options - C(decision), C(rule) and C(reason) as that module returns them.
+          type: dict
+          sample: {decision: join, reason: "a group is alive (192.0.2.130:3306 ONLINE)", rule: join}
         state:
           description: ONLINE, RECOVERING, ERROR, OFFLINE; of an unreachable member what the others' view says, else UNKNOWN.
           type: str
@@ -161,35 +167,31 @@ address:
   sample: 192.0.2.130:3306
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import diagnose
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import (
-    close_cluster,
-    cluster_options,
-    open_cluster,
-    require_pymysql,
-)
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result, conclude
 
 
-def main():
+def look(module: Any) -> Result:
+    """Ask everybody, and say what it means."""
+    cluster, facts, group_name = open_cluster(module.params)
+    cluster.close()
+    report = diagnose(cluster.members, facts, group_name)
+    for text in report["warnings"]:
+        module.warn(text)
+    return {"changed": False, "cluster": report, "member": facts[cluster.me].as_dict(), "address": cluster.me}
+
+
+def main() -> None:
     """Entry point."""
     spec = cluster_options()
     spec.update(group_name={"type": "str"})
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    require_pymysql(module)
-    cluster = None
-    try:
-        cluster, facts, group_name = open_cluster(module.params)
-    except (Refusal, ServerError) as error:
-        module.fail_json(msg=str(error))
-    finally:
-        close_cluster(cluster)
-    report = diagnose(cluster.members, facts, group_name)
-    for text in report["warnings"]:
-        module.warn(text)
-    module.exit_json(changed=False, cluster=report, member=facts[cluster.me], address=cluster.me)
+    conclude(module, lambda: look(module), pymysql_error=PYMYSQL_ERROR)
 
 
 if __name__ == "__main__":

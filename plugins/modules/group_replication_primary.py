@@ -127,11 +127,12 @@ statements:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_options import cluster_options, execute
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import PrimaryManager
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import execute
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import Primary
 
 
-def main():
+def main() -> None:
     """Entry point."""
     spec = cluster_options()
     spec.update(
@@ -142,7 +143,7 @@ def main():
         timeout={"type": "int", "default": 120},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    execute(module, PrimaryManager(module.params, module.check_mode))
+    execute(module, Primary)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What differs between MySQL versions and only the control node has to know: the server's options, and what a version has and needs.
 
-A new version is a new entry, or none. Statements that modules run stand in module_utils/gr_versions.py.
+A new version is a new entry, or none. Statements that modules run stand in module_utils/_group/statements.py.
 
 Sources: the MySQL reference manuals' pages on option changes and the release notes; what was tried on a real server
 (9.7.4) has precedence.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, NamedTuple, Tuple
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     OLDEST,
     VersionError,
     effective_version,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gtid import GtidError, GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidError, GtidSet
 
 pytestmark = [
     pytest.mark.members,

@@ -10,11 +10,13 @@ import threading
 import time
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_actions
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation, starting
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ApplierError, Channel
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_actions import Manager, Pause
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import Connection, Recorder, ServerError
-from gr_model import GROUP, MEMBERS, facts_of, gone, group_of, outage
+from gr_model import GROUP, MEMBERS, change, facts_of, gone, group_of, outage
 
 DB0, DB1, DB2 = MEMBERS
 ON = "SET GLOBAL group_replication_bootstrap_group = ON"
@@ -99,28 +101,36 @@ class World:
         ]
 
 
-def manager(world, me=DB0, check_mode=False, timeout=5, turn=None, **wish):
-    """A Manager that is past its preparation."""
-    made = Manager({"recovery_password": "secret", "timeout": timeout, "turn": turn}, check_mode)
-    made.members, made.acting, made.me = MEMBERS, MEMBERS, me
-    made.wish = {"state": "present", "clone": "never", "group_name": GROUP, "recovery_user": "repl", **wish}
-    made.cluster, made.local = world, world.connections[me]
+def manager(world, me=DB0, check_mode=False, timeout=5, turn=None, warn=None, **wish):
+    """A run that is past its preparation."""
+    params = {"recovery_password": "secret", "timeout": timeout, "turn": turn}
+    made = Member(params, check_mode, warn)
+    made.wish = {
+        "state": "present", "clone": "never", "group_name": GROUP, "recovery_user": "repl", "acting": None, "bootstrap_without": [],
+        "bootstrap_from": None, **wish,
+    }  # fmt: skip
+    world.me, world.local = me, world.connections[me]
+    world.local.rehearsing = check_mode
+    made.cluster = world
     world.recorder.statements[:] = made.recorder.statements
     made.recorder = world.recorder
-    made.extra_connection = lambda: world.connections[me]
-    made.deadline = time.monotonic() + timeout
+    made.cloner.extra_connection = lambda: world.connections[me]
+    if not turn or "left" not in turn:
+        made.deadline = time.monotonic() + timeout
     return made
 
 
 def loop(made):
-    made._loop(made.look())
+    made.facts = made.cluster.gather()
+    made.before = made.before or made.snapshot()
+    made.work()
     return made
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(gr_actions, "POLL", 0.001)
-    monkeypatch.setattr(gr_actions, "SETTLE", 0.001)
+    monkeypatch.setattr(operation, "POLL", 0.001)
+    monkeypatch.setattr(operation, "SETTLE", 0.001)
 
 
 NOBODY, FORMED = outage("", "", ""), group_of(dict.fromkeys(MEMBERS, "ONLINE"))
@@ -188,8 +198,8 @@ LATE = "[ERROR] 'Timeout on wait for view after joining group'"
 )
 def test_a_join_that_was_too_slow_is_tried_again(monkeypatch, log, passes):
     made = manager(World(FORMED))
-    monkeypatch.setattr(made, "error_log", lambda: log)
-    assert made.may_pass() is passes
+    monkeypatch.setattr(made.starter, "error_log", lambda: log)
+    assert made.starter.may_pass() is passes
 
 
 def test_a_lock_that_another_controller_keeps_ends_in_a_timeout():
@@ -240,7 +250,7 @@ def test_a_start_without_success_leaves_no_server_open(facts, me):
     assert told.index(CLOSED) < told.index("START GROUP_REPLICATION")
     assert "super_read_only = OFF" not in str(told)
     assert made.changed
-    closed = {address: dict(item, super_read_only=True) for address, item in facts.items()}
+    closed = {address: item._replace(super_read_only=True) for address, item in facts.items()}
     world = World(closed)
     world.errors["START GROUP_REPLICATION"] = ServerError("it failed", 3094)
     with pytest.raises(Refusal, match="it failed"):
@@ -252,7 +262,7 @@ def unappliable(state, at):
     facts = group_of(
         {DB0: "ONLINE", DB1: state, DB2: "ONLINE"} if state != "OFFLINE" else {DB0: "ONLINE", DB2: "ONLINE"}
     )
-    facts[DB1]["applier_error"] = {"number": "1146", "message": "Table 'app.t' doesn't exist", "at": at}
+    change(facts, DB1, applier_error=ApplierError(1146, "Table 'app.t' doesn't exist", at))
     return facts
 
 
@@ -272,10 +282,10 @@ def test_an_error_of_the_applier_from_before_is_no_reason_not_to_try():
 
 
 def test_what_the_server_writes_nowhere_about_tls_is_found_out(monkeypatch):
-    monkeypatch.setattr(gr_actions, "own_files", lambda settings, variables: "files")
-    monkeypatch.setattr(gr_actions, "handshake_trouble", lambda files, address: f"certificate has expired, {address}")
+    monkeypatch.setattr(starting, "own_files", lambda settings, variables: "files")
+    monkeypatch.setattr(starting, "handshake_trouble", lambda files, address: f"certificate has expired, {address}")
     facts = group_of({DB1: "ONLINE", DB2: "ONLINE"})
-    facts[DB1]["local_address"] = "db1:33061"
+    change(facts, DB1, local_address="db1:33061")
     world = World(facts)
     world.errors["START GROUP_REPLICATION"] = ServerError("see the error log", 3092)
     with pytest.raises(
@@ -348,7 +358,7 @@ def test_a_member_waits_for_the_seed_and_says_so_when_it_never_comes():
 def test_error_state_is_stopped_before_anything_else():
     """Also before waiting for the group to forget this server: the STOP may be what makes it do so."""
     listed = group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})
-    assert "ERROR" in [line["state"] for line in listed[DB0]["view"].values()]
+    assert "ERROR" in [line.state for line in listed[DB0].view.values()]
     world = World(listed, listed, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)
     loop(manager(world, me=DB2))
     told = world.told(DB2)
@@ -372,9 +382,7 @@ def test_credentials_only_when_they_differ():
 
 def test_wrong_recovery_account_fails_at_once_and_stops_what_it_started():
     recovering = group_of({DB0: "ONLINE", DB1: "RECOVERING"})
-    recovering[DB1]["channels"] = {
-        "group_replication_recovery": {"error_number": 1045, "error_message": "Access denied", "service_state": "OFF"}
-    }
+    change(recovering, DB1, channels={"group_replication_recovery": Channel("OFF", 1045, "Access denied")})
     world = World(group_of({DB0: "ONLINE"}), recovering)
     with pytest.raises(Refusal, match="the donor refuses the recovery account 'repl': Access denied"):
         loop(manager(world, me=DB1))
@@ -392,7 +400,7 @@ def test_the_old_incarnation_is_waited_for():
     from gr_model import UUIDS, entry
 
     for address in (DB0, DB1):
-        view[address]["view"][UUIDS[DB2]] = entry(DB2, "UNREACHABLE")
+        view[address].view[UUIDS[DB2]] = entry(DB2, "UNREACHABLE")
     world = World(view, view, view, group_of({DB0: "ONLINE", DB1: "ONLINE"}), FORMED)
     loop(manager(world, me=DB2))
     start = world.journal.index((DB2, "START GROUP_REPLICATION"))
@@ -413,14 +421,102 @@ def test_the_old_incarnation_is_waited_for():
 def test_check_mode_says_what_would_be_done_and_does_nothing(facts, me, wish, action, statements):
     world = World(facts)
     made = manager(world, me=me, check_mode=True, **wish)
-    made.before = gr_actions.snapshot(facts[me])
-    loop(made)
-    result = made.result()
+    result = loop(made).report()
     assert result["decision"] == action
     assert result["statements"] == statements
     assert result["changed"] is bool(statements)
     assert [text for text in world.told() if not text.startswith("SELECT")] == []
     assert (result["diff"]["before"] != result["diff"]["after"]) is bool(statements)
+
+
+def in_group(facts, address, **changes):
+    """The facts with this server changed, and everything else as it is."""
+    return change(dict(facts), address, **changes)
+
+
+def flagged():
+    return change(outage("", "", ""), DB0, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC")
+
+
+def expelled():
+    """db2 is in ERROR, with the other mode, and was told to stay out; the others still list it."""
+    facts = group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})
+    mine = {
+        "group_replication_single_primary_mode": "ON",
+        "group_replication_enforce_update_everywhere_checks": "OFF",
+    }
+    change(facts, DB2, settings={**facts[DB2].settings, **mine}, persisted={"group_replication_start_on_boot": "OFF"})
+    return facts
+
+
+def without_db2():
+    return group_of({DB0: "ONLINE", DB1: "ONLINE"})
+
+
+OUT = group_of({DB0: "ONLINE", DB1: "ONLINE"}, start_on_boot=False)
+# What a run does that sees these facts, one after the other. In check mode it sees the first ones only.
+REAL_RUNS = {
+    "bootstrap": ([NOBODY, NOBODY, FORMED], DB0, {}),
+    "bootstrap of a member in ERROR": ([group_of(dict.fromkeys(MEMBERS, "ERROR"))] * 2 + [FORMED], DB0, {}),
+    "wait for the seed, then join": ([NOBODY, group_of({DB0: "ONLINE"}), FORMED], DB1, {}),
+    "join": ([group_of({DB0: "ONLINE"}), FORMED], DB1, {}),
+    "join after an expulsion": ([expelled(), without_db2(), FORMED], DB2, {}),
+    "join with another account": ([group_of({DB0: "ONLINE"}), FORMED], DB1, {"recovery_user": "other"}),
+    "another account": ([FORMED], DB1, {"recovery_user": "other"}),
+    "back after a boot": ([in_group(FORMED, DB1, persisted={"group_replication_start_on_boot": "OFF"})], DB1, {}),
+    "flag, then bootstrap": ([flagged(), flagged(), NOBODY, NOBODY, FORMED], DB0, {}),
+    "leave": ([FORMED, FORMED, OUT], DB2, {"state": "absent"}),
+    "leave out of ERROR": (
+        [group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})] * 2 + [OUT],
+        DB2,
+        {"state": "absent"},
+    ),
+    "stay out": ([without_db2(), OUT], DB2, {"state": "absent"}),
+    "nothing to do": ([FORMED], DB1, {}),
+    "recovering": ([group_of({**dict.fromkeys(MEMBERS, "ONLINE"), DB1: "RECOVERING"}), FORMED], DB1, {}),
+}
+
+
+def same_account(world, user="repl"):
+    """The channel has the account that it was given, as a server would say from then on."""
+    answer = world.answer
+
+    def told(address, text):
+        if "slave_master_info" in text and any("SOURCE_USER='other'" in line for line in world.recorder.statements):
+            return [{"user": "other", "password": "secret"}]
+        return answer(address, text)
+
+    world.answer = told
+
+
+@pytest.mark.parametrize("name", REAL_RUNS)
+def test_check_mode_says_the_statements_of_the_real_run(name):
+    steps, me, wish = REAL_RUNS[name]
+    real, checked = World(*steps), World(steps[0])
+    same_account(real)
+    made = loop(manager(real, me=me, **wish))
+    rehearsed = loop(manager(checked, me=me, check_mode=True, **wish))
+    assert rehearsed.recorder.statements == made.recorder.statements
+    assert rehearsed.changed == made.changed
+    assert not [text for text in checked.told() if not text.startswith("SELECT")], "check mode ran a statement"
+    assert rehearsed.report()["after"]["state"] == made.report()["after"]["state"]
+
+
+def test_check_mode_says_the_statements_of_a_real_clone():
+    def before():
+        return change(to_clone(), DB2, clone_active=False)
+
+    cloned = change(to_clone(), DB2, gtid_executed=GROUP + ":1-9", super_read_only=False, read_only=False)
+    real, checked = World(before(), before(), cloned, FORMED), World(before())
+    real.clone_may_end.set()
+    made = loop(manager(real, me=DB2, clone="reprovision"))
+    rehearsed = loop(manager(checked, me=DB2, clone="reprovision", check_mode=True))
+    assert rehearsed.decision.action == "clone" and made.decision.action == "join"
+    told = rehearsed.recorder.statements
+    assert [text for text in told if text != CLOSED] == [text for text in made.recorder.statements if text != CLOSED]
+    assert any(text.startswith("CLONE INSTANCE FROM 'repl'@'db0':3306") for text in told) and told[-1].startswith(
+        "START"
+    )
 
 
 def test_leaving_is_decided_again_under_the_lock():
@@ -436,16 +532,17 @@ def test_old_servers_cannot_persist_and_the_user_is_told():
     warnings = []
     facts = group_of(dict.fromkeys(MEMBERS, "ONLINE"), version="5.7.44")
     out = outage("", "", "", version="5.7.44", start_on_boot=False)
-    made = manager(World(facts, facts, out), state="absent")
-    made.warn = warnings.append
+    made = manager(World(facts, facts, out), state="absent", warn=warnings.append)
     loop(made)
     assert "cannot persist" in warnings[0]
-    assert "SET GLOBAL group_replication_start_on_boot = OFF" in made.recorder.statements
+    assert "SET GLOBAL group_replication_start_on_boot = 'OFF'" in made.recorder.statements
 
 
 def test_snapshot_of_a_server_that_could_not_be_asked():
-    assert gr_actions.snapshot(gone(DB0))["state"] == "UNKNOWN"
-    assert gr_actions.snapshot(facts_of(DB0))["state"] == "OFFLINE"
+    for facts, state in ((gone(DB0), "UNKNOWN"), (facts_of(DB0), "OFFLINE")):
+        made = manager(World({DB0: facts}))
+        made.facts = {DB0: facts}
+        assert made.snapshot()["state"] == state
 
 
 @pytest.mark.parametrize("failing", ["INSTALL PLUGIN", "clone_valid_donor_list", "CLONE INSTANCE"])
@@ -453,9 +550,14 @@ def test_a_failed_clone_leaves_no_server_open_that_was_closed(failing):
     """CLONE needs read_only off; when it fails, writes outside of the group are refused as they were before."""
     facts = group_of({DB0: "ONLINE", DB1: "ONLINE"})
     for address in (DB0, DB1):
-        facts[address]["gtid_executed"] = GROUP + ":1-9"
-    facts[DB2].update(
-        gtid_executed=facts[DB2]["server_uuid"] + ":1", read_only=True, super_read_only=True, clone_active=False
+        change(facts, address, gtid_executed=GROUP + ":1-9")
+    change(
+        facts,
+        DB2,
+        gtid_executed=facts[DB2].server_uuid + ":1",
+        read_only=True,
+        super_read_only=True,
+        clone_active=False,
     )
     world = World(facts)
     world.errors[failing] = ServerError("it failed", 3862)
@@ -467,10 +569,10 @@ def test_a_failed_clone_leaves_no_server_open_that_was_closed(failing):
 
 
 # -- turns -------------------------------------------------------------------------------------------------------------
-def turn_of(made, decision=None):
+def turn_of(made):
     """What a run leaves that is over before it has ended: how far it was, and what the next turn is given."""
     with pytest.raises(Pause) as pause:
-        made._loop(decision or made.look())
+        loop(made)
     paused = json.loads(json.dumps(made.paused(str(pause.value))))
     return paused["progress"], paused["turn"]
 
@@ -478,23 +580,23 @@ def turn_of(made, decision=None):
 def behind():
     """db1 RECOVERING, with 7 of 10 transactions yet to apply."""
     facts = group_of({DB0: "ONLINE", DB1: "RECOVERING"})
-    facts[DB0]["gtid_executed"], facts[DB1]["gtid_executed"] = GROUP + ":1-10", GROUP + ":1-3"
+    change(facts, DB0, gtid_executed=GROUP + ":1-10")
+    change(facts, DB1, gtid_executed=GROUP + ":1-3")
     return facts
 
 
 def test_a_run_in_turns_reports_and_ends_like_one_in_one_piece():
     alone = group_of({DB0: "ONLINE"})
     made = manager(World(alone, behind()), me=DB1, turn={"seconds": 0.01})
-    made.before = gr_actions.snapshot(alone[DB1])
     progress, turn = turn_of(made)
     assert progress == "RECOVERING: 7 of 7 transactions left"
     nearer = behind()
-    nearer[DB1]["gtid_executed"] = GROUP + ":1-8"
+    change(nearer, DB1, gtid_executed=GROUP + ":1-8")
     made = manager(World(nearer), me=DB1, turn={**turn, "seconds": 0.01})
     progress, turn = turn_of(made)
     assert progress == "RECOVERING: 2 of 7 transactions left"
     world = World(FORMED)
-    result = loop(manager(world, me=DB1, turn={**turn, "seconds": 10})).result()
+    result = loop(manager(world, me=DB1, turn={**turn, "seconds": 10})).report()
     assert (result["decision"], result["changed"], result["before"]["state"]) == ("join", True, "OFFLINE")
     assert result["statements"] == [CLOSED, "START GROUP_REPLICATION"]
     assert "START GROUP_REPLICATION" not in world.told(DB1)
@@ -506,19 +608,16 @@ def test_without_turns_a_wait_is_not_broken_off():
 
 def test_turns_have_one_timeout_together():
     _progress, turn = turn_of(manager(World(behind()), me=DB1, turn={"seconds": 0.01}))
-    made = Manager({"timeout": 300, "turn": {**turn, "left": -1.0}})
-    made.members, made.acting, made.me = MEMBERS, MEMBERS, DB1
-    made.wish, made.cluster = {"state": "present", "group_name": GROUP}, World(behind())
-    made.deadline = time.monotonic() + made.seconds_left
+    made = manager(World(behind()), me=DB1, timeout=300, turn={**turn, "left": -1.0})
     with pytest.raises(Refusal, match="after 300 seconds still waiting: RECOVERING: 7 of 7 .*run again"):
         loop(made)
 
 
 def test_a_bootstrap_in_turns_gives_its_locks_back_and_is_not_repeated():
     mine = outage(GROUP + ":1-3", "", "")
-    mine[DB0]["received"] = GROUP + ":4-10"
+    change(mine, DB0, received=GROUP + ":4-10")
     recovering = group_of({DB0: "RECOVERING"})
-    recovering[DB0].update(gtid_executed=GROUP + ":1-4", received=GROUP + ":4-10")
+    change(recovering, DB0, gtid_executed=GROUP + ":1-4", received=GROUP + ":4-10")
     world = World(mine, mine, recovering)
     world.state = "RECOVERING"
     progress, turn = turn_of(manager(world, turn={"seconds": 0.01}))
@@ -532,7 +631,7 @@ def test_a_bootstrap_in_turns_gives_its_locks_back_and_is_not_repeated():
     with pytest.raises(Refusal, match="after the bootstrap this member is ERROR"):
         loop(manager(world, turn=turn))
     assert ON not in world.told()
-    result = loop(manager(World(FORMED), turn=turn)).result()
+    result = loop(manager(World(FORMED), turn=turn)).report()
     assert result["decision"] == "bootstrap" and result["changed"]
 
 
@@ -540,8 +639,8 @@ def to_clone():
     """db2 has a transaction of its own, takes no writes, and may be cloned."""
     facts = group_of({DB0: "ONLINE", DB1: "ONLINE"})
     for address in (DB0, DB1):
-        facts[address]["gtid_executed"] = GROUP + ":1-9"
-    facts[DB2].update(gtid_executed=facts[DB2]["server_uuid"] + ":1", read_only=True, super_read_only=True)
+        change(facts, address, gtid_executed=GROUP + ":1-9")
+    change(facts, DB2, gtid_executed=facts[DB2].server_uuid + ":1", read_only=True, super_read_only=True)
     return facts
 
 
@@ -558,8 +657,8 @@ def test_a_clone_in_turns_is_begun_once_and_waited_for_over_the_restart():
     world = World(FORMED)
     world.clone_states = ["In Progress", "gone", "gone", "Completed"]
     made = manager(world, me=DB2, turn=turn, clone="reprovision")
-    made.await_clone()
-    result = loop(made).result()
+    made.cloner.wait()
+    result = loop(made).report()
     assert result["decision"] == "clone" and result["changed"]
     assert any("CLONE INSTANCE" in text for text in result["statements"])
     assert "secret" not in str(result["statements"])
@@ -571,7 +670,7 @@ def test_a_clone_that_fails_in_a_later_turn_leaves_no_server_open_that_was_close
     world = World(to_clone())
     world.clone_states = ["Failed"]
     with pytest.raises(Refusal, match="clone from db0:3306 failed: the donor went away"):
-        manager(world, me=DB2, turn=turn, clone="reprovision").await_clone()
+        manager(world, me=DB2, turn=turn, clone="reprovision").cloner.wait()
     told = [text for text in world.told(DB2) if not text.startswith("SELECT")]
     assert told == ["SET GLOBAL read_only = ON", "SET GLOBAL super_read_only = ON"]
 
@@ -588,7 +687,7 @@ def test_a_clone_that_lasts_longer_than_the_timeout_is_said_to_go_on():
 
 def test_a_clone_of_somebody_else_is_waited_for():
     under_way = to_clone()
-    under_way[DB2]["cloning_from"] = DB1
+    change(under_way, DB2, cloning_from=DB1)
     world = World(under_way, FORMED)
     world.clone_states = ["In Progress", "gone", "Completed"]
     made = loop(manager(world, me=DB2, clone="reprovision"))

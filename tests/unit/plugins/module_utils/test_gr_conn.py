@@ -12,18 +12,19 @@ import time
 
 import pymysql
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import mysql_conn
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, lock_name
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.cluster import Cluster, find_me
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
     Connection,
     Recorder,
     ServerError,
     login_connection,
     peer_connection,
-    read_option_file,
     translate,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts, lock_name
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._option_file import read_client_section
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 REASONS = [
     ("[Errno 111] Connection refused", "db0:3306 does not answer (Connection refused)"),
@@ -60,13 +61,13 @@ def test_option_file(tmp_path):
         'socket="/run/x.sock"\nssl_ca=/etc/ca.pem\nskip-something\n',
         encoding="utf-8",
     )
-    values = read_option_file(str(path))
+    values = read_client_section(str(path))
     assert values["user"] == "ansible"
     assert values["password"] == "it''s # fine"
     assert values["socket"] == "/run/x.sock"
     assert values["ssl-ca"] == "/etc/ca.pem"
-    assert read_option_file(str(tmp_path / "none.cnf")) == {}
-    assert read_option_file("") == {}
+    assert read_client_section(str(tmp_path / "none.cnf")) is None
+    assert read_client_section("") is None
 
 
 def test_options_win_over_the_option_file(tmp_path):
@@ -202,27 +203,27 @@ def test_all_members_are_asked_at_the_same_time(listener):
     """Five members that say nothing cost as much as one; each is unreachable, and none is missing."""
     servers = [listener() for _number in range(5)]
     members = [server.address for server in servers] + ["127.0.0.1:1"]
-    cluster = Cluster(members, None, None, "gr_peer", "secret", connect_timeout=1)
+    cluster = Cluster(members, None, Connection("here"), "gr_peer", "secret", connect_timeout=1)
     started = time.monotonic()
     facts = cluster.gather()
     assert time.monotonic() - started < 8
     assert list(facts) == members
-    assert not any(item["reachable"] for item in facts.values())
-    assert all(address in item["error"] for address, item in facts.items())
+    assert not any(item.reachable for item in facts.values())
+    assert all(address in item.error for address, item in facts.items())
     assert all(len(server.open) == 1 for server in servers), "more than one connection per member"
     cluster.close()
 
 
 def test_which_member_this_is():
     members = ["192.0.2.1:3306", "db1:3307", "[2001:db8::1]:3306"]
-    assert find_me(members, {"report_host": "192.0.2.1", "report_port": 3306}) == members[0]
-    assert find_me(members, {"report_host": "", "hostname": "DB1", "port": 3307}) == members[1]
-    assert find_me(members, {"report_host": "2001:db8::1", "report_port": 3306}) == members[2]
-    assert find_me(members, {}, "db1:3307") == members[1]
+    for address, answer in (
+        (members[0], {"report_host": "192.0.2.1", "report_port": 3306}),
+        (members[1], {"report_host": "", "hostname": "DB1", "port": 3307}),
+        (members[2], {"report_host": "2001:db8::1", "report_port": 3306}),
+    ):
+        assert find_me(members, ServerFacts("", **answer)) == address
     with pytest.raises(Refusal, match="^member: cannot tell which"):
-        find_me(members, {"report_host": "elsewhere", "report_port": 3306})
-    with pytest.raises(Refusal, match="^member: "):
-        find_me(members, {}, "db9")
+        find_me(members, ServerFacts("", report_host="elsewhere", report_port=3306))
 
 
 def test_lock_name_fits_the_server():
@@ -236,4 +237,4 @@ def test_ca_that_cannot_be_read_is_named(tmp_path):
         peer_connection("db0", "u", "p", ca_cert=str(tmp_path / "none.pem"))
     with pytest.raises(ServerError, match="^ca_cert"):
         login_connection({"config_file": "", "login_host": "db0", "ca_cert": str(tmp_path / "none.pem")})
-    assert mysql_conn.tls_context().verify_mode.name == "CERT_NONE"
+    assert tls_context().verify_mode.name == "CERT_NONE"

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_progress
-from gr_model import GROUP, MEMBERS, gone, group_of
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import progress
+from gr_model import GROUP, MEMBERS, change, gone, group_of
 
 DB0, DB1, DB2 = MEMBERS
 GIB = 1 << 30
@@ -18,25 +18,25 @@ GIB = 1 << 30
     [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (3 * GIB // 2, "1.5 GiB"), (5000 * GIB, "4.9 TiB")],
 )
 def test_size(number, text):
-    assert gr_progress.size(number) == text
+    assert progress.size(number) == text
 
 
 def test_transactions_are_counted_without_those_executed():
     facts = group_of({DB0: "ONLINE", DB1: "RECOVERING"})
-    facts[DB0]["gtid_executed"] = GROUP + ":1-20331"
-    facts[DB1].update(gtid_executed=GROUP + ":1-19000", received=GROUP + ":18000-19127")
-    assert gr_progress.transactions_left(facts, DB1) == 1331
-    assert gr_progress.recovery_text(1331, 20331) == "RECOVERING: 1,331 of 20,331 transactions left"
+    change(facts, DB0, gtid_executed=GROUP + ":1-20331")
+    change(facts, DB1, gtid_executed=GROUP + ":1-19000", received=GROUP + ":18000-19127")
+    assert progress.transactions_left(facts, DB1) == 1331
+    assert progress.recovery_text(1331, 20331) == "RECOVERING: 1,331 of 20,331 transactions left"
     # What the group did meanwhile: never more left than there were.
-    assert gr_progress.recovery_text(25000, 20331) == "RECOVERING: 25,000 of 25,000 transactions left"
+    assert progress.recovery_text(25000, 20331) == "RECOVERING: 25,000 of 25,000 transactions left"
 
 
 def test_what_it_received_itself_counts_and_strangers_do_not():
     facts = group_of({DB0: "RECOVERING"})
-    facts[DB0].update(gtid_executed=GROUP + ":1-10", received=GROUP + ":9-30")
-    facts[DB1]["gtid_executed"] = facts[DB1]["server_uuid"] + ":1-500"
+    change(facts, DB0, gtid_executed=GROUP + ":1-10", received=GROUP + ":9-30")
+    change(facts, DB1, gtid_executed=facts[DB1].server_uuid + ":1-500")
     facts[DB2] = gone(DB2)
-    assert gr_progress.transactions_left(facts, DB0) == 20
+    assert progress.transactions_left(facts, DB0) == 20
 
 
 def stages(**states):
@@ -61,4 +61,4 @@ def stages(**states):
     ],
 )  # fmt: skip
 def test_clone(rows, text):
-    assert gr_progress.clone_text("db0:3306", rows) == text
+    assert progress.clone_text("db0:3306", rows) == text

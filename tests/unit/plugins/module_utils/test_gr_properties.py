@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_decision
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import decide
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import diagnosis, member_rules
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import ABSENT, PRESENT, decide
 from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, entry, facts_of, gone
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
@@ -79,7 +79,7 @@ def leavers(situation, rules):
     """The members that decide to leave a group."""
     members, facts, acting, wish = situation
     wish = dict(wish, state="absent")
-    return [me for me in acting if facts[me]["reachable"] and facts[me]["state"] in ("ONLINE", "RECOVERING")
+    return [me for me in acting if facts[me].reachable and facts[me].state in ("ONLINE", "RECOVERING")
             and decide(members, facts, me, acting, wish, rules).action == "leave"]  # fmt: skip
 
 
@@ -89,20 +89,18 @@ def two_bootstraps(situation, rules):
 
 
 def somebody_unasked(situation, rules):
-    return bool(bootstrappers(situation, rules)) and not all(facts["reachable"] for facts in situation[1].values())
+    return bool(bootstrappers(situation, rules)) and not all(facts.reachable for facts in situation[1].values())
 
 
 def beside_a_living_member(situation, rules):
-    living = [
-        facts for facts in situation[1].values() if facts["reachable"] and facts["state"] in ("ONLINE", "RECOVERING")
-    ]
+    living = [facts for facts in situation[1].values() if facts.reachable and facts.state in ("ONLINE", "RECOVERING")]
     return bool(bootstrappers(situation, rules)) and bool(living)
 
 
 def numbers(facts):
     """Transactions as a Python set, from the texts that the strategy makes."""
     found = set()
-    for item in (facts["gtid_executed"] + "," + facts["received"]).split(","):
+    for item in (facts.gtid_executed + "," + facts.received).split(","):
         if item:
             uuid, interval = item.split(":")
             first, _dash, last = interval.partition("-")
@@ -114,28 +112,28 @@ def seed_lacks_a_transaction(situation, rules):
     facts = situation[1]
     return any(
         numbers(other) - numbers(facts[seed])
-        for seed in bootstrappers(situation, rules) if facts[seed]["reachable"]
-        for other in facts.values() if other["reachable"]
+        for seed in bootstrappers(situation, rules) if facts[seed].reachable
+        for other in facts.values() if other.reachable
     )  # fmt: skip
 
 
 def flag_is_on(situation, rules):
-    on = [f for f in situation[1].values() if f["reachable"] and (f["bootstrap_flag"] or f["persisted"])]
+    on = [f for f in situation[1].values() if f.reachable and (f.bootstrap_flag or f.persisted)]
     return bool(bootstrappers(situation, rules)) and bool(on)
 
 
 def last_member_leaves(situation, rules):
     facts = situation[1]
     return any(
-        not [uuid for f in facts.values() if f["reachable"] and f["state"] in ("ONLINE", "RECOVERING")
-             for uuid, seen in f["view"].items() if uuid != facts[me]["server_uuid"] and seen["state"] == "ONLINE"]
+        not [uuid for f in facts.values() if f.reachable and f.state in ("ONLINE", "RECOVERING")
+             for uuid, seen in f.view.items() if uuid != facts[me].server_uuid and seen.state == "ONLINE"]
         for me in leavers(situation, rules)
     )  # fmt: skip
 
 
 def rest_without_majority(situation, rules):
     for me in leavers(situation, rules):
-        rest = [seen["state"] for uuid, seen in situation[1][me]["view"].items() if uuid != UUIDS[me]]
+        rest = [seen.state for uuid, seen in situation[1][me].view.items() if uuid != UUIDS[me]]
         if rest and 2 * sum(state in ("ONLINE", "RECOVERING") for state in rest) <= len(rest):
             return True
     return False
@@ -143,21 +141,21 @@ def rest_without_majority(situation, rules):
 
 def a_twin_goes_in(situation, rules):
     members, facts, acting, wish = situation
-    uuids = [f["server_uuid"] for f in facts.values() if f["reachable"]]
+    uuids = [f.server_uuid for f in facts.values() if f.reachable]
     return len(set(uuids)) < len(uuids) and any(
         decide(members, facts, me, acting, wish, rules).action in ("bootstrap", "join", "clone") for me in acting
     )
 
 
 INVARIANTS = [
-    (a_twin_goes_in, gr_decision.PRESENT, ("identity",)),
-    (two_bootstraps, gr_decision.PRESENT, ("one",)),
-    (somebody_unasked, gr_decision.PRESENT, ("asked",)),
-    (beside_a_living_member, gr_decision.PRESENT, ("living",)),
-    (seed_lacks_a_transaction, gr_decision.PRESENT, ("superset",)),
-    (flag_is_on, gr_decision.PRESENT, ("flag",)),
-    (last_member_leaves, gr_decision.ABSENT, ("last",)),
-    (rest_without_majority, gr_decision.ABSENT, ("quorum",)),
+    (a_twin_goes_in, PRESENT.rules, ("identity",)),
+    (two_bootstraps, PRESENT.rules, ("one",)),
+    (somebody_unasked, PRESENT.rules, ("asked",)),
+    (beside_a_living_member, PRESENT.rules, ("living",)),
+    (seed_lacks_a_transaction, PRESENT.rules, ("superset",)),
+    (flag_is_on, PRESENT.rules, ("flag",)),
+    (last_member_leaves, ABSENT.rules, ("last",)),
+    (rest_without_majority, ABSENT.rules, ("quorum",)),
 ]
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
@@ -175,7 +173,7 @@ def test_invariant_holds(broken, rules, guards):
 @pytest.mark.parametrize(("broken", "rules", "guards"), INVARIANTS, ids=lambda item: getattr(item, "__name__", ""))
 def test_invariant_breaks_without_its_guard(broken, rules, guards):
     """The invariant's test can fail: without the rules that guard it, a situation that breaks it is found."""
-    without = tuple(rule for rule in rules if rule.guards not in guards)
+    without = [rule for rule in rules if rule.guards not in guards]
     assert len(without) < len(rules)
     try:
         found = find(
@@ -197,7 +195,7 @@ def test_every_situation_gets_one_clear_decision(situation):
     for me in acting:
         for state in ("present", "absent"):
             decision = decide(members, facts, me, acting, dict(wish, state=state))
-            assert decision.action in gr_decision.ACTIONS
+            assert decision.action in member_rules.ACTIONS
             assert decision.rule != "no_rule"
             assert "\n" not in decision.reason
 
@@ -206,10 +204,10 @@ def test_every_situation_gets_one_clear_decision(situation):
 @given(situations())
 def test_every_situation_gets_a_diagnosis(situation):
     members, facts, _acting, _wish = situation
-    report = gr_decision.diagnose(members, facts)
-    assert report["state"] in gr_decision.CLUSTER_STATES
+    report = diagnosis.diagnose(members, facts)
+    assert report["state"] in diagnosis.CLUSTER_STATES
     assert set(report["members"]) == set(members)
-    assert all(member["kind"] in gr_decision.KINDS for member in report["members"].values())
-    unasked = [address for address in members if not facts[address]["reachable"]]
+    assert all(member["kind"] in member_rules.KINDS for member in report["members"].values())
+    unasked = [address for address in members if not facts[address].reachable]
     assert bool(unasked) <= report["uncertain"]
     assert [address for address in members if report["members"][address]["kind"] == "unreachable"] == unasked

@@ -8,10 +8,11 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_emergency, gr_primary
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_emergency import decide_fence, decide_quorum
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_primary import decide_primary
-from gr_model import MEMBERS, UUIDS, entry, facts_of, gone, group_of
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence import decide_fence
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import decide_primary
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.quorum import decide_quorum
+from gr_model import MEMBERS, UUIDS, change, entry, facts_of, gone, group_of
 
 DB0, DB1, DB2 = MEMBERS
 U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
@@ -19,22 +20,23 @@ THREE = dict.fromkeys(MEMBERS, "ONLINE")
 SINGLE, MULTI = "single_primary", "multi_primary"
 
 
-def single(primary=DB0, states=None, **changes):
+def single(main=DB0, states=None, **changes):
     """A single-primary group."""
     facts = group_of(states or THREE, single_primary_mode=True, **changes)
     for address in facts:
-        for uuid, line in facts[address]["view"].items():
-            line["role"] = "PRIMARY" if uuid == UUIDS[primary] else "SECONDARY"
-        if facts[address]["view"]:
-            facts[address]["role"] = "PRIMARY" if address == primary else "SECONDARY"
+        for uuid, line in facts[address].view.items():
+            role = "PRIMARY" if uuid == UUIDS[main] else "SECONDARY"
+            facts[address].view[uuid] = line._replace(role=role)
+        if facts[address].view:
+            change(facts, address, role="PRIMARY" if address == main else "SECONDARY")
     return facts
 
 
 def view_versions(facts, **versions):
     """The same facts with other versions in the views."""
     for item in facts.values():
-        for line in item["view"].values():
-            line["version"] = versions.get(line["host"], line["version"])
+        for uuid, line in item.view.items():
+            item.view[uuid] = line._replace(version=versions.get(line.host, line.version))
     return facts
 
 
@@ -52,7 +54,7 @@ def minority(alive, lost):
 
 def swap(facts, address, **changes):
     facts = dict(facts)
-    facts[address] = dict(facts[address], **changes)
+    facts[address] = facts[address]._replace(**changes)
     return facts
 
 
@@ -146,25 +148,25 @@ def test_quorum_of_two_survivors():
     lost = [DB2, "db3:3306"]
     members, facts = four([DB0, DB1], lost)
     assert decide_quorum(members, facts, DB0, lost).rule == "force"
-    situation = gr_emergency.QuorumSituation(members, facts, DB0, None, {"lost": lost})
+    situation = quorum.QuorumSituation(members, facts, DB0, None, {"lost": lost})
     assert situation.addresses == ["db0:33061", "db1:33061"]
     unasked = dict(facts, **{DB1: gone(DB1)})
     assert decide_quorum(members, unasked, DB0, lost).rule == "survivor_unasked"
     other = copy.deepcopy(facts)
-    other[DB1]["view"][U0]["state"] = "UNREACHABLE"
+    other[DB1].view[U0] = entry(DB0, "UNREACHABLE")
     assert decide_quorum(members, other, DB0, lost).rule == "survivor_disagrees"
 
 
 @pytest.mark.parametrize("case", FENCE, ids=lambda case: case[0])
 def test_fence(case):
-    rule, facts, fence, enabled, action, steps = case
-    decision = decide_fence(MEMBERS, facts, DB0, fence, enabled)
+    rule, facts, wanted, enabled, action, steps = case
+    decision = decide_fence(MEMBERS, facts, DB0, wanted, enabled)
     assert (decision.rule, decision.action) == (rule, action), decision.reason
     assert decision.details.get("steps", []) == steps
 
 
 def test_every_row_has_a_case():
-    assert {rule.name for rule in gr_primary.PRIMARY} == {case[0] for case in PRIMARY}
-    assert {rule.name for rule in gr_emergency.FENCE} == {case[0] for case in FENCE}
+    assert {rule.name for rule in primary.PRIMARY.rules} == {case[0] for case in PRIMARY}
+    assert {rule.name for rule in fence.FENCE.rules} == {case[0] for case in FENCE}
     tested = {case[0] for case in QUORUM} | {"survivor_unasked", "survivor_disagrees"}
-    assert {rule.name for rule in gr_emergency.QUORUM} == tested
+    assert {rule.name for rule in quorum.QUORUM.rules} == tested

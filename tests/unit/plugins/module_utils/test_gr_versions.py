@@ -10,16 +10,18 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_versions
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_versions import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import (
+    STATEMENTS,
+    has_statement,
+    statement,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     Version,
     VersionError,
     can_join,
     check_version,
     effective_version,
-    has_statement,
     parse_version,
-    statement,
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
     OPTIONS,
@@ -65,7 +67,7 @@ PREFERRED = {
 def resolved(version):
     """Everything that the table says about a version."""
     statements = {}
-    for meaning in gr_versions.STATEMENTS:
+    for meaning in STATEMENTS:
         try:
             statements[meaning] = statement(version, meaning, **WORDS)
         except VersionError as error:
@@ -92,20 +94,13 @@ def test_golden(version):
 @pytest.mark.parametrize(
     ("version", "meaning", "text"),
     [
-        ("5.7.44", "start_replica", "START SLAVE"),
-        ("8.0.21", "start_replica", "START SLAVE"),
-        ("8.0.22", "start_replica", "START REPLICA"),
         ("8.0.22", "change_recovery_credentials",
          "CHANGE MASTER TO MASTER_USER=%s, MASTER_PASSWORD=%s FOR CHANNEL 'group_replication_recovery'"),
         ("8.0.23", "change_recovery_credentials",
          "CHANGE REPLICATION SOURCE TO SOURCE_USER=%s, SOURCE_PASSWORD=%s FOR CHANNEL 'group_replication_recovery'"),
-        ("8.0.36", "show_binary_log_status", "SHOW MASTER STATUS"),
-        ("8.2.0", "show_binary_log_status", "SHOW BINARY LOG STATUS"),
-        ("8.0.36", "reset_binary_logs", "RESET MASTER"),
-        ("8.4.0", "reset_binary_logs", "RESET BINARY LOGS AND GTIDS"),
-        ("8.0.36", "show_replicas", "SHOW REPLICAS"),
-        ("5.7.44", "show_replicas", "SHOW SLAVE HOSTS"),
-        ("26.7", "stop_replica", "STOP REPLICA"),
+        ("5.7.44", "stop_group_replication", "STOP GROUP_REPLICATION"),
+        ("26.7", "stop_group_replication", "STOP GROUP_REPLICATION"),
+        ("8.0.36", "set_as_primary", "SELECT group_replication_set_as_primary(%s)"),
     ],
 )  # fmt: skip
 def test_statement(version, meaning, text):
@@ -118,7 +113,7 @@ def test_statement(version, meaning, text):
         ("5.7.44", "clone_instance", "came with 8.0.17"),
         ("5.7.44", "set_persist", "came with 8.0.11"),
         ("5.7.44", "set_as_primary", "came with 8.0.13"),
-        ("8.0.20", "start_group_replication_user", "came with 8.0.21"),
+        ("8.0.25", "disable_member_action", "came with 8.0.26"),
         ("8.0.20", "set_as_primary_timeout", "came with 8.0.29"),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gtid import MAX_GNO, GtidError, GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import MAX_GNO, GtidError, GtidSet
 from hypothesis import given
 from hypothesis import strategies as st
 

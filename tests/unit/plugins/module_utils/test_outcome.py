@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import AddressError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, conclude
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import ServerError
 
 
 class Ended(Exception):

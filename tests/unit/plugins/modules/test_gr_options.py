@@ -9,7 +9,7 @@ import json
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import gr_options, mysql_conn
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import connection, operation
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_bootstrap,
     group_replication_fence,
@@ -53,7 +53,7 @@ def no_server(monkeypatch):
     def connect(self):
         raise AssertionError(f"{self.where} was asked before the options were checked")
 
-    monkeypatch.setattr(mysql_conn.Connection, "open", connect)
+    monkeypatch.setattr(connection.Connection, "open", connect)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,9 @@ def test_secrets_are_not_in_the_answer(capsys, module):
 
 @pytest.mark.parametrize("module", NEEDED)
 def test_without_pymysql_it_says_what_is_missing(capsys, monkeypatch, module):
-    monkeypatch.setattr(gr_options, "PYMYSQL_ERROR", "no module named pymysql")
+    monkeypatch.setattr(
+        group_replication_info if module is INFO else operation, "PYMYSQL_ERROR", "no module named pymysql"
+    )
     code, answer = run(capsys, module)
     assert code == 1
     assert "PyMySQL" in answer["msg"]

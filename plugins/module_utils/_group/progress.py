@@ -8,14 +8,19 @@ Private to this collection.
 
 from __future__ import annotations
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_decision import transactions
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gtid import GtidSet
+from typing import Sequence
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Row
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Facts, transactions
+
+GOES_ON = "; the server goes on by itself: run again to wait for it, with a longer timeout"
 
 # Stages of a clone in which data are copied; the others have no size.
 COPYING = ("FILE COPY", "PAGE COPY", "REDO COPY")
 
 
-def size(number):
+def size(number: float) -> str:
     """Bytes for a sentence, in the unit that keeps the number short."""
     value = float(number)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
@@ -25,23 +30,22 @@ def size(number):
     return f"{value:.1f} TiB"
 
 
-def transactions_left(facts, me):
+def transactions_left(facts: Facts, me: str) -> int:
     """How many transactions this member has yet to apply: what its group and it itself have received, without what it has executed."""
     mine = facts[me]
     wanted = transactions(mine)
     for address, other in facts.items():
-        entry = mine.get("view", {}).get((other.get("server_uuid") or "").lower())
-        if address != me and other.get("reachable") and entry is not None and other.get("state") == "ONLINE":
+        if address != me and other.reachable and other.server_uuid in mine.view and other.state == "ONLINE":
             wanted = wanted.union(transactions(other))
-    return (wanted - GtidSet(mine.get("gtid_executed"))).count()
+    return (wanted - GtidSet(mine.gtid_executed)).count()
 
 
-def recovery_text(left, total):
+def recovery_text(left: int, total: int) -> str:
     """'RECOVERING: 1,204 of 20,331 transactions left'; total: the most that were ever left."""
     return f"RECOVERING: {left:,} of {max(left, total):,} transactions left"
 
 
-def clone_text(donor, stages):
+def clone_text(donor: str, stages: Sequence[Row]) -> str:
     """'CLONE of db0:3306: 43 %, 1.2 GiB of 2.8 GiB'; stages: rows of performance_schema.clone_progress in their order."""
     running = [row["stage"] for row in stages if row["state"] == "In Progress"]
     stage = running[0] if running else ""

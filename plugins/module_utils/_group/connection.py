@@ -9,13 +9,14 @@ Private to this collection.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import ssl
 import traceback
+from typing import Any, Dict, Mapping, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._option_file import read_client_section
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 try:
@@ -23,7 +24,7 @@ try:
     import pymysql.cursors
     from pymysql.constants import CLIENT
 
-    PYMYSQL_ERROR = None
+    PYMYSQL_ERROR: str | None = None
     _Base = pymysql.connections.Connection
 except ImportError:
     pymysql = None
@@ -34,58 +35,39 @@ MASK = "********"
 
 # Error numbers of the server and of the client library that the code tells apart.
 ER_ACCESS_DENIED = 1045
-ER_NO_SUCH_TABLE = 1146
-ER_UNKNOWN_SYSTEM_VARIABLE = 1193
+ER_HOST_NOT_PRIVILEGED = 1130
 ER_SPECIFIC_ACCESS_DENIED = 1227
+ER_AUTH_NEEDS_TLS = 2061  # caching_sha2_password without TLS and without the server's key
+ER_SECURE_TRANSPORT_REQUIRED = 3159
 ER_GR_NOT_CONFIGURED = 3092  # START failed: also while the old incarnation is still in the group
-ER_GR_RUNNING = 3093  # already running
-ER_GR_APPLIER_INIT = 3094
-ER_GR_TIMEOUT = 3095
+ER_GR_RUNNING = 3093
 ER_GR_COMMAND_FAILURE = 3663  # another START or STOP is executing
 ER_CLONE_RESTART = 3707  # clone done, but nobody restarts the server
-CR_CONNECTION_LOST = (2006, 2013, 2055)
 CR_SSL_ERROR = 2026
+CR_CONNECTION_LOST = (2006, 2013, 2055)
 CR_CANNOT_CONNECT = (2002, 2003, 2005)
+# What a donor says to an account that it does not take.
+ACCOUNT_REFUSED = (ER_ACCESS_DENIED, ER_SPECIFIC_ACCESS_DENIED, ER_AUTH_NEEDS_TLS, ER_SECURE_TRANSPORT_REQUIRED)
 
 
 class ServerError(Refusal):
     """A server could not be asked or refused a statement; str() is one sentence without secrets."""
 
-    def __init__(self, message, code=0, lost=False):
+    def __init__(self, message: str, code: int = 0, lost: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.lost = lost
 
 
-def read_option_file(path):
-    """The [client] section of a MySQL option file as a dict; nothing when the file does not exist."""
-    values = {}
-    path = os.path.expanduser(path) if path else ""
-    if not path or not os.path.exists(path):
-        return values
-    section = ""
-    with open(path, encoding="utf-8", errors="replace") as source:
-        for line in source:
-            line = line.strip()
-            if not line or line[0] in "#;!":
-                continue
-            if line[0] == "[":
-                section = line.strip("[]").strip()
-            elif section == "client":
-                name, _eq, value = line.partition("=")
-                value = value.strip()
-                if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                    value = value[1:-1]
-                values[name.strip().replace("_", "-")] = value
-    return values
+Row = Dict[str, Any]
 
 
-class _TlsConnection(_Base):
+class _TlsConnection(_Base):  # type: ignore[misc,valid-type]
     """A connection that refuses to go on in clear text when TLS is required."""
 
     tls_required = False
 
-    def _get_server_information(self):
+    def _get_server_information(self) -> None:
         super()._get_server_information()
         # PyMySQL itself would silently log in without TLS when the server does not offer it.
         if self.tls_required and not self.server_capabilities & CLIENT.SSL:
@@ -96,7 +78,7 @@ class _RequiredTlsConnection(_TlsConnection):
     tls_required = True
 
 
-def translate(error, where, user=None):
+def translate(error: BaseException, where: str, user: str | None = None) -> ServerError:
     """A ServerError with one sentence for an exception of the client library."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
@@ -104,7 +86,7 @@ def translate(error, where, user=None):
         return ServerError(
             f"{where} refuses account '{user}' (wrong password, no such account, or TLS required and not used)", code
         )
-    if code == 1130:
+    if code == ER_HOST_NOT_PRIVILEGED:
         return ServerError(f"{where} has no account for this host ({text})", code)
     if code in CR_CANNOT_CONNECT:
         match = re.match(r"^Can't connect to MySQL server on (?:'[^']*'|\"[^\"]*\") \((.*)\)$", text, re.DOTALL)
@@ -116,41 +98,42 @@ def translate(error, where, user=None):
         return ServerError(f"{where}: the connection was lost ({text or type(error).__name__})", code, lost=True)
     if code == CR_SSL_ERROR:
         return ServerError(f"{where}: no TLS ({text})", code)
-    return ServerError("%s: error %d: %s" % (where, code, text), code)
+    return ServerError(f"{where}: error {code}: {text}", code)
 
 
 class Recorder:
     """The statements that were run, or in check mode would have been, with secrets masked."""
 
-    def __init__(self):
-        self.statements = []
+    def __init__(self) -> None:
+        self.statements: list[str] = []
 
-    def add(self, text):
+    def add(self, text: str) -> None:
         """Note one statement."""
         self.statements.append(text)
 
 
-def encoded(password):
+def encoded(password: str | bytes | None) -> bytes:
     """The password as the server stores it. PyMySQL would encode text as latin1, so that 'pässwörd' never fits."""
     return password.encode("utf-8") if isinstance(password, str) else password or b""
 
 
 class Connection:
-    """One connection to one server."""
+    """One connection to one server. rehearsing: what would change something is recorded and not run (check mode)."""
 
-    def __init__(self, where, recorder=None, **arguments):
+    def __init__(self, where: str, recorder: Recorder | None = None, **arguments: Any) -> None:
         self.where = where
+        self.rehearsing = False
         self.recorder = recorder or Recorder()
         self.user = arguments.get("user")
         self._arguments = arguments
-        self._conn = None
+        self._conn: Any = None
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """Whether there is a connection, as far as this side knows."""
         return self._conn is not None
 
-    def open(self):
+    def open(self) -> Connection:
         """Connect; ServerError with one sentence when that fails."""
         if self._conn is not None:
             return self
@@ -175,20 +158,20 @@ class Connection:
             self.timeout(read_timeout)
         return self
 
-    def close(self):
+    def close(self) -> None:
         """Close; never fails."""
         if self._conn is not None:
             with contextlib.suppress(Exception):  # the connection may be broken already
                 self._conn.close()
             self._conn = None
 
-    def timeout(self, seconds):
+    def timeout(self, seconds: float | None) -> None:
         """Limit how long one read or write may take from now on; None is for ever."""
         if self._conn is not None:
             self._conn._read_timeout = seconds
             self._conn._write_timeout = seconds
 
-    def query(self, text, args=None):
+    def query(self, text: str, args: Sequence[Any] | None = None) -> list[Row]:
         """Rows of a statement that changes nothing, as dicts with lower-case names."""
         self.open()
         try:
@@ -201,14 +184,13 @@ class Connection:
             self.close()
             raise ServerError(f"{self.where}: the connection was lost ({error})", lost=True) from None
 
-    def run(self, text, args=None, secrets=(), record=True):
+    def run(self, text: str, args: Sequence[Any] | None = None, secrets: Sequence[int] = ()) -> list[Row]:
         """Run and record a statement that changes something. secrets: positions in args that are masked in the record."""
         self.open()
-        if record:
-            self.recorder.add(self.masked(text, args, secrets))
-        return self.query(text, args)
+        self.recorder.add(self.masked(text, args, secrets))
+        return [] if self.rehearsing else self.query(text, args)
 
-    def masked(self, text, args=None, secrets=()):
+    def masked(self, text: str, args: Sequence[Any] | None = None, secrets: Sequence[int] = ()) -> str:
         """The statement's text with its values filled in and secrets masked."""
         if not args:
             return text
@@ -217,14 +199,14 @@ class Connection:
             str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''")) for value in shown
         )
 
-    def _failed(self, error):
+    def _failed(self, error: BaseException) -> ServerError:
         failed = translate(error, self.where, self.user)
         if failed.lost:
             self.close()
         return failed
 
 
-def login_options():
+def login_options() -> dict[str, dict[str, Any]]:
     """Arguments of the connection to the server that the module manages; names as in ansible.mysql."""
     return {
         "login_user": {"type": "str"},
@@ -241,9 +223,9 @@ def login_options():
     }
 
 
-def login_connection(params, recorder=None):
+def login_connection(params: Mapping[str, Any], recorder: Recorder | None = None) -> Connection:
     """The (not yet opened) connection to the managed server from the options of login_options()."""
-    config = read_option_file(params.get("config_file"))
+    config = read_client_section(params.get("config_file")) or {}
     user = params.get("login_user") or config.get("user") or "root"
     password = params.get("login_password")
     if password is None:
@@ -251,7 +233,11 @@ def login_connection(params, recorder=None):
     socket = params.get("login_unix_socket")
     if not socket and params.get("login_host") in (None, "", "localhost"):
         socket = config.get("socket")
-    arguments = {"user": user, "password": encoded(password), "connect_timeout": params.get("connect_timeout") or 30}
+    arguments: dict[str, Any] = {
+        "user": user,
+        "password": encoded(password),
+        "connect_timeout": params.get("connect_timeout") or 30,
+    }
     ca_cert = params.get("ca_cert") or config.get("ssl-ca")
     client_cert = params.get("client_cert") or config.get("ssl-cert")
     client_key = params.get("client_key") or config.get("ssl-key")
@@ -273,7 +259,15 @@ def login_connection(params, recorder=None):
     return Connection(where, recorder, **arguments)
 
 
-def peer_connection(address, user, password, ca_cert=None, connect_timeout=3, read_timeout=10, recorder=None):
+def peer_connection(
+    address: str,
+    user: str | None,
+    password: str | None,
+    ca_cert: str | None = None,
+    connect_timeout: int = 3,
+    read_timeout: int = 10,
+    recorder: Recorder | None = None,
+) -> Connection:
     """The (not yet opened) connection to another declared member: TLS always, verified when a CA is given."""
     host, port = parse_address(address)
     try:

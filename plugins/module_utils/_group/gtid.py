@@ -16,6 +16,7 @@ Private to this collection.
 from __future__ import annotations
 
 import re
+from typing import Dict, List, Tuple, Union
 
 # The largest transaction number that the server accepts.
 MAX_GNO = (1 << 63) - 2
@@ -25,28 +26,33 @@ _TAG = re.compile(r"^[a-z_][a-z0-9_]{0,31}$")
 _INTERVAL = re.compile(r"^([0-9]+)(?:-([0-9]+))?$")
 
 
+Intervals = List[Tuple[int, int]]
+Sets = Dict[Tuple[str, str], Intervals]
+
+
 class GtidError(ValueError):
     """The text is not a GTID set."""
 
 
-def _short(text):
+Value = Union["GtidSet", str, bytes, None]
+
+
+def _short(text: str) -> str:
     """The text, cut for a message."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _number(text, item):
+def _number(text: str, item: str) -> int:
     value = int(text)
     if value < 1 or value > MAX_GNO:
-        raise GtidError(
-            "GTID set: %s in '%s' is no transaction number (allowed: 1 to %d)" % (text, _short(item), MAX_GNO)
-        )
+        raise GtidError(f"GTID set: {text} in '{_short(item)}' is no transaction number (allowed: 1 to {MAX_GNO})")
     return value
 
 
-def _normal(pairs):
+def _normal(pairs: Intervals) -> Intervals:
     """Sorted, disjoint, not touching."""
     pairs.sort()
-    out = []
+    out: Intervals = []
     for first, last in pairs:
         if out and first <= out[-1][1] + 1:
             if last > out[-1][1]:
@@ -56,9 +62,9 @@ def _normal(pairs):
     return out
 
 
-def _minus(left, right):
+def _minus(left: Intervals, right: Intervals) -> Intervals:
     """Intervals of left without those of right; both normal."""
-    out = []
+    out: Intervals = []
     pos = 0
     for first, last in left:
         while pos < len(right) and right[pos][1] < first:
@@ -76,9 +82,9 @@ def _minus(left, right):
     return out
 
 
-def _both(left, right):
+def _both(left: Intervals, right: Intervals) -> Intervals:
     """Intervals that are in left and in right; both normal."""
-    out = []
+    out: Intervals = []
     i = j = 0
     while i < len(left) and j < len(right):
         first = max(left[i][0], right[j][0])
@@ -97,22 +103,22 @@ class GtidSet:
 
     __slots__ = ("_sets",)
 
-    def __init__(self, text=""):
+    def __init__(self, text: str | bytes | None = "") -> None:
         self._sets = self._parse(text or "")
 
     @classmethod
-    def _make(cls, sets):
+    def _make(cls, sets: Sets) -> GtidSet:
         new = cls.__new__(cls)
         new._sets = {key: pairs for key, pairs in sets.items() if pairs}
         return new
 
     @staticmethod
-    def _parse(text):
+    def _parse(text: str | bytes) -> Sets:
         if isinstance(text, bytes):
             text = text.decode("ascii", "replace")
         if not isinstance(text, str):
             raise GtidError(f"GTID set: expected text, got {type(text).__name__}")
-        found = {}
+        found: Sets = {}
         for item in text.split(","):
             item = item.strip()
             if not item:
@@ -149,7 +155,7 @@ class GtidSet:
         return {key: _normal(pairs) for key, pairs in found.items()}
 
     # -- algebra -----------------------------------------------------------------------------------------------------
-    def union(self, *others):
+    def union(self, *others: Value) -> GtidSet:
         """Transactions that are in this set or in one of the others."""
         sets = {key: list(pairs) for key, pairs in self._sets.items()}
         for other in others:
@@ -157,78 +163,76 @@ class GtidSet:
                 sets.setdefault(key, []).extend(pairs)
         return self._make({key: _normal(pairs) for key, pairs in sets.items()})
 
-    def subtract(self, other):
+    def subtract(self, other: Value) -> GtidSet:
         """Transactions that are in this set and not in the other."""
-        other = as_gtid_set(other)
-        return self._make({key: _minus(pairs, other._sets.get(key, [])) for key, pairs in self._sets.items()})
+        taken = as_gtid_set(other)
+        return self._make({key: _minus(pairs, taken._sets.get(key, [])) for key, pairs in self._sets.items()})
 
-    def intersect(self, other):
+    def intersect(self, other: Value) -> GtidSet:
         """Transactions that are in both sets."""
-        other = as_gtid_set(other)
-        return self._make({key: _both(pairs, other._sets.get(key, [])) for key, pairs in self._sets.items()})
+        common = as_gtid_set(other)
+        return self._make({key: _both(pairs, common._sets.get(key, [])) for key, pairs in self._sets.items()})
 
-    def contains(self, other):
+    def contains(self, other: Value) -> bool:
         """Whether every transaction of the other set is in this one."""
         return not as_gtid_set(other).subtract(self)
 
-    def count(self):
+    def count(self) -> int:
         """Number of transactions."""
         return sum(last - first + 1 for pairs in self._sets.values() for first, last in pairs)
 
-    def uuids(self):
+    def uuids(self) -> list[str]:
         """The UUIDs with at least one transaction, sorted."""
         return sorted({uuid for uuid, _tag in self._sets})
 
-    def of_uuid(self, uuid):
+    def of_uuid(self, uuid: str | None) -> GtidSet:
         """The part of the set whose transactions carry this UUID."""
         uuid = (uuid or "").lower()
         return self._make({key: pairs for key, pairs in self._sets.items() if key[0] == uuid})
 
     # -- Python ------------------------------------------------------------------------------------------------------
-    def __or__(self, other):
+    def __or__(self, other: Value) -> GtidSet:
         return self.union(other)
 
-    def __sub__(self, other):
+    def __sub__(self, other: Value) -> GtidSet:
         return self.subtract(other)
 
-    def __and__(self, other):
+    def __and__(self, other: Value) -> GtidSet:
         return self.intersect(other)
 
-    def __le__(self, other):
+    def __le__(self, other: Value) -> bool:
         return as_gtid_set(other).contains(self)
 
-    def __ge__(self, other):
+    def __ge__(self, other: Value) -> bool:
         return self.contains(other)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
             other = GtidSet(other)
         return isinstance(other, GtidSet) and self._sets == other._sets
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(str(self))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._sets)
 
-    def __len__(self):
+    def __len__(self) -> int:
         # len() is limited to the machine's word; count() is not.
         return self.count()
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Canonical text: as the server prints it, without its line breaks."""
-        by_uuid = {}
+        by_uuid: dict[str, list[str]] = {}
         for uuid, tag in sorted(self._sets):
-            text = ":".join(
-                "%d" % first if first == last else "%d-%d" % (first, last) for first, last in self._sets[uuid, tag]
-            )
+            text = ":".join(str(first) if first == last else f"{first}-{last}" for first, last in self._sets[uuid, tag])
             by_uuid.setdefault(uuid, []).append(f"{tag}:{text}" if tag else text)
-        return ",".join("{}:{}".format(uuid, ":".join(parts)) for uuid, parts in by_uuid.items())
+        return ",".join(f"{uuid}:{':'.join(parts)}" for uuid, parts in by_uuid.items())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"GtidSet({str(self)!r})"
 
 
-def as_gtid_set(value):
+def as_gtid_set(value: Value) -> GtidSet:
     """The value as a GtidSet; text is parsed, None is the empty set."""
     return value if isinstance(value, GtidSet) else GtidSet(value)

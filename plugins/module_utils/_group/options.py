@@ -11,19 +11,23 @@ Private to this collection.
 from __future__ import annotations
 
 import uuid
+from typing import Any, Mapping
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import normal_address
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, conclude
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.gr_facts import Cluster, find_me, gather, lock_name
-from ansible_collections.distdb.mysql_ha.plugins.module_utils.mysql_conn import (
-    PYMYSQL_ERROR,
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.cluster import Cluster, Facts, find_me
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    Connection,
+    Recorder,
     login_connection,
     login_options,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import gather, lock_name
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+
+Params = Mapping[str, Any]
 
 
-def cluster_options():
+def cluster_options() -> dict[str, dict[str, Any]]:
     """Connection options and the options about declared members."""
     spec = login_options()
     spec.update(
@@ -37,18 +41,18 @@ def cluster_options():
     return spec
 
 
-def check_members(members, option="members"):
-    """Normalized addresses; Refusal with one sentence when one is not an address or is named twice."""
+def check_members(members: list[str], option: str = "members") -> list[str]:
+    """Normalized addresses; a Refusal when one is not an address or is named twice."""
     if not members:
         raise Refusal(f"{option}: an empty list is not allowed (allowed: host or host:port of every declared member)")
     normal = [normal_address(item, option=option) for item in members]
-    twice = sorted({item for item in normal if normal.count(item) > 1})
-    if twice:
-        raise Refusal(f"{option}: '{twice[0]}' is named twice (allowed: every member once)")
+    for item in normal:
+        if normal.count(item) > 1:
+            raise Refusal(f"{option}: '{item}' is named twice (allowed: every member once)")
     return normal
 
 
-def check_some(params, option, members):
+def check_some(params: Params, option: str, members: list[str]) -> list[str] | None:
     """Normalized addresses of an option that names some of the declared members; None when it is not given."""
     some = params.get(option)
     if not some:
@@ -60,15 +64,29 @@ def check_some(params, option, members):
     return normal
 
 
-def check_range(params, option, least, most, unit=" seconds"):
+def check_one(params: Params, option: str, members: list[str]) -> str | None:
+    """The normalized address of an option that names one of the declared members; None when it is not given."""
+    some = check_some(params, option, members) if params.get(option) else None
+    return some[0] if some else None
+
+
+def check_range(params: Params, option: str, least: int, most: int, unit: str = " seconds") -> None:
     """Refuse a number outside its range."""
     value = params.get(option)
     if value is not None and not least <= value <= most:
         raise Refusal(f"{option}: {value} is not allowed (allowed: {least} to {most}{unit})")
 
 
-def check_uuid(text, option="group_name"):
-    """The UUID in lower case, or None; Refusal with one sentence when it is none."""
+def check_pair(params: Params, user: str, password: str) -> None:
+    """Refuse an account of which one half is missing."""
+    if params.get(password) is not None and not params.get(user):
+        raise Refusal(f"{user}: must be given together with {password}")
+    if params.get(user) and params.get(password) is None:
+        raise Refusal(f"{password}: must be given together with {user}")
+
+
+def check_uuid(text: str | None, option: str = "group_name") -> str | None:
+    """The UUID in lower case, or None; a Refusal when it is none."""
     if text is None:
         return None
     try:
@@ -79,85 +97,50 @@ def check_uuid(text, option="group_name"):
         raise Refusal(f"{option}: '{text}' is not allowed (allowed: a UUID, for instance from uuidgen)") from None
 
 
-def check_cluster_options(params):
+def check_cluster_options(params: Params) -> tuple[list[str], str | None]:
     """Check the shared options; the declared members and, when it is named, this server's own address."""
     members = check_members(params["members"])
     check_range(params, "peer_connect_timeout", 1, 3600)
     check_range(params, "connect_timeout", 1, 3600)
     check_range(params, "login_port", 1, 65535, "")
-    me = check_some(params, "member", members) if params.get("member") else None
-    if params.get("peer_password") is not None and not params.get("peer_user"):
-        raise Refusal("peer_user: must be given together with peer_password")
-    if params.get("peer_user") and params.get("peer_password") is None:
-        raise Refusal("peer_password: must be given together with peer_user")
+    me = check_one(params, "member", members)
+    check_pair(params, "peer_user", "peer_password")
     if params.get("client_key") and not params.get("client_cert"):
         raise Refusal("client_cert: must be given together with client_key")
-    return members, me[0] if me else None
+    return members, me
 
 
-def make_cluster(params, members, me, local, lock):
+def make_cluster(params: Params, members: list[str], me: str, local: Connection, lock: str) -> Cluster:
     """The Cluster of these options."""
-    own_account = not params.get("peer_user")
+    own = not params.get("peer_user")
     return Cluster(
         members,
         me,
         local,
-        params.get("login_user") or "root" if own_account else params["peer_user"],
-        params.get("login_password") if own_account else params.get("peer_password"),
+        (params.get("login_user") or "root") if own else params["peer_user"],
+        params.get("login_password") if own else params.get("peer_password"),
         params.get("peer_ca_cert"),
         params.get("peer_connect_timeout") or 3,
         lock=lock,
     )
 
 
-def open_cluster(params, recorder=None):
+def open_cluster(
+    params: Params, recorder: Recorder | None = None, rehearsing: bool = False
+) -> tuple[Cluster, Facts, str | None]:
     """(Cluster, facts of all declared members, wished group name): options checked, everybody asked at the same time."""
     members, me = check_cluster_options(params)
     group_name = check_uuid(params.get("group_name"))
     local = login_connection(params, recorder)
-    if me is None:
-        own = gather(local, local.where, own=True)
-        me = find_me(members, own)
-        group_name_known = group_name or own["group_name"]
-        cluster = make_cluster(params, members, me, local, lock_name(group_name_known))
-        facts = cluster.gather([address for address in members if address != me])
-        own["address"] = me
-        facts = {address: own if address == me else facts[address] for address in members}
-    else:
+    local.rehearsing = rehearsing
+    if me is not None:
         cluster = make_cluster(params, members, me, local, lock_name(group_name) if group_name else "")
         facts = cluster.gather()
         if group_name is None:
-            cluster.lock = lock_name(facts[me].get("group_name"))
-    return cluster, facts, group_name
-
-
-def close_cluster(cluster):
-    """Close all connections of open_cluster()."""
-    if cluster is not None:
-        cluster.close()
-        cluster.local.close()
-
-
-def require_pymysql(module):
-    """End the module, saying what is missing, when there is no PyMySQL on the host."""
-    if PYMYSQL_ERROR:
-        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
-
-
-def execute(module, manager):
-    """Let a manager do the module's work, and report it; every module that changes something ends here.
-
-    The manager has run() -> result, and tells by its attributes decision, before, changed and recorder how far it came.
-    """
-
-    def so_far(refusal):
-        return {
-            "changed": manager.changed,
-            "decision": "refuse",
-            "rule": manager.decision.rule if manager.decision else "",
-            "reason": str(refusal),
-            "before": manager.before,
-            "statements": manager.recorder.statements,
-        }
-
-    conclude(module, manager.run, so_far, PYMYSQL_ERROR)
+            cluster.lock = lock_name(facts[me].group_name)
+        return cluster, facts, group_name
+    own = gather(local, local.where, own=True)
+    me = find_me(members, own)
+    cluster = make_cluster(params, members, me, local, lock_name(group_name or own.group_name))
+    others = cluster.gather([address for address in members if address != me])
+    return cluster, {a: own._replace(address=me) if a == me else others[a] for a in members}, group_name

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of the whole cluster, the kind of each declared member, and what group_replication_bootstrap would do with it. No I/O here.
+
+Nothing is judged here that the rules do not judge: kind and reason of a member come from the rule that decides about it.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import MODE_SETTINGS, MUST_EQUAL, ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import (
+    BROKEN,
+    UNREACHABLE,
+    UNSUITABLE,
+    decide,
+    kind_of,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
+    Facts,
+    Partition,
+    Situation,
+    names,
+    undeclared,
+)
+
+# Cluster states
+ONLINE = "ONLINE"
+ONLINE_PARTIAL = "ONLINE_PARTIAL"
+OFFLINE = "OFFLINE"
+NO_QUORUM = "NO_QUORUM"
+SPLIT_BRAIN = "SPLIT_BRAIN"
+CLUSTER_STATES = (ONLINE, ONLINE_PARTIAL, OFFLINE, NO_QUORUM, SPLIT_BRAIN)
+
+
+def diagnose(members: list[str], facts: Facts, group_name: str | None = None) -> dict[str, Any]:
+    """The state of the whole cluster and the kind of each declared member, as a plain dict."""
+    wish = {"group_name": group_name or _known_name(Situation(members, facts, members[0]))}
+    views = {address: Situation(members, facts, address, None, wish) for address in members}
+    whole = views[members[0]]
+    parts = [part for part in whole.partitions if whole.group in part.group_names]
+    state = _state(whole, parts)
+    home = whole.home
+    reasons = [f"{address} could not be asked: {facts[address].error}" for address in whole.unasked]
+    if any(part.unsettled for part in whole.partitions):
+        reasons.append("the members' views differ: a change of the group is under way")
+    if state == OFFLINE and parts:
+        inside = names(address for part in parts for address in part.addresses)
+        reasons.append(f"{inside} is RECOVERING: a group may be forming")
+    shown = home or (parts[0] if parts else None)
+    single = shown is not None and facts[shown.addresses[0]].single_primary_mode
+    return {
+        "state": state,
+        "uncertain": bool(reasons),
+        "uncertain_because": reasons,
+        "group_name": whole.group,
+        "mode": "" if shown is None else "single_primary" if single else "multi_primary",
+        "primaries": [address for address in (home.online if home else ()) if facts[address].role == "PRIMARY"],
+        "partitions": [
+            {
+                "members": part.addresses,
+                "online": part.online,
+                "quorum": part.quorum,
+                "group_name": names(part.group_names),
+            }
+            for part in whole.partitions
+        ],
+        "undeclared": undeclared(members, facts),
+        "members": {address: _member(views[address]) for address in members},
+        "warnings": _warnings(whole),
+    }
+
+
+def _known_name(s: Situation) -> str:
+    """The name of the group that lives, else one that a server is configured for."""
+    living = [s.facts[address].group_name for part in s.quorate for address in part.addresses]
+    return next((name for name in living + [s.facts[a].group_name for a in s.asked] if name), "")
+
+
+def _state(s: Situation, parts: list[Partition]) -> str:
+    ours = [part for part in s.quorate if part in parts]
+    if len(ours) > 1:
+        return SPLIT_BRAIN
+    if ours:
+        listed = {entry.address for entry in ours[0].view.values() if entry.state == "ONLINE"}
+        whole = all(a in ours[0].online or (a in s.unasked and a in listed) for a in s.members)
+        return ONLINE if whole else ONLINE_PARTIAL
+    return NO_QUORUM if any(part.online for part in parts) else OFFLINE
+
+
+def _warnings(s: Situation) -> list[str]:
+    found = [s.facts[a].version_warning or "" for a in s.asked if s.facts[a].version_warning]
+    found += [f"{names(item.addresses)} have the same {item.what} {item.value}" for item in s.twins]
+    for address in s.asked:
+        facts = s.facts[address]
+        if s.home is not None and facts.state == "OFFLINE" and not facts.super_read_only:
+            found.append(f"{address} is in no group and takes writes (super_read_only is OFF), which would keep it out")
+        if facts.bootstrap_flag:
+            found.append(f"{address}: group_replication_bootstrap_group is ON")
+    strangers = undeclared(s.members, s.facts)
+    if strangers:
+        found.append(f"members of the group that are not declared: {'; '.join(strangers)}")
+    for part in s.partitions:
+        if s.group not in part.group_names:
+            found.append(f"{names(part.addresses)} is in another group: {names(part.group_names)}")
+        elif s.home is not None and part is not s.home and s.home.addresses != part.addresses:
+            found.append(f"{names(part.addresses)} is cut off from the group")
+    return found
+
+
+def _member(s: Situation) -> dict[str, Any]:
+    """One declared member: what it is, and what group_replication_bootstrap with state=present would do with it."""
+    facts = s.mine
+    decision = decide(s.members, s.facts, s.me, None, s.wish)
+    kind = kind_of(s, decision)
+    own = facts.stats.get(facts.server_uuid)
+    differences = s.setting_differences(MUST_EQUAL + MODE_SETTINGS) if facts.reachable else []
+    return {
+        "address": s.me,
+        "kind": kind,
+        "reachable": facts.reachable,
+        "why": facts.error if kind == UNREACHABLE else decision.reason if kind in (BROKEN, UNSUITABLE) else "",
+        "would": {"decision": decision.action, "rule": decision.rule, "reason": decision.reason},
+        "server_uuid": facts.server_uuid,
+        "state": facts.state if facts.reachable else _seen(s).state,
+        "role": facts.role if facts.reachable else _seen(s).role,
+        "version": facts.version,
+        "gtid_executed": facts.gtid_executed,
+        "received": facts.received,
+        "errant": str(_errant(s)) if facts.reachable else "",
+        "transactions_behind": own.transactions_behind if own else None,
+        "transactions_to_certify": own.transactions_to_certify if own else None,
+        "differing_settings": [f"{item.name}: {item.mine}, group: {item.theirs}" for item in differences],
+    }
+
+
+def _seen(s: Situation) -> ServerFacts:
+    """What the others see of a member that could not be asked."""
+    lines = [entry for part in s.partitions for entry in part.view.values() if entry.address == s.me]
+    return s.mine._replace(state=lines[0].state, role=lines[0].role) if lines else s.mine
+
+
+def _errant(s: Situation) -> object:
+    """Transactions that the living group lacks; without one, that every other member lacks where none has all."""
+    if s.home is not None:
+        return "" if s.me in s.home.addresses else s.errant
+    return "" if s.supersets else s.alone(s.me)

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""START GROUP_REPLICATION: what goes before it, what may pass, and why it has no success, in the server's own words or where it has none in ours.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    ACCOUNT_REFUSED,
+    CR_SSL_ERROR,
+    ER_GR_COMMAND_FAILURE,
+    ER_GR_NOT_CONFIGURED,
+    ER_GR_RUNNING,
+    ServerError,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+
+if TYPE_CHECKING:
+    from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
+
+MOST_FAILED_STARTS = 5
+# What the error log says when a START may have success later ...
+PASSING = (
+    "old incarnation",
+    "previous instance",
+    "another member",
+    "is already leaving or joining",
+    "already a member",
+    "being removed",
+    "timeout on wait for view",
+    "unable to join the group",
+)
+# ... and when it never will.
+FATAL = (
+    "contains transactions not present",
+    "has more transactions",
+    "incompatible",
+    "not compatible",
+    "ip_allowlist",
+    "allowlist",
+    "differs from",
+    "different configuration",
+    "cannot join",
+    "too many members",
+)
+_ERROR_LOG = (
+    "SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
+    "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') ORDER BY LOGGED DESC LIMIT %s"
+)
+
+
+class Starter:
+    """Starts the managed server in its group, for one run."""
+
+    def __init__(self, run: Member) -> None:
+        self.run = run
+        self.turn = run.turn
+
+    def prepare(self) -> None:
+        """No writes before a START: a member that does not get into its group would take them from whoever connects to it, and they would keep
+        it out for good. The START opens it again when it has success; one that fails leaves it as it was before."""
+        if not self.run.mine.super_read_only:
+            self.run.run_statement("SET GLOBAL super_read_only = ON")
+        self.turn.started_at = str(self.run.local.query("SELECT NOW(6) AS now")[0]["now"])
+
+    def start(self) -> None:
+        """START GROUP_REPLICATION on a living group; errors that mean "not yet" return."""
+        self.prepare()
+        try:
+            self.run.execute("start_group_replication")
+        except ServerError as error:
+            trouble = self.tls_trouble() if error.code == ER_GR_NOT_CONFIGURED else ""
+            passes = error.code == ER_GR_NOT_CONFIGURED and not trouble and self.may_pass()
+            if error.code not in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING) and not passes:
+                raise self.start_failed(error, trouble) from None
+            self.run.recorder.statements.pop()
+            time.sleep(operation.POLL)
+
+    def bootstrap(self) -> bool:
+        """START with the bootstrap flag, which goes off whatever happens. False when another START or STOP was under way."""
+        self.prepare()
+        flag = "SET GLOBAL group_replication_bootstrap_group = "
+        try:
+            self.run.run_statement(flag + "ON")
+            self.run.execute("start_group_replication")
+        except ServerError as error:
+            if error.code in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING):
+                return False
+            raise self.start_failed(error) from None
+        finally:
+            self.run.local.run(flag + "OFF")
+        return True
+
+    def stop(self) -> None:
+        """STOP GROUP_REPLICATION, as soon as no other START or STOP is executing."""
+        while True:
+            try:
+                self.run.execute("stop_group_replication")
+                return
+            except ServerError as error:
+                if error.code != ER_GR_COMMAND_FAILURE or self.run.left() <= 0:
+                    raise
+                self.run.recorder.statements.pop()
+                time.sleep(operation.POLL)
+
+    # -- why it has no success -----------------------------------------------------------------------------------------
+    def may_pass(self) -> bool:
+        """Whether a failed START is due to something that passes: the group still knows the previous incarnation, or was changing."""
+        # Every START writes that localhost was added to the allowlist: no refusal.
+        text = "\n".join(line for line in self.error_log() if "Automatically adding" not in line).lower()
+        if any(word in text for word in FATAL):
+            return False
+        self.turn.failed_starts += 1
+        return self.turn.failed_starts <= MOST_FAILED_STARTS and any(word in text for word in PASSING)
+
+    def tls_trouble(self) -> str:
+        """Why the members that are ONLINE cannot be reached by TLS with this server's files, or ''. The server itself writes it nowhere."""
+        run, mine = self.run, self.run.mine
+        prefix = "admin_" if mine.settings.get("group_replication_tls_source") == "MYSQL_ADMIN" else ""
+        names = ", ".join(f"@@GLOBAL.{prefix}{name} AS {name}" for name in ("ssl_ca", "ssl_cert", "ssl_key"))
+        rows = run.local.query(f"SELECT {names}, @@GLOBAL.datadir AS datadir")
+        files = own_files(mine.settings, rows[0]) if rows else None
+        for address, theirs in run.facts.items():
+            if files and theirs.local_address and address != run.me and theirs.state == "ONLINE":
+                trouble = handshake_trouble(files, theirs.local_address)
+                if trouble:
+                    return f"TLS between this server and {theirs.local_address} fails: {trouble}"
+        return ""
+
+    def failed(self, text: str) -> Refusal:
+        """A Refusal that carries what the server's error log says."""
+        log = self.error_log()
+        return Refusal(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
+
+    def start_failed(self, error: ServerError, trouble: str = "") -> Refusal:
+        """A Refusal for a START GROUP_REPLICATION that the server refused."""
+        return self.failed(f"START GROUP_REPLICATION failed: {trouble or error}")
+
+    # -- once it is started --------------------------------------------------------------------------------------------
+    def watch(self) -> None:
+        """Fail at once when no waiting helps: the donor refuses, or this server cannot apply what it gets."""
+        mine = self.run.mine
+        if mine.state == "RECOVERING":
+            self.watch_donor()
+        error = mine.applier_error
+        if error is None or not self.turn.started_at or error.at < self.turn.started_at or mine.state == "ONLINE":
+            return
+        if mine.state == "RECOVERING":
+            self.stop()
+        raise Refusal(
+            f"this server cannot apply the group's transactions: {error.message} (its data differ from the group's; clone=reprovision would "
+            "replace them)",
+            error_log=self.error_log(),
+        )
+
+    def watch_donor(self) -> None:
+        """Fail at once when the donor takes neither account nor certificate."""
+        channel = self.run.mine.channels.get(RECOVERY_CHANNEL)
+        if channel is None or not channel.error_number:
+            return
+        said = channel.error_message
+        if channel.error_number == CR_SSL_ERROR:
+            text = f"the recovery channel gets no TLS connection to its donor: {said}"
+        elif channel.error_number in ACCOUNT_REFUSED or "Access denied" in said:
+            user = f" '{self.run.wish['recovery_user']}'" if self.run.wish["recovery_user"] else ""
+            text = (
+                f"the donor refuses the recovery account{user}: {said} (check recovery_user, recovery_password and that the account exists on "
+                "every member)"
+            )
+        else:
+            return
+        if self.turn.started_at:
+            # This run started it: do not leave a member behind that cannot recover.
+            self.stop()
+        raise Refusal(text, error_log=self.error_log())
+
+    def error_log(self, lines: int = 20) -> list[str]:
+        """The last lines of this server's error log since the START: from its own table, else from the file."""
+        path = self.run.params.get("error_log")
+        if not path:
+            try:
+                rows = self.run.local.query(_ERROR_LOG, (self.turn.started_at or None, lines))
+                return ["{logged} [{prio}] [{code}] {data}".format(**row) for row in reversed(rows)]
+            except ServerError:
+                path = self.run.mine.log_error
+                if path.startswith("."):
+                    path = os.path.join(self.run.mine.datadir, path)
+        try:
+            with open(path, "rb") as source:
+                source.seek(0, os.SEEK_END)
+                source.seek(max(0, source.tell() - 65536))
+                return source.read().decode("utf-8", "replace").splitlines()[-lines:]
+        except OSError:
+            return []

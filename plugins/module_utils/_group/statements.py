@@ -1,0 +1,73 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements by their meaning: the one place that knows how a version of MySQL words them.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
+    OLDEST,
+    Version,
+    VersionError,
+    effective_version,
+    parse_version,
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Statements: meaning -> ((first version, text or None), ...), newest last. None: that version has no such statement.
+# Words in braces are filled in by statement(); values always travel as parameters (%s), never inside the text.
+# fmt: off
+STATEMENTS: dict[str, tuple[tuple[tuple[int, int, int], str | None], ...]] = {
+    "start_group_replication": (((5, 7, 17), "START GROUP_REPLICATION"),),
+    "stop_group_replication": (((5, 7, 17), "STOP GROUP_REPLICATION"),),
+    "change_recovery_credentials": (
+        ((5, 7, 17), "CHANGE MASTER TO MASTER_USER=%s, MASTER_PASSWORD=%s FOR CHANNEL 'group_replication_recovery'"),
+        ((8, 0, 23), "CHANGE REPLICATION SOURCE TO SOURCE_USER=%s, SOURCE_PASSWORD=%s FOR CHANNEL 'group_replication_recovery'")),
+    "set_persist": (((5, 7, 17), None), ((8, 0, 11), "SET PERSIST {name} = %s")),
+    "reset_persist": (((5, 7, 17), None), ((8, 0, 11), "RESET PERSIST IF EXISTS {name}")),
+    "clone_instance": (((5, 7, 17), None), ((8, 0, 17), "CLONE INSTANCE FROM %s@%s:{port} IDENTIFIED BY %s REQUIRE SSL")),
+    "install_clone_plugin": (((5, 7, 17), None), ((8, 0, 17), "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")),
+    "set_as_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_set_as_primary(%s)")),
+    "set_as_primary_timeout": (((5, 7, 17), None), ((8, 0, 29), "SELECT group_replication_set_as_primary(%s, {seconds})")),
+    "switch_to_single_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_switch_to_single_primary_mode()")),
+    "switch_to_single_primary_member": (((5, 7, 17), None),
+                                        ((8, 0, 13), "SELECT group_replication_switch_to_single_primary_mode(%s)")),
+    "switch_to_multi_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_switch_to_multi_primary_mode()")),
+    "disable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_disable_member_action(%s, %s)")),
+    "enable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_enable_member_action(%s, %s)")),
+}
+# fmt: on
+
+
+def statement(version: object, meaning: str, **words: object) -> str:
+    """The statement of this meaning for a server version; VersionError where that version has none."""
+    if meaning not in STATEMENTS:
+        raise KeyError(f"no statement with the meaning '{meaning}'")
+    wanted = effective_version(version)
+    text = None
+    first = None
+    for since, candidate in STATEMENTS[meaning]:
+        if candidate is not None and first is None:
+            first = since
+        if wanted >= since:
+            text = candidate
+    if text is None:
+        raise VersionError(
+            f"MySQL {parse_version(version)} has no statement to {meaning.replace('_', ' ')} (it came with {Version(*(first or OLDEST))})"
+        )
+    return text.format(**words) if words else text
+
+
+def has_statement(version: object, meaning: str) -> bool:
+    """Whether this server version has a statement of that meaning."""
+    try:
+        statement(version, meaning)
+    except VersionError:
+        return False
+    except KeyError:
+        # A word in braces was not given: the statement exists.
+        return meaning in STATEMENTS
+    return True
