@@ -27,7 +27,10 @@ TESTS = "tests/unit/plugins/module_utils"
 # What is changed, and the tests that have to notice it (both below the folders above).
 WHAT = {
     "gtid": (["_group/gtid.py"], ["test_gtid.py"]),
-    "decision": (["_group/member_rules.py", "_group/situation.py"], ["test_gr_decision.py", "test_gr_properties.py"]),
+    "decision": (
+        ["_group/present_rules.py", "_group/member_rules.py", "_group/situation.py"],
+        ["test_gr_decision.py", "test_gr_properties.py"],
+    ),
     "comparison": (["proxysql_plan.py"], ["test_proxysql_plan.py", "test_proxysql_plan_properties.py"]),
 }
 # Changes that mean the same or cannot run: identity of small numbers, other operators for the formatting of strings, types.

@@ -46,6 +46,7 @@ LINT = [
     ["yamllint", "--strict", "."],
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
+    ["mypy"],
     ["ansible-lint", "--offline", "--strict", "-q"],
     ["ansible-playbook", "-i", "inventories/vagrant", "--syntax-check", "site.yml"],
     ["ansible-playbook", "-i", "inventories/lab", "--syntax-check", "site.yml"],

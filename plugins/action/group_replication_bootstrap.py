@@ -10,6 +10,7 @@ what it has to know for that travels with it. All turns together have the module
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -24,23 +25,24 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run turns until the module has ended."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         options = dict(self._task.args)
         # A wrong value is the module's to refuse.
         every = str(options.get("progress", 10))
         if self._task.async_val or self._task.check_mode or not every.isdigit() or every == "0":
-            return merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            result = merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            return result
         started = time.monotonic()
         turn = {"seconds": int(every)}
         while True:
             answer = self._execute_module(module_args=dict(options, turn=turn), task_vars=task_vars)
             if answer.get("failed") or "turn" not in answer:
-                return merge_hash(result, answer)
+                result = merge_hash(result, answer)
+                return result
             elapsed = time.monotonic() - started
             # Standard output may be a callback's own, such as JSON.
-            display.display(
-                "[{}] {} ({:.0f} s)".format(task_vars["inventory_hostname"], answer["progress"], elapsed), stderr=True
-            )
+            host = (task_vars or {}).get("inventory_hostname")
+            display.display(f"[{host}] {answer['progress']} ({elapsed:.0f} s)", stderr=True)
             turn = dict(answer["turn"], seconds=int(every), left=answer["timeout"] - elapsed)

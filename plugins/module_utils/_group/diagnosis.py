@@ -13,12 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import MODE_SETTINGS, MUST_EQUAL, ServerFacts
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide, kind_of
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import (
     BROKEN,
     UNREACHABLE,
     UNSUITABLE,
-    decide,
-    kind_of,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,

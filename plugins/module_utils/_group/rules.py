@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rule and a table of rules are. The tables: member_rules.py, and verbs/primary.py, verbs/quorum.py, verbs/fence.py.
+"""What a rule and a table of rules are. The tables: present_rules.py, member_rules.py, verbs/primary.py, verbs/quorum.py, verbs/fence.py.
 
 A rule is one function: its name, its docstring (the situation), and in the decorator the decision and the sentence. It gets a Situation and
 returns the details that fill in the sentence, or None where it does not apply. The first rule of a table that applies decides, so their order

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import Operation
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,

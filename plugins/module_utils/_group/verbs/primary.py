@@ -15,12 +15,12 @@ from typing import Any, Iterable, Mapping
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Entry, ServerFacts
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import (
     check_cluster_options,
     check_one,
     check_range,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,

@@ -14,8 +14,8 @@ from typing import Any, Iterable
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, ServerFacts
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_members, check_range
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
