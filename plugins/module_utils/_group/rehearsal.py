@@ -14,7 +14,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Facts, Situation
 
-FLAG = "group_replication_bootstrap_group"
 BOOT = "group_replication_start_on_boot"
 
 

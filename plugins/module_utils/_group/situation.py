@@ -197,11 +197,6 @@ class Situation:
         ours = [part for part in self.quorate if self.group in part.group_names]
         return ours[0] if len(ours) == 1 else None
 
-    @property
-    def group_transactions(self) -> GtidSet:
-        """What the living group has; nothing where there is none."""
-        return self.home.transactions if self.home else GtidSet()
-
     @cached_property
     def errant(self) -> GtidSet:
         """Transactions of this server that the living group does not have; empty where there is no such group."""

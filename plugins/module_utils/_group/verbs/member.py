@@ -110,6 +110,7 @@ class Member(operation.Operation):
         self.cloner = Cloner(self)
         self.wish: dict[str, Any] = {}
         self.expecting = False  # check mode: the facts are those that are expected
+        self.account_given = False
         self.warned: set[str] = set()
 
     # -- look and decide -----------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ class Member(operation.Operation):
     def credentials(self) -> None:
         """Give the recovery channel its account, when it has another one."""
         user, password = self.wish["recovery_user"], self.params.get("recovery_password")
-        if not user or self.expecting and "recovery" in " ".join(self.recorder.statements):
+        if not user or self.check_mode and self.account_given:
             return
         try:
             rows = self.local.query(_ACCOUNT, (RECOVERY_CHANNEL,))
@@ -267,6 +268,7 @@ class Member(operation.Operation):
             rows = []  # repository kept in a file (5.7): cannot be compared, so it is set
         if not rows or (rows[0]["user"], rows[0]["password"]) != (user, password):
             self.execute("change_recovery_credentials", (user, password), secrets=(1,))
+            self.account_given = True
 
     def set_variable(self, name: str, value: str) -> None:
         """Set a global variable so that it lasts, where the version can do that."""

@@ -208,6 +208,11 @@ def test_every_situation_gets_a_diagnosis(situation):
     assert report["state"] in diagnosis.CLUSTER_STATES
     assert set(report["members"]) == set(members)
     assert all(member["kind"] in member_rules.KINDS for member in report["members"].values())
+    for address, member in report["members"].items():
+        # Diagnosis and module never disagree: what is said of a member is what the rules decide about it.
+        decision = decide(members, facts, address, None, {"group_name": report["group_name"]})
+        assert member["would"] == {"decision": decision.action, "rule": decision.rule, "reason": decision.reason}
+        assert decision.kind in ("", member["kind"])
     unasked = [address for address in members if not facts[address].reachable]
     assert bool(unasked) <= report["uncertain"]
     assert [address for address in members if report["members"][address]["kind"] == "unreachable"] == unasked
