@@ -277,7 +277,9 @@ def test_an_applier_that_stops_with_an_error_ends_the_run_at_once(state):
 
 def test_an_error_of_the_applier_from_before_is_no_reason_not_to_try():
     """Somebody may have made good what was in the way."""
-    world = World(unappliable("ERROR", "2025-12-31 00:00:00"), group_of({DB0: "ONLINE", DB2: "ONLINE"}), FORMED)
+    before = "2025-12-31 00:00:00"
+    others = group_of({DB0: "ONLINE", DB2: "ONLINE"})
+    world = World(unappliable("ERROR", before), others, unappliable("RECOVERING", before), FORMED)
     assert loop(manager(world, me=DB1)).decision.action == "join"
 
 
