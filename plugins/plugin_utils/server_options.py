@@ -312,7 +312,7 @@ def check_value(meaning: str, value: object) -> str:
         )
     for word in allowed:
         if text.upper() == word.upper():
-            return word
+            return str(word)
     raise VersionError(f"option {meaning}: '{text}' is not allowed (allowed: {', '.join(allowed)})")
 
 
@@ -384,10 +384,10 @@ def render_settings(
     lines = [("plugin_load_add", "group_replication.so", False)]
     for meaning, option in OPTIONS.items():
         if meaning in settings and not option.plugin:
-            lines.append((option_name(version, meaning), settings[meaning], False))
+            lines.append((option_name(version, meaning) or meaning, settings[meaning], False))
     for meaning, option in OPTIONS.items():
         if meaning in settings and option.plugin:
-            lines.append((option_name(version, meaning), settings[meaning], True))
+            lines.append((option_name(version, meaning) or meaning, settings[meaning], True))
     for name in sorted(others):
         lines.append((name, others[name], name in loose_others or name.startswith(PLUGIN_PREFIXES)))
     return lines
