@@ -20,6 +20,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import address_problems
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "An address is one and the same in the inventory, in modules and in filters, or refused everywhere."
+    ),
+]
+
 HOSTS = [
     ("192.0.2.130", "ipv4", "192.0.2.130"),
     (" 192.0.2.130 ", "ipv4", "192.0.2.130"),

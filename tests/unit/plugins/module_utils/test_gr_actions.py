@@ -18,6 +18,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.membe
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from gr_model import GROUP, MEMBERS, change, facts_of, gone, group_of, outage
 
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "Check mode says the statements of the real run; what fails leaves no flag on, no lock held and no server open."
+    ),
+]
+
 DB0, DB1, DB2 = MEMBERS
 ON = "SET GLOBAL group_replication_bootstrap_group = ON"
 CLOSED = "SET GLOBAL super_read_only = ON"
