@@ -54,7 +54,7 @@ _value:
 """
 
 import re
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify, format_address
@@ -67,7 +67,7 @@ def number(value: Any, default: Any) -> Any:
     return int(value) if re.match(r"^\d+$", str(value)) else value
 
 
-def gr_members(names: list[str], hostvars: Any, port: int = 3306, local_port: int = 33061) -> list[dict[str, Any]]:
+def gr_members(names: Sequence[str], hostvars: Any, port: int = 3306, local_port: int = 33061) -> list[dict[str, Any]]:
     if isinstance(names, str):
         raise AnsibleFilterError(f"gr_members needs a list of host names, not the string {names!r}.")
     members = []

@@ -44,7 +44,7 @@ from typing import Any, Mapping, Sequence
 def witness(entry: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The facts of a member that sees a group with quorum."""
     for host in entry["members"]:
-        facts = hostvars[host]
+        facts: Mapping[str, Any] = hostvars[host]
         cluster = (facts.get("mysql_gr_status") or {}).get("cluster") or {}
         if cluster.get("state") in ("ONLINE", "ONLINE_PARTIAL"):
             return facts

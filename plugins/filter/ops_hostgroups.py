@@ -71,7 +71,7 @@ def address_of(row: Row) -> str:
     return show_address((row["hostname"], row.get("port", 3306))).lower()
 
 
-def change(rows: list[Row], wanted: Sequence[str], status: str, like: Sequence[str]) -> dict[str, Any] | None:
+def change(rows: Sequence[Row], wanted: Sequence[str], status: str, like: Sequence[str]) -> dict[str, Any] | None:
     """What becomes of a group with these servers: servers and exclusive; None where it has none of those that are meant."""
     if status == "admit":
         model = next((row for row in rows if address_of(row) in like), None)
