@@ -44,15 +44,15 @@ class LocalServer:
 
     def __init__(self, index, root="/", directory="/var/tmp/gr", base_port=23300, servers=3):
         self.index = index
-        self.name = "db%d" % index
+        self.name = f"db{index}"
         self.root = root.rstrip("/")
         self.top = directory
-        self.dir = "%s/n%d" % (directory, index)
+        self.dir = f"{directory}/n{index}"
         self.port = base_port + index
         self.local_port = base_port + 10 + index
         self.servers = servers
         self.base_port = base_port
-        self.address = "127.0.0.1:%d" % self.port
+        self.address = f"127.0.0.1:{self.port}"
         self.socket = self.host_path("mysqld.sock")
         self.datadir = self.host_path("data")
         self.error_log = self.host_path("error.log")
@@ -63,7 +63,7 @@ class LocalServer:
 
     def config(self):
         """The text of my.cnf."""
-        seeds = ",".join("127.0.0.1:%d" % (self.base_port + 10 + i) for i in range(self.servers))
+        seeds = ",".join(f"127.0.0.1:{self.base_port + 10 + i}" for i in range(self.servers))
         return """[mysqld]
 datadir={dir}/data
 socket={dir}/mysqld.sock
@@ -206,7 +206,7 @@ loose-group_replication_start_on_boot={boot}
             with open(self.host_path("mysqld.pid"), encoding="utf-8") as src:
                 pid = int(src.read())
             os.kill(pid, 0)
-            with open("/proc/%d/cmdline" % pid, encoding="utf-8") as src:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as src:
                 return pid if self.dir in src.read() else None
         except (OSError, ValueError):
             return None
@@ -244,7 +244,7 @@ loose-group_replication_start_on_boot={boot}
         end = time.monotonic() + 60
         while os.path.exists(f"/proc/{pid}"):
             if time.monotonic() > end:
-                raise RuntimeError("%s: mysqld %d does not end" % (self.name, pid))
+                raise RuntimeError(f"{self.name}: mysqld {pid} does not end")
             time.sleep(0.05)
 
     def set_uuid(self, uuid):

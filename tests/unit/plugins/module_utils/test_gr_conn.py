@@ -130,7 +130,7 @@ class Listener:
         self.greeting = greeting
         self.received = b""
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:{}".format(self.socket.getsockname()[1])
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
         self.open = []
         threading.Thread(target=self.serve, daemon=True).start()
 
