@@ -1,0 +1,158 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a member cannot reach another one by TLS: found by a handshake like the server's own, with real certificates."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import (
+    OwnFiles,
+    handshake_trouble,
+    own_files,
+    tls_reason,
+)
+
+x509 = pytest.importorskip("cryptography.x509")
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim("A member that cannot reach the others by TLS is told why, which MySQL writes nowhere."),
+]
+
+XCOM = {"group_replication_ssl_mode": "REQUIRED", "group_replication_communication_stack": "XCOM"}
+
+
+class Authority:
+    """A CA, and certificates of it as files."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name, self.key = folder, name, ec.generate_private_key(ec.SECP256R1())
+        self.ca = self.write(f"{name}-ca", self.make(name, self.key, 3650, True))
+
+    def make(self, name, key, days, is_ca):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
+        made = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=30))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.BasicConstraints(is_ca, None), True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        )  # fmt: skip
+        return made.sign(self.key, hashes.SHA256())
+
+    def write(self, name, certificate, key=None):
+        path = self.folder / f"{name}.pem"
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        if key:
+            form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            path.with_suffix(".key").write_bytes(key.private_bytes(*form))
+        return str(path)
+
+    def issue(self, name, days=30):
+        """(certificate, key) as paths."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        path = self.write(f"{self.name}-{name}", self.make(name, key, days, False), key)
+        return path, path[: -len(".pem")] + ".key"
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    return Authority(folder, "ours"), Authority(folder, "other")
+
+
+@pytest.fixture
+def member():
+    """Starts what another member's group port is: a TLS listener that may verify who comes; its address."""
+    made = []
+
+    def start(certificate, ca=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        if ca:
+            context.load_verify_locations(ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        listener = socket.create_server(("127.0.0.1", 0))
+        made.append(listener)
+
+        def serve():
+            while True:
+                try:
+                    plain, _peer = listener.accept()
+                except OSError:
+                    return
+                try:
+                    secure = context.wrap_socket(plain, server_side=True)
+                    made.append(secure)
+                except (OSError, ssl.SSLError):
+                    plain.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return "127.0.0.1:{}".format(*listener.getsockname()[1:])
+
+    yield start
+    for item in made:
+        item.close()
+
+
+def test_nothing_is_wrong(authorities, member):
+    ours, _other = authorities
+    address = member(ours.issue("peer"), ours.ca)
+    for mode in ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"):
+        assert handshake_trouble(OwnFiles(mode, ours.ca, *ours.issue("me")), address) == ""
+
+
+def test_the_others_certificate_is_of_another_ca(authorities, member):
+    ours, other = authorities
+    address = member(other.issue("peer"))
+    mine = ours.issue("me")
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *mine), address) == "", "nothing is verified"
+    assert "certificate verify failed: " in handshake_trouble(OwnFiles("VERIFY_CA", ours.ca, *mine), address)
+
+
+def test_a_certificate_that_has_expired(authorities, member):
+    ours, _other = authorities
+    address = member(ours.issue("late", days=-1))
+    found = handshake_trouble(OwnFiles("VERIFY_CA", ours.ca, *ours.issue("me")), address)
+    assert found == "certificate verify failed: certificate has expired"
+
+
+def test_the_other_member_refuses_ours(authorities, member):
+    ours, _other = authorities
+    address = member(ours.issue("peer"), ours.ca)
+    assert "expired" in handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("mine", days=-1)), address)
+
+
+def test_what_is_no_matter_of_tls(authorities):
+    ours, _other = authorities
+    nobody = socket.create_server(("127.0.0.1", 0))
+    address = "127.0.0.1:{}".format(*nobody.getsockname()[1:])
+    nobody.close()
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("me")), address) == ""
+    assert handshake_trouble(OwnFiles("REQUIRED", "/none", "/none", "/none"), address) == "", (
+        "files that cannot be read"
+    )
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("me")), "not an address") == ""
+
+
+def test_which_files_the_server_uses():
+    files = {"datadir": "/var/lib/mysql/", "ssl_ca": "ca.pem", "ssl_cert": "/etc/c.pem", "ssl_key": None}
+    assert own_files(XCOM, files) == ("REQUIRED", "/var/lib/mysql/ca.pem", "/etc/c.pem", "/var/lib/mysql/")
+    assert own_files({**XCOM, "group_replication_ssl_mode": "DISABLED"}, files) is None
+    assert own_files({**XCOM, "group_replication_communication_stack": "MYSQL"}, files) is None
+
+
+def test_openssl_s_own_names_are_left_out():
+    text = "[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] ssl/tls alert certificate expired (_ssl.c:2599)"
+    assert tls_reason(text) == "ssl/tls alert certificate expired"
