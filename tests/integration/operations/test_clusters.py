@@ -163,7 +163,7 @@ def test_a_new_member_of_the_second_cluster_comes_to_its_proxies(clusters, lab):
         assert address not in {host for _hostgroup, host in clusters.servers(proxy)}
     run = clusters.play("add_member", "-e", '{"operations_members": ["db5"]}')
     # It was announced before it joined, by a member that was there.
-    assert "db3: distdb.mysql_ha.proxysql : Change the members' status on the proxies" in run.what_changed
+    assert "db3 -> proxy: distdb.mysql_ha.proxysql : Change the members' status on the proxies" in run.what_changed
     assert clusters.servers("proxy") >= {("12", address), ("13", address)}
     assert clusters.servers("proxy1") >= {("2", address), ("3", address)}
     assert not {host for host, changed in run.changed.items() if changed} & set(ALPHA)

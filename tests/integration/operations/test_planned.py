@@ -199,7 +199,7 @@ def test_backup_under_load_and_restore(lab, under_load, tmp_path):
         ("rolling_upgrade", (), "no member is upgraded unless all members are ONLINE"),
         ("switch_mode", SINGLE, "the mode is not switched unless all members are ONLINE"),
         ("switch_primary", ("-e", "operations_primary=db1"), "no other member is made primary unless all members are ONLINE"),
-        ("switch_primary", ("-e", "operations_primary=db7"), "operations_primary is 'db7'; allowed are db0, db1, db2."),
+        ("switch_primary", ("-e", "operations_primary=db7"), "operations_primary: 'db7' is not allowed (allowed: db0, db1, db2)"),
         ("remove_member", ("-e", "operations_member=db0"), "no member is removed unless all others are ONLINE"),
         ("add_member", ("-e", '{"operations_members": ["db1"]}'), "no member is added unless all others are ONLINE"),
         ("rotate_passwords", (), "no password is changed unless all members are ONLINE"),

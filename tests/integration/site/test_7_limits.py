@@ -33,7 +33,7 @@ def test_one_member_is_restarted_and_nobody_else(lab):
     assert [after[name] for name in ("db0", "db2")] == [before[name] for name in ("db0", "db2")]
     assert set(run.recap) == {"db1"}
     # It was drained although no proxy is in the limit.
-    assert "db1: distdb.mysql_ha.proxysql : Change the members' status on the proxies" in run.what_changed
+    assert "db1 -> proxy: distdb.mysql_ha.proxysql : Change the members' status on the proxies" in run.what_changed
     lab.one_group()
 
 
