@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+from support import ROOT
 
 pytestmark = [
     pytest.mark.integration,
@@ -56,7 +58,8 @@ def test_what_cannot_be_meant_is_refused(lab, playbook, arguments, sentence):
 
 
 def test_a_backup_is_taken_from_any_member(lab, tmp_path):
-    where = ("-e", f"operations_backup={tmp_path / 'backup'}")
+    # Relative to where the command is given, not to where the playbook is.
+    where = ("-e", f"operations_backup={os.path.relpath(tmp_path / 'backup', ROOT)}")
     run = lab.site("--limit", "!db0", *where, playbook="playbooks/backup.yml")
     assert run.code == 0, run
     manifest = json.loads((tmp_path / "backup" / "backup.json").read_text())
