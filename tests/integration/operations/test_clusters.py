@@ -183,7 +183,7 @@ def test_an_outage_of_one_cluster_is_healed(clusters, lab):
     clusters.whole()
 
 
-def test_survivors_go_on_without_those_that_are_lost(clusters, lab):
+def test_survivors_go_on_without_those_that_are_lost(clusters, lab, tmp_path):
     for member in ("db4", "db5"):
         lab.on(member, "systemctl", "kill", "--signal=STOP", "mysql")
     try:
@@ -196,6 +196,9 @@ def test_survivors_go_on_without_those_that_are_lost(clusters, lab):
             lab.command("lab/host", "stop", member)
         clusters.play("force_quorum", *lost)
         assert clusters.view("db3") == ["ONLINE"]
+        # A backup is taken from whoever is left, although the others are no longer reachable.
+        clusters.play("backup", "-e", f"operations_backup={tmp_path / 'rest'}", "-e", "operations_cluster=beta")
+        assert json.loads((tmp_path / "rest" / "backup.json").read_text())["member"] == "db3"
     finally:
         for member in ("db4", "db5"):
             lab.command("lab/host", "stop", member, check=False)
