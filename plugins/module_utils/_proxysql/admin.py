@@ -66,7 +66,7 @@ def _credentials_of(config_file: str) -> tuple[str | None, str | None]:
 class Admin:
     """One connection to the admin interface."""
 
-    def __init__(self, params: dict[str, Any]):
+    def __init__(self, params: dict[str, Any]) -> None:
         user, password = _credentials_of(params.get("config_file") or "")
         self.user = params.get("login_user") if params.get("login_user") is not None else user
         self._password = params.get("login_password") if params.get("login_password") is not None else password

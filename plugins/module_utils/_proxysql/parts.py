@@ -64,7 +64,7 @@ def as_memory(table: Table, runtime: Rows) -> Rows:
 class TablePart:
     """Rows of one table."""
 
-    def __init__(self, table: Table, wanted: Wanted, facts: TableFacts, layers: Layers, reload: bool = False):
+    def __init__(self, table: Table, wanted: Wanted, facts: TableFacts, layers: Layers, reload: bool = False) -> None:
         self.table, self.facts = table, facts
         self.name = table.settings.lower()
         self.target = resolve(table, wanted, facts)
@@ -169,7 +169,7 @@ class GroupsPart:
     name = "mysql servers"
     restart_needed: Sequence[str] = ()
 
-    def __init__(self, desired: Sequence[Desired], facts: Facts, plan: Plan, layers: Layers):
+    def __init__(self, desired: Sequence[Desired], facts: Facts, plan: Plan, layers: Layers) -> None:
         self.desired, self.facts, self.plan, self.layers = desired, facts, plan, layers
         self.memory_changed, self.runtime_changed = plan.memory_changed, plan.runtime_changed
         self.disk_changed, self.warnings = plan.disk_changed, plan.warnings

@@ -143,8 +143,8 @@ class Model:
 
     # -- what ProxySQL does
     def copy(self, source, target):
-        self.db.execute("DELETE FROM {0}".format(target))
-        self.db.execute("INSERT INTO {0} SELECT * FROM {1}".format(target, source))
+        self.db.execute(f"DELETE FROM {target}")
+        self.db.execute(f"INSERT INTO {target} SELECT * FROM {source}")
 
     def load(self):
         self.copy(SERVER_TABLE, "runtime_" + SERVER_TABLE)
@@ -197,7 +197,7 @@ class Model:
         for kind, rows in ((GROUP_TABLE, groups), (SERVER_TABLE, servers)):
             target = (prefix + "." if prefix else "") + name + kind
             for row in rows:
-                self.db.execute("INSERT INTO {0} VALUES ({1})".format(target, ",".join("?" * len(row))), tuple(row))
+                self.db.execute("INSERT INTO {} VALUES ({})".format(target, ",".join("?" * len(row))), tuple(row))
 
     def variables(self, **values):
         """The same in every layer; _ after the first word is -."""
@@ -212,7 +212,7 @@ class Model:
         return {layer + table: self.rows(layer + table) for table in tables for layer in ("main.", "disk.", "runtime_")}
 
     def rows(self, table):
-        return {tuple(row) for row in self.db.execute("SELECT * FROM {0}".format(table))}
+        return {tuple(row) for row in self.db.execute(f"SELECT * FROM {table}")}
 
     def facts(self):
         return read.read_places(self, read.read_facts(self))
@@ -220,7 +220,7 @@ class Model:
     def place(self, hostgroup, hostname, port=3306, status="ONLINE", **columns):
         """Put one server where the monitor would."""
         row = (hostgroup, hostname, port) + tuple(Server(status=status, **columns))
-        self.db.execute("INSERT INTO runtime_mysql_servers VALUES ({0})".format(",".join("?" * len(row))), row)
+        self.db.execute("INSERT INTO runtime_mysql_servers VALUES ({})".format(",".join("?" * len(row))), row)
 
     def unplace(self):
         self.db.execute("DELETE FROM runtime_mysql_servers")

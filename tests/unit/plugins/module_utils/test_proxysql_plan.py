@@ -466,7 +466,7 @@ def test_the_number_of_statements_does_not_grow_with_the_servers():
             Desired(
                 base,
                 group(base, base + 1, base + 2, base + 3),
-                {("s{0}-{1}".format(base, n), 3306): Server() for n in range(size)},
+                {(f"s{base}-{n}", 3306): Server() for n in range(size)},
                 True,
             )
             for base in (10, 20)
@@ -574,6 +574,6 @@ def test_the_diff_has_one_entry_for_each_layer_that_differs():
 
 def test_long_lists_are_split_below_sqlite_s_limit():
     before = Layer({}, {})
-    after = Layer({}, {(1, "host-{0:05d}".format(n), 3306): Server(comment="c" * 100) for n in range(8000)})
+    after = Layer({}, {(1, f"host-{n:05d}", 3306): Server(comment="c" * 100) for n in range(8000)})
     statements = plan_module.rewrite(before, after)
     assert 1 < len(statements) < 10 and max(len(statement.text) for statement in statements) < 1000000

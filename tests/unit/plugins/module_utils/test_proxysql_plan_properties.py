@@ -109,7 +109,7 @@ def models(draw):
         for place, name, row in draw(server_rows(statuses)):
             columns = (place, name, 3306) + tuple(row)
             model.db.execute(
-                "INSERT OR IGNORE INTO {0} VALUES ({1})".format(table, ",".join("?" * len(columns))), columns
+                "INSERT OR IGNORE INTO {} VALUES ({})".format(table, ",".join("?" * len(columns))), columns
             )
     if draw(st.integers(min_value=0, max_value=5)) == 0:
         model.db.execute("INSERT INTO runtime_global_variables VALUES ('mysql-monitor_enabled', 'false')")
