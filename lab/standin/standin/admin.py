@@ -308,8 +308,6 @@ class AdminSession(wire.Client):
         super().__init__(reader, writer, admin.store.values["mysql-server_version"], wire.NATIVE, tls)
         self.admin = admin
         self.writes = False
-        # By this client libraries know that a quote in a text is doubled: SQLite has no backslash.
-        self.status |= ServerStatus.SERVER_STATUS_NO_BACKSLASH_ESCAPES
 
     def password_of(self, user):
         """admin-admin_credentials as loaded to runtime."""
@@ -328,6 +326,8 @@ class AdminSession(wire.Client):
         )
 
     async def command(self, number: int, payload: bytes):
+        # By this client libraries know that a quote in a text is doubled: SQLite has no backslash. Not before the first answer, as there.
+        self.status |= ServerStatus.SERVER_STATUS_NO_BACKSLASH_ESCAPES
         if number == wire.COM_INIT_DB:
             await self.ok()
         elif number == wire.COM_SET_OPTION:
