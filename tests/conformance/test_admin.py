@@ -392,6 +392,21 @@ def test_stats_user_reads_only(proxy):
     connection.close()
 
 
+def test_a_list_of_credentials_without_entries_lets_nobody_in(proxy):
+    """An empty value would not be taken."""
+    try:
+        proxy.run("SET admin-stats_credentials=';'")
+        proxy.run("LOAD ADMIN VARIABLES TO RUNTIME")
+        for user, password in (("stats", "stats"), (";", ""), ("", "")):
+            with pytest.raises(pymysql.OperationalError, match="Access denied"):
+                proxy.connect(user, password)
+        assert proxy.value("SELECT 1") == "1"
+    finally:
+        proxy.run("SET admin-stats_credentials='stats:stats'")
+        proxy.run("LOAD ADMIN VARIABLES TO RUNTIME")
+    proxy.connect("stats", "stats").close()
+
+
 def test_read_only_interface(proxy):
     proxy.run("SET admin-read_only='true'")
     proxy.run("LOAD ADMIN VARIABLES TO RUNTIME")

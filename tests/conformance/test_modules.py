@@ -22,9 +22,11 @@ pytestmark = [
 HERE = Path(__file__).parent
 
 
-def test_modules(proxy, tmp_path):
+@pytest.mark.parametrize("playbook", ["modules.yml", "role.yml"])
+def test_playbook(proxy, tmp_path, playbook):
     proxy.set(monitor_enabled="false")
     login = {"host": proxy.host, "port": proxy.admin_port, "user": proxy.user, "password": proxy.password}
+    login["application_port"] = proxy.port
     variables = tmp_path / "login.json"
     variables.write_text(
         json.dumps(
@@ -43,7 +45,7 @@ def test_modules(proxy, tmp_path):
         "localhost,",
         "-e",
         f"@{variables}",
-        HERE / "modules.yml",
+        HERE / playbook,
     ]
     done = subprocess.run(
         command,
