@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Adding, changing, draining and removing a server while 8 clients write: no statement fails, in both modes."""
+"""Adding, changing, draining and removing a server, users, rules and variables while 8 clients write: no statement fails, in both modes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from support import ROOT, wait_for
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.claim("Servers are added, changed, drained and removed under load without one failed statement."),
+    pytest.mark.claim(
+        "Servers are added, changed, drained and removed, users, rules and variables changed under load without one failed statement."
+    ),
 ]
 
 ROUNDS = 5
@@ -44,6 +46,16 @@ PLAY = """
       loop_control:
         loop_var: step
         label: "{{ step.name }}"
+    - name: Everything else, changed and changed back
+      distdb.mysql_ha.proxysql_config:
+        variables:
+          mysql-max_connections: "{{ (item == 'present') | ternary(2000, 2048) }}"
+        users:
+          - {username: px_other, password: px-other-1, default_hostgroup: 3, state: "{{ item }}"}
+        query_rules:
+          - {rule_id: 7, active: true, match_digest: ^SELECT.*px_nowhere, destination_hostgroup: 3, apply: true, state: "{{ item }}"}
+        reload: [mysql_variables, users, query_rules]
+      loop: [present, absent]
     - name: Placed again
       distdb.mysql_ha.proxysql_hostgroup_info:
         wait_placed: 60

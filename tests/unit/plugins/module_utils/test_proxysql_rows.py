@@ -241,6 +241,22 @@ def test_a_value_that_is_not_taken_is_named_and_everything_is_put_back():
     assert model.everything() == before
 
 
+def test_a_save_that_fails_last_puts_back_what_was_saved_before_it():
+    model = Model()
+    rule = dict(rule_id=1, active=True, match_digest="^x")
+    do(model, part(model, USERS, [user()]), part(model, QUERY_RULES, [rule]))
+    before = model.everything()
+    parts = [
+        part(model, USERS, [user("new")], exclusive=True),
+        part(model, QUERY_RULES, [dict(rule, match_digest="^y")]),
+    ]
+    model.statements = []
+    model.fail_at = len(statements_of(parts))
+    with pytest.raises(AdminError, match="Put back to what it was: memory, runtime, disk"):
+        carry_out(model, parts, 1)
+    assert model.everything() == before
+
+
 def test_a_save_that_wrote_nothing_is_found():
     model = Model()
     do(model, part(model, USERS, [user()]))
