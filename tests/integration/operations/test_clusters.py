@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -71,6 +72,16 @@ def clusters(lab):
         lab.command("lab/host", "remove", name)
     # The proxy serves the first cluster only again.
     lab.site()
+
+
+def test_the_clusters_have_names_and_contents_of_their_own(clusters, lab):
+    names = [
+        {lab.sql(member, "SELECT @@group_replication_group_name")[0][0] for member in members}
+        for members in (ALPHA, BETA)
+    ]
+    assert [len(found) for found in names] == [1, 1] and names[0] != names[1]
+    schemas = "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('simkp', 'shop')"
+    assert lab.sql("db1", schemas) == [["simkp"]] and lab.sql("db4", schemas) == [["shop"]]
 
 
 def moved(before: dict, after: dict) -> set[str]:
@@ -216,7 +227,7 @@ def test_a_blank_host_takes_the_place_of_a_lost_one(clusters, lab):
     inventory["all"]["children"]["mysql_gr"]["children"]["beta"]["hosts"] = {
         f"db{number}": {"mysql_gr_server_id": 130 + number} for number in (3, 4, 6)
     }
-    OTHER.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(CLUSTERS.parent / "group_vars", OTHER.parent / "group_vars", dirs_exist_ok=True)
     OTHER.write_text(yaml.safe_dump(inventory))
     lab.command("lab/host", "stop", "db5")
     wait_for(lambda: clusters.view("db3") == ["ONLINE"] * 2, 90, "a view without db5")
