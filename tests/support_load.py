@@ -99,7 +99,6 @@ def rotation(lab, directory: Path) -> tuple[dict, dict, tuple, tuple]:
     """The inventory's passwords, others in their place, and the arguments that bring the others, or again the first, into force."""
     old = lab.secrets()
     new = {name: secrets.token_urlsafe(18).replace("-", "x") for name in old}
-    new["proxysql_monitor_password"] = new["mysql_gr_monitor_password"]
     found = []
     for name, passwords, before in (("new.yml", new, old), ("old.yml", old, new)):
         user = lab.inventory.variable("proxy", "proxysql_admin_user", "admin")

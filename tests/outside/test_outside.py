@@ -127,7 +127,7 @@ def inventory(lab: Lab) -> dict:
         for name in (
             "mysql_gr_recovery_password",
             "mysql_gr_peer_password",
-            "mysql_gr_monitor_password",
+            "proxysql_monitor_password",
             "proxysql_admin_password",
             "application_password",
         )
@@ -159,7 +159,6 @@ def inventory(lab: Lab) -> dict:
                     "vars": {
                         **chosen,
                         "proxysql_mysql_inventory_group": "alpha",
-                        "proxysql_monitor_password": "{{ mysql_gr_monitor_password }}",
                         "proxysql_users": [
                             {"username": "app", "password": "{{ application_password }}", "default_hostgroup": 2}
                         ],

@@ -32,7 +32,6 @@ def refused(run, *words: str) -> None:
     [
         "mysql_gr_recovery_password",
         "mysql_gr_peer_password",
-        "mysql_gr_monitor_password",
         "proxysql_admin_password",
         "proxysql_monitor_password",
     ],

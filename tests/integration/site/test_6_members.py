@@ -105,7 +105,7 @@ def test_a_member_that_the_inventory_does_not_know_is_refused_and_shown(lab, wit
 
 def test_a_changed_password_reaches_a_member_that_has_left_its_group(lab, tmp_path):
     given = tmp_path / "new.json"
-    given.write_text(json.dumps({"mysql_gr_monitor_password": secrets.token_hex(16)}))
+    given.write_text(json.dumps({"mysql_gr_peer_password": secrets.token_hex(16)}))
     lab.sql("db1", "STOP GROUP_REPLICATION")
     assert lab.sql("db1", "SELECT @@super_read_only") == [["1"]]
     run = lab.site("-e", f"@{given}")

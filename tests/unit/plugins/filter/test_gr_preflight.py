@@ -33,10 +33,10 @@ SQL = {
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP}, "single_primary": False,
-    "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b", "mysql_gr_monitor_password": "c"},
+    "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
-    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer", "mysql_gr_monitor_user": "monitor"},
+    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"},
     "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
     "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
