@@ -35,6 +35,13 @@ ROLES = """
   roles:
     - distdb.mysql_ha.mysql_gr
 
+- hosts: alpha
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: distdb.mysql_ha.proxysql
+        tasks_from: accounts.yml
+
 - hosts: proxysql
   gather_facts: false
   roles:
