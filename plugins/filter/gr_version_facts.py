@@ -39,7 +39,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import first_version, version_facts
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import first_version, version_facts
 
 
 def gr_version_facts(version: str) -> dict[str, Any]:

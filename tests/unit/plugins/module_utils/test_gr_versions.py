@@ -25,11 +25,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
     OPTIONS,
-    first_version,
     option_name,
     render_settings,
-    version_facts,
 )
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import first_version, version_facts
 
 pytestmark = [
     pytest.mark.unit,

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a version of MySQL has and needs, as far as only the control node has to know it.
+
+A new version is a new entry, or none.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version
+
+# What a version has and needs: meaning -> ((first version, value), ...), newest last.
+# fmt: off
+FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
+    # Arguments by which mysqld checks its options and ends.
+    "check_arguments": (((5, 7, 17), ["--verbose", "--help"]), ((8, 0, 16), ["--validate-config"])),
+    # Privileges of the account by which a joining member fetches what it lacks.
+    "recovery_privileges": (((5, 7, 17), ["REPLICATION SLAVE"]),
+                            ((8, 0, 4), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]),
+                            ((8, 0, 27), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"])),
+    # Authentication plugin of accounts; empty: the server's default.
+    "auth_plugin": (((5, 7, 17), ""), ((8, 0, 4), "caching_sha2_password")),
+    # Whether an account can have two passwords (RETAIN CURRENT PASSWORD).
+    "dual_passwords": (((5, 7, 17), False), ((8, 0, 14), True)),
+    # The plugin by which a member's data can be copied.
+    "clone_plugin": (((5, 7, 17), ""), ((8, 0, 17), "mysql_clone.so")),
+    # Whether ProxySQL's monitor reads a view in sys, which has to be made; else it reads performance_schema.
+    "monitor_view": (((5, 7, 17), True), ((8, 0, 0), False)),
+}
+# fmt: on
+
+
+def dotted(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def first_version(meaning: str, value: Any) -> str:
+    """The version that brought this value of a fact, as text."""
+    return next(dotted(since) for since, found in FACTS[meaning] if found == value)
+
+
+def version_facts(version: str) -> dict[str, Any]:
+    """Everything in FACTS, for one server version."""
+    wanted = effective_version(version)
+    return {meaning: [value for since, value in entries if wanted >= since][-1] for meaning, entries in FACTS.items()}
