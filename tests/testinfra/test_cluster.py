@@ -157,9 +157,10 @@ def test_the_administration_port_is_local(cluster):
 def test_files_with_settings_and_secrets_are_not_for_everybody(cluster):
     for member in cluster.members:
         files = cluster[member].run("grep -rlI group_replication /etc/mysql").stdout.split()
-        assert len(files) == 1, f"one file holds the group's settings: {files}"
-        settings = cluster[member].file(files[0])
-        assert settings.user == "root" and settings.mode & 0o007 == 0, f"{files[0]} {settings.mode:o}"
+        assert len(files) == 2, f"the settings, and whether the member joins at boot: {files}"
+        for path in files:
+            settings = cluster[member].file(path)
+            assert settings.user == "root" and settings.mode & 0o007 == 0, f"{path} {settings.mode:o}"
     for proxy in cluster.proxies:
         database = cluster[proxy].file("/var/lib/proxysql/proxysql.db")
         directory = cluster[proxy].file("/var/lib/proxysql")
