@@ -149,7 +149,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
             problems.append(f"{variable} is {value!r}; allowed are 1 to {LONGEST_ACCOUNT} characters.")
     for value, names in shared(wishes["accounts"].items()):
         problems.append(f"{listed(names)} are both {value!r}; each account has its own task and needs its own name.")
-    problems += user_problems(wishes)
+    problems += account_problems(wishes["users"], "mysql_gr_users", wishes["accounts"])
     tls = wishes["tls"]
     if tls["mode"] != "REQUIRED" and not tls["ca"]:
         problems.append(f"mysql_gr_ssl_mode is {tls['mode']!r}, which needs mysql_gr_tls_ca.")
@@ -177,10 +177,11 @@ def variable_problems(wishes: Wishes) -> list[str]:
     return problems
 
 
-def user_problems(wishes: Wishes) -> list[str]:
+def account_problems(accounts: list[dict[str, Any]], option: str, taken: dict[str, Any]) -> list[str]:
+    """What stands against accounts to be written; taken: names by the variables that have them already."""
     problems = []
-    for index, user in enumerate(wishes["users"] or []):
-        named = f"mysql_gr_users[{index}]"
+    for index, user in enumerate(accounts or []):
+        named = f"{option}[{index}]"
         if not user.get("name"):
             problems.append(f"{named}.name is missing.")
         elif len(str(user["name"])) > LONGEST_ACCOUNT:
@@ -191,7 +192,7 @@ def user_problems(wishes: Wishes) -> list[str]:
             problems += secret_problems(
                 f"{named}.password ({user.get('name', 'without a name')})", user.get("password")
             )
-        for variable, value in wishes["accounts"].items():
+        for variable, value in taken.items():
             if user.get("name") == value:
                 problems.append(
                     f"{named}.name is {value!r}, which is also {variable}; each account needs its own name."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_account_failures import gr_account_failures
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_account_problems import gr_account_problems
 
 ACCOUNTS = [
     {"name": "app", "host": "10.%", "password": "it's"},
@@ -30,3 +31,18 @@ def test_no_password_of_any_account_is_repeated():
     message = r"near 'it\'s' and 'it''s' and it's of app, and it of other"
     found = gr_account_failures([{"failed": True, "msg": message}], ACCOUNTS)
     assert found == ["app@10.%: near '********' and '********' and ******** of app, and ******** of other"]
+
+
+def test_accounts_that_cannot_be_written_are_refused_by_name():
+    accounts = [
+        {"name": "a", "password": ""},
+        {"name": "b", "password": ["x"]},
+        {"password": "x"},
+        {"name": "c", "state": "absent"},
+    ]
+    assert gr_account_problems(accounts, "mysql_gr_accounts") == [
+        "mysql_gr_accounts[0].password (a) is missing or empty; no password has a default.",
+        "mysql_gr_accounts[1].password (b) is a list; allowed is a string.",
+        "mysql_gr_accounts[2].name is missing.",
+    ]
+    assert gr_account_problems([{"name": "a", "password": "x"}], "mysql_gr_accounts") == []
