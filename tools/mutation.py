@@ -28,10 +28,10 @@ TESTS = "tests/unit/plugins/module_utils"
 WHAT = {
     "gtid": (["_group/gtid.py"], ["test_gtid.py"]),
     "decision": (
-        ["_group/present_rules.py", "_group/member_rules.py", "_group/situation.py"],
+        ["_group/present_rules.py", "_group/member_rules.py"],
         ["test_gr_decision.py", "test_gr_properties.py"],
     ),
-    "comparison": (["proxysql_plan.py"], ["test_proxysql_plan.py", "test_proxysql_plan_properties.py"]),
+    "comparison": (["_proxysql/rows.py"], ["test_proxysql_rows.py"]),
 }
 # Changes that mean the same or cannot run: identity of small numbers, other operators for the formatting of strings, types.
 LEFT_OUT = [".*_Is$", ".*_IsNot$", ".*BinaryOperator_Mod_.*", ".*BinaryOperator_BitOr_.*", ".*RemoveDecorator"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -57,6 +58,7 @@ def spread(gtids):
         (None, ""),
         (" \n ", ""),
         (",,", ""),
+        (f",{A}:1", f"{A}:1"),
         (f"{A}:1", f"{A}:1"),
         (f"{A}:1-1", f"{A}:1"),
         (f"{A.upper()}:1-5", f"{A}:1-5"),
@@ -112,6 +114,12 @@ def test_a_long_wrong_text_is_cut_in_the_message():
     assert f"GTID set: '{'x' * 57}...' is no UUID" in str(failed.value)
 
 
+@pytest.mark.parametrize(("length", "shown"), [(60, "x" * 60), (61, "x" * 57 + "...")])
+def test_a_wrong_text_of_sixty_letters_is_shown_whole(length, shown):
+    with pytest.raises(GtidError, match=f"^GTID set: '{re.escape(shown)}' is no UUID"):
+        GtidSet("x" * length)
+
+
 def test_the_wrong_part_is_named():
     with pytest.raises(GtidError, match="^GTID set: 'nonsense' is no UUID"):
         GtidSet("nonsense:tag:1-5")
@@ -138,6 +146,24 @@ def test_algebra_is_that_of_sets(left, right):
     assert GtidSet(str(one)) == one
     if one == two:
         assert hash(one) == hash(two)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "minus", "both"),
+    [
+        ("1-10", "2:4", "1:3:5-10", "2:4"),
+        ("1-10", "2-3:5-6", "1:4:7-10", "2-3:5-6"),
+        ("2-3:5-6", "1-10", "", "2-3:5-6"),
+        ("1-2:5-6:9", "1-5", "6:9", "1-2:5"),
+        ("1-4", "4-9", "1-3", "4"),
+        ("1-4", "5-9", "1-4", ""),
+    ],
+)
+def test_algebra_where_intervals_meet(left, right, minus, both):
+    """What a mutation run found unseen by the examples that CI takes."""
+    one, two = GtidSet(f"{A}:{left}"), GtidSet(f"{A}:{right}")
+    assert str(one - two) == (f"{A}:{minus}" if minus else "")
+    assert str(one & two) == (f"{A}:{both}" if both else "")
 
 
 def test_union_of_many_and_parts():
