@@ -48,7 +48,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "d
 PAGES += ["lab/README.md", "inventories/**/*.md", "examples/**/*.md", "tools/**/*.md"]
 SPECS: list[str] = []
 MODULES: list[str] = []
-TASKS: list[str] = []
+TASKS = ["playbooks/**/*.yml"]
 
 
 class Finding(NamedTuple):

@@ -13,7 +13,7 @@ author:
 description:
   - Used by the role P(distdb.mysql_ha.mysql_gr#role) before it changes anything. A pure function of the declared members, of what was seen on
     the hosts that take part in the play, and of the role's variables.
-  - It asks nobody itself.
+  - It queries no host itself.
 positional: probes, wishes
 options:
   _input:

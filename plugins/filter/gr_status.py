@@ -16,7 +16,7 @@ description:
 positional: kind
 options:
   _input:
-    description: Registered results by host. A host that could not be asked has its failed result, or none.
+    description: Registered results by host. A host that did not answer has its failed result, or none.
     type: dict
     required: true
   kind:

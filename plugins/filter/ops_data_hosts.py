@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Used by the playbooks of this collection. Members that could not be asked are passed over; a group without quorum is a problem.
+  - Used by the playbooks of this collection. Members that did not answer are passed over; a group without quorum is a problem.
 options:
   _input:
     description: Clusters, as P(distdb.mysql_ha.ops_targets#filter) returns them.

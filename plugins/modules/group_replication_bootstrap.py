@@ -16,10 +16,10 @@ description:
   - Already ONLINE in the right group - nothing changes.
   - A declared member is in a living group - this server joins it, also from state ERROR, after an expulsion and while the group
     still lists this server's previous incarnation (that is waited for).
-  - Nobody is in a group and B(every) declared member was asked and answered - exactly one of them bootstraps, the others wait
-    for it and join. The one is chosen by rule - its executed and received transactions contain everybody's; then the lowest
+  - No member is in a group and B(every) declared member answered - exactly one of them bootstraps, the others wait
+    for it and join. The one is chosen by rule - its executed and received transactions contain everyone's; then the lowest
     version; then the first in declared order among O(acting_members).
-  - Anything else is refused, and nothing is changed. The message names who could not be asked, or which transactions are in the way.
+  - Anything else is refused, and nothing is changed. The message names the members that did not answer, or the transactions that are in the way.
     The complete table of situations is in the collection's C(docs/reference/decisions.md).
   - Bootstrap and leaving happen under a lock (C(GET_LOCK)) that is held on all declared members, with the facts gathered again
     under it, so that two controllers at once cannot both bootstrap. C(group_replication_bootstrap_group) is switched off again
@@ -70,7 +70,7 @@ options:
     default: never
   bootstrap_without:
     description:
-      - Declared members that need not be asked when nobody is in a group. B(Only) for members known to be down for good -
+      - Declared members that may be silent while no member is in a group. B(Only) for members known to be down for good -
         if one of them is alive in a group of its own, there will be two groups.
     type: list
     elements: str
@@ -81,7 +81,7 @@ options:
         are refused afterwards, unless O(clone=reprovision) replaces their data. B(Their transactions are lost.)
     type: str
   allow_last_member:
-    description: With O(state=absent), let the last ONLINE member leave. Nobody serves then.
+    description: With O(state=absent), let the last ONLINE member leave. No member serves then.
     type: bool
     default: false
   allow_quorum_loss:
@@ -92,7 +92,7 @@ options:
     description:
       - Seconds for everything, waiting for others included (1 to 86400).
       - Waits can be long - the previous incarnation of a killed server is expelled after 10 to 20 seconds with default settings, and a
-        server that boots while nobody is in a group tries to join for 60 seconds before it can do anything else.
+        server that boots while no member is in a group tries to join for 60 seconds before it can do anything else.
     type: int
     default: 300
   progress:

@@ -14,7 +14,7 @@ description:
   - A group whose members see no majority blocks all writes, because the members that they do not see might be alive and go on
     elsewhere. This module makes those that are left a group of their own (C(group_replication_force_members)).
   - Run it on one of them, B(after) making sure that the lost members are really stopped.
-  - Refused when a lost member answers and is in a group, when another part has quorum, when a survivor could not be asked or sees other
+  - Refused when a lost member answers and is in a group, when another part has quorum, when a survivor does not answer or sees other
     members, and when O(lost_members) are not exactly the members that are UNREACHABLE.
 options:
   lost_members:

@@ -11,7 +11,7 @@ module: group_replication_info
 short_description: Facts of a Group Replication member and a diagnosis of the whole cluster
 version_added: 1.0.0
 description:
-  - Asks the managed server and all other declared members, at the same time, and says in which state the cluster is.
+  - Queries the managed server and all other declared members, at the same time, and says in which state the cluster is.
   - Changes nothing.
   - The words are those of MySQL Shell's AdminAPI.
 options:
@@ -69,12 +69,12 @@ cluster:
         - V(ONLINE) - every declared member is ONLINE in one group with quorum.
         - V(ONLINE_PARTIAL) - a group has quorum, and some declared member is not ONLINE in it.
         - V(NO_QUORUM) - members are ONLINE, but none of them sees a majority; they cannot write.
-        - V(OFFLINE) - nobody who could be asked is in a group.
+        - V(OFFLINE) - no member that answered is in a group.
         - V(SPLIT_BRAIN) - more than one group of this name has quorum.
       type: str
       sample: ONLINE_PARTIAL
     uncertain:
-      description: Whether somebody could not be asked, or the members' views differ, so that the state may be another one.
+      description: Whether a member did not answer, or the members' views differ, so that the state may be another one.
       type: bool
     uncertain_because:
       description: Why, one sentence each.
@@ -112,9 +112,9 @@ cluster:
             - V(member) - in the group.
             - V(rejoinable) - was in the group, is not, and can come back as it is.
             - V(joinable) - never was in the group and can join.
-            - V(broken) - has transactions that the group lacks, or lacks transactions that nobody can send any more.
+            - V(broken) - has transactions that the group lacks, or lacks transactions that no member can send any more.
             - V(unsuitable) - its version, plugin, settings, identity or group name does not fit.
-            - V(unreachable) - could not be asked.
+            - V(unreachable) - did not answer.
           type: str
         why:
           description: Reason for V(broken), V(unsuitable) and V(unreachable).

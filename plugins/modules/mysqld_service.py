@@ -14,7 +14,7 @@ description:
   - Starts the systemd service of a MySQL server and waits until it serves. If it does not start, the message quotes the errors of this start from
     the error log, and the service is left stopped.
   - >-
-    C(systemctl start) can wait for ever. Seen on MySQL 9.7.4 with Group Replication - mysqld writes C(Aborting), does not end, and the packages' service
+    C(systemctl start) can wait indefinitely. Seen on MySQL 9.7.4 with Group Replication - mysqld writes C(Aborting), does not end, and the packages' service
     has no limit of time. This module sees that line, and stops what is left of the server by C(SIGKILL) after O(grace) seconds.
   - Used by the role P(distdb.mysql_ha.mysql_gr#role).
 options:

@@ -129,7 +129,7 @@ options:
   servers_hostgroup:
     description:
       - In which of the group's hostgroups the servers are kept in memory and on disk.
-      - ProxySQL uses this place when it starts, and at a C(LOAD) by somebody else, until its monitor's first check.
+      - ProxySQL uses this place when it starts, and at a C(LOAD) from elsewhere, until its monitor's first check.
       - V(auto) is the writer hostgroup if all servers may be writers (O(max_writers)) or O(active=false), else the reader hostgroup,
         so that no write reaches a read-only member.
     type: str

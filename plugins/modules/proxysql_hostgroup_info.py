@@ -137,7 +137,7 @@ disk:
   elements: dict
 drift:
   description:
-    - For each part of the configuration, what differs between memory and runtime, and memory and disk. Names only, never values.
+    - For each part of the configuration, the differences between memory and runtime, and memory and disk. Names only, never values.
   returned: when reachable
   type: dict
   sample:
@@ -179,7 +179,7 @@ member_versions:
   type: dict
   sample: {"192.0.2.130:3306": "8.4.6"}
 member_errors:
-  description: Why a server of O(probe_members) could not be asked.
+  description: Why a server of O(probe_members) did not answer.
   returned: always
   type: dict
   sample: {"192.0.2.131:3306": "[Errno 111] Connection refused"}
