@@ -161,11 +161,14 @@ class Quorum(operation.Operation):
             if self.check_mode:
                 view = {uuid: entry for uuid, entry in self.mine.view.items() if uuid in wanted}
                 self.facts[self.me] = self.mine._replace(view=view)
-            while not (sees_quorum(self.mine) and set(self.mine.view) == wanted):
+            while not self.check_mode:
+                # The statement itself may have taken longer than the timeout: what counts is what is there now.
+                self.facts = self.cluster.gather()
+                if sees_quorum(self.mine) and set(self.mine.view) == wanted:
+                    break
                 if self.left() < 0:
                     raise Refusal(f"timeout: after {self.timeout} seconds the group still has no quorum")
                 time.sleep(operation.POLL)
-                self.facts = self.cluster.gather()
         except ServerError as error:
             raise Refusal(f"the group refuses: {error}") from None
         finally:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence import decide_fence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import decide_primary
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.quorum import decide_quorum
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from gr_model import MEMBERS, UUIDS, change, entry, facts_of, gone, group_of
 
 DB0, DB1, DB2 = MEMBERS
@@ -170,3 +172,30 @@ def test_every_row_has_a_case():
     assert {rule.name for rule in fence.FENCE.rules} == {case[0] for case in FENCE}
     tested = {case[0] for case in QUORUM} | {"survivor_unasked", "survivor_disagrees"}
     assert {rule.name for rule in quorum.QUORUM.rules} == tested
+
+
+def test_quorum_that_is_there_counts_also_when_forcing_it_took_longer_than_the_timeout():
+    """The statement waits for the group, for more than a minute on a busy machine."""
+
+    class Slow:
+        me, members = DB0, MEMBERS
+        local = Connection("db0", Recorder())
+        told = []
+
+        def gather(self, only=None):
+            return {**minority([DB0], [DB1, DB2]), DB0: group_of({DB0: "ONLINE"})[DB0]}
+
+    cluster = Slow()
+    made = quorum.Quorum({"timeout": 1})
+    cluster.local.open = lambda: None
+    cluster.local.query = lambda text, args=None: cluster.told.append(args) or setattr(made, "deadline", 0.0) or []
+    made.cluster, made.lost, made.facts = cluster, [DB1, DB2], minority([DB0], [DB1, DB2])
+    made.work()
+    assert made.decision.action == "force" and made.report()["after"]["quorum"]
+    assert cluster.told == [("db0:33061",), ("",)], "set, and emptied again"
+    # Without quorum it fails, and the option is emptied all the same.
+    made.facts = minority([DB0], [DB1, DB2])
+    cluster.gather = lambda only=None: minority([DB0], [DB1, DB2])
+    with pytest.raises(Refusal, match="after 1 seconds the group still has no quorum"):
+        made.work()
+    assert cluster.told[-1] == ("",)
