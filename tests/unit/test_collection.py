@@ -238,3 +238,16 @@ def test_a_module_documents_its_options(name, documented, monkeypatch):
     assert {option: (text["type"], text.get("default")) for option, text in said.items()} == {
         option: (spec.get("type", "str"), spec.get("default")) for option, spec in specs[0].items()
     }
+
+
+def test_changelog_entries_begin_with_what_changed():
+    """In one style: a module by its name alone, `NAME role`, `NAME playbook`, `NAME filter` (several with commas), or `collection`."""
+    style = re.compile(r"collection - |([a-z_]+\*?(?:(?:, | and )[a-z_]+)*)( role| playbook| filter)?s? - ")
+    wrong = []
+    for path in (ROOT / "changelogs" / "fragments").glob("*.yml"):
+        for entry in [entry for section in load(str(path.relative_to(ROOT))).values() for entry in section]:
+            found = style.match(entry)
+            names = re.split(", | and ", found[1]) if found and found[1] and not found[2] else []
+            if not found or any(not list((ROOT / "plugins" / "modules").glob(f"{name}.py")) for name in names):
+                wrong.append(entry[:70])
+    assert not wrong
