@@ -8,12 +8,12 @@ Private to this collection.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Dict
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError, check_version
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import listed, shared
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import option_lines, plain_name, to_bytes
 
@@ -92,7 +92,7 @@ def name_problems(member: dict[str, Any], members: list[dict[str, Any]], probe: 
         if other["kind"] != "name":
             continue
         found = probe["resolved"].get(other["address"], [])
-        loopback = [text for text in found if ipaddress.ip_address(text.partition("%")[0]).is_loopback]
+        loopback = [text for text in found if ip_address(text).is_loopback()]
         if other is member:
             named = f"mysql_gr_address of {name} is {member['address']!r}, which"
             if not found:

@@ -8,10 +8,11 @@ Private to this collection.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from typing import Any, Dict, Iterable, List
+
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address, network_problems
 
 LARGEST_GROUP = 9
 # What CHANGE REPLICATION SOURCE takes; MySQL cuts nothing off, it refuses.
@@ -98,12 +99,12 @@ def address_problems(member: dict[str, Any], size: int) -> list[str]:
         if size > 1 and member["address"].split(".")[0] == "localhost":
             return [f"{named}; the other members cannot reach it there."]
         return []
-    address = ipaddress.ip_address(member["address"].partition("%")[0])
-    if address.is_multicast or address.is_unspecified or member["address"] == "255.255.255.255":
+    address = ip_address(member["address"])
+    if address.is_multicast() or int(address) == 0 or member["address"] == "255.255.255.255":
         return [f"{named}, which is no address of a host."]
-    if member["kind"] == "ipv6" and address.is_link_local:
+    if member["kind"] == "ipv6" and address.is_link_local():
         return [f"{named}, a link-local address, which a group cannot use."]
-    if size > 1 and address.is_loopback:
+    if size > 1 and address.is_loopback():
         return [f"{named}; the other members cannot reach it there."]
     return []
 
@@ -158,6 +159,8 @@ def variable_problems(wishes: Wishes) -> list[str]:
     for variable, value in wishes["paths"].items():
         if not PATH.match(str(value)):
             problems.append(f"{variable} is {value!r}; allowed is an absolute path of letters, digits and . _ - @ + /.")
+    if wishes["firewall"] != "none":
+        problems += network_problems(wishes["firewall_clients"], "mysql_gr_firewall_clients")
     acting = len(wishes["acting"])
     if wishes["forks"] < acting:
         problems.append(

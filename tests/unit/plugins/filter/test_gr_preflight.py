@@ -8,8 +8,10 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import networks
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import uuid_findings
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import is_uuid, listed
 
@@ -38,6 +40,7 @@ WISHES = {
     "users": [{"name": "simkpuser", "password": "d"}],
     "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"},
     "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
+    "firewall": "none", "firewall_clients": [],
     "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
     "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
@@ -65,6 +68,17 @@ def with_host(host, **variables):
 
 def test_nothing_stands_against_blank_hosts():
     assert look() == {"problems": [], "new_uuid": []}
+
+
+def test_nothing_stands_against_networks_of_clients():
+    clients = ["192.0.2.0/24", "192.0.2.9", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0"]
+    assert problems(firewall="ufw", firewall_clients=clients) == []
+
+
+def test_without_netaddr_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(networks, "netaddr", None)
+    with pytest.raises(AnsibleFilterError, match="netaddr is missing on the control node"):
+        problems()
 
 
 def test_nothing_stands_against_a_member_that_is_up():
@@ -126,6 +140,22 @@ def test_bad_members(hosts, words):
         ({"users": [{"name": "app", "password": ["x"]}]}, ["mysql_gr_users[0].password (app) is a list"]),
         ({"login_password": "a\n[client]\nhost=x"}, ["mysql_gr_login_password contains a line break"]),
         ({"users": [{"name": "o'brien", "password": "x"}]}, ["without quotes and backslashes"]),
+        (
+            {"firewall": "ufw", "firewall_clients": "192.0.2.0/24"},
+            ["mysql_gr_firewall_clients: '192.0.2.0/24' is not allowed", "a list of"],
+        ),
+        (
+            {"firewall": "ufw", "firewall_clients": ["192.0.2.0/24", "192.0.2.300"]},
+            ["mysql_gr_firewall_clients: '192.0.2.300' is not allowed"],
+        ),
+        ({"firewall": "ufw", "firewall_clients": ["192.0.2"]}, ["mysql_gr_firewall_clients: '192.0.2' is not allowed"]),
+        (
+            {"firewall": "ufw", "firewall_clients": ["app.example.com"]},
+            ["mysql_gr_firewall_clients: 'app.example.com' is not allowed"],
+        ),
+        ({"firewall": "firewalld", "firewall_clients": [10]}, ["mysql_gr_firewall_clients: 10 is not allowed"]),
+        ({"firewall": "ufw", "firewall_clients": ["192.0.2.7/24"]}, ["allowed: 192.0.2.0/24"]),
+        ({"firewall": "ufw", "firewall_clients": ["2001:db8::1/32"]}, ["allowed: 2001:db8::/32"]),
         (
             {"paths": {"mysql_gr_config_file": "/etc/my $(reboot).cnf"}},
             ["mysql_gr_config_file is '/etc/my $(reboot).cnf'", "absolute path"],

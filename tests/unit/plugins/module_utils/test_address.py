@@ -136,5 +136,5 @@ def test_nobody_else_joins_a_host_and_a_port():
     for path in sorted(plugins.rglob("*.py")):
         if path.name != "_address.py":
             text = path.read_text(encoding="utf-8")
-            for form in ("%s:%d", "[%s]", '"[{0}]:{1}"', "netaddr", 'rpartition(":")\n        host'):
+            for form in ("%s:%d", "[%s]", '"[{0}]:{1}"', "valid_ipv4", "valid_ipv6", 'rpartition(":")\n        host'):
                 assert form not in text, f"{path} formats or parses an address by itself ({form})"
