@@ -84,6 +84,9 @@ class TablePart:
         }
         for key in late:
             self.differs["runtime"].discard(key)
+        if table.prefix:
+            # ProxySQL shows no row for a value with a double quote in it; what it has then is known by what was changed only.
+            self.differs["runtime"] -= self._unseen(facts.runtime) - self.differs["memory"]
         self.memory_changed, self.disk_changed = bool(self.differs["memory"]), bool(self.differs["disk"])
         self.runtime_changed = layers.load and (reload or bool(self.differs["runtime"]))
         self.warnings: Sequence[str] = ()
@@ -93,6 +96,9 @@ class TablePart:
 
     def _changed(self, before: Rows) -> set[Key]:
         return {key for key in before.keys() | self.target.keys() if before.get(key) != self.target.get(key)}
+
+    def _unseen(self, runtime: Rows) -> set[Key]:
+        return {key for key in self.target if key not in runtime}
 
     def _plan(self, late: Rows) -> list[Step]:
         table, memory = self.table, self.facts.memory
@@ -107,11 +113,11 @@ class TablePart:
     def check_loaded(self, admin: Admin) -> None:
         """ProxySQL puts an old value back, with a line in its log only, when it does not like a new one."""
         table = self.table
-        asked = differing(table, self.target, read_memory(admin, table), False) | {
-            key
-            for key in differing(table, self.target, read_runtime(admin, table), True)
-            if key[0] not in table.at_start
-        }
+        runtime = read_runtime(admin, table)
+        asked = differing(table, self.target, runtime, True)
+        if table.prefix:
+            asked = {key for key in asked if key[0] not in table.at_start} - self._unseen(runtime)
+        asked |= differing(table, self.target, read_memory(admin, table), False)
         refused = sorted(table.name_of(key) for key in asked & self.scope)
         if refused:
             raise AdminError(

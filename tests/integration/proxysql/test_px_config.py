@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pymysql
 import pytest
 from px_module import Failed
 
@@ -223,6 +224,21 @@ def test_a_value_that_proxysql_does_not_take_is_named_and_put_back(proxy, config
         before,
         values,
     )
+
+
+def test_a_value_with_a_double_quote_is_taken_although_runtime_does_not_show_it(proxy, config):
+    """ProxySQL 2.7.1 writes runtime_global_variables with double quotes around the value."""
+    name = "admin-admin_credentials"
+    kept = proxy.value(f"SELECT variable_value FROM global_variables WHERE variable_name='{name}'")
+    for password in ('a"b\\', "plain", 'a"c'):
+        wish = dict(secret_variables={name: f"{kept};quoted:{password}"})
+        assert config(**wish)["runtime_changed"]
+        proxy.connect("quoted", password.encode()).close()
+        assert not config(**wish)["changed"]
+        assert not config(**wish, check=True)["statements"]
+    config(secret_variables={name: kept})
+    with pytest.raises(pymysql.OperationalError):
+        proxy.connect("quoted", b"plain")
 
 
 def test_what_is_only_taken_at_the_start_is_saved_and_named(proxy, config):
