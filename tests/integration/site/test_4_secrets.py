@@ -148,7 +148,7 @@ def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_pass
     """A host name that is too long for MySQL."""
     run = lab.site("--tags", "mysql_gr_accounts", "-v", "-e", "mysql_gr_account_host=" + "a" * 300)
     assert run.code != 0
-    for account in ("repl", "gr_peer", "monitor"):
+    for account in ("repl", "gr_peer"):
         assert f"{account}@aaa" in run.flat, run
     for name, value in lab.secrets().items():
         assert "{{" in str(value) or str(value) not in run.output, name
