@@ -29,7 +29,8 @@ def run(
 ) -> Done:
     """Run a command in the C locale. Never raises: code 127 without such a program, 124 where it did not end in time."""
     try:
-        done = subprocess.run(
+        # AnsibleModule.run_command has no time limit, and a server that hangs must not hang the run.
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             list(command), input=stdin if stdin is not None else "", capture_output=True, text=True, errors="replace",
             timeout=timeout, check=False, env=dict(os.environ, LC_ALL="C", **(env or {})),
         )  # fmt: skip

@@ -153,6 +153,7 @@ def read_all(params: dict[str, Any]) -> dict[str, Any]:
 def wait_reachable(params: dict[str, Any], run_command: RunCommand) -> None:
     """Until the admin interface answers. AdminError: it did not in time, or its unit has ended, which is not waited for."""
     deadline = time.monotonic() + params["wait_reachable"]
+    reason = ""
     while True:
         try:
             with Admin(params):

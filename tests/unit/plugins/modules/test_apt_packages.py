@@ -53,7 +53,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     no_starts = apt_packages.no_starts
     monkeypatch.setattr(apt_packages, "no_starts", lambda: no_starts(str(tmp_path / "policy")))
-    monkeypatch.setattr(apt_packages, "half_installed", lambda: (tmp_path / "half").exists())
+    monkeypatch.setattr(apt_packages, "half_installed", (tmp_path / "half").exists)
 
     def ended(module, **answer):
         raise Ended(answer)
