@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 
 MOST_FAILED_STARTS = 5
+OPENED_WITHIN = 5  # seconds after which a member that is ONLINE is not going to open itself any more
 # What the error log says when a START may have success later ...
 PASSING = (
     "old incarnation",
@@ -53,6 +54,9 @@ FATAL = (
     "cannot join",
     "too many members",
 )
+# It runs from a START on, for as long as the server is in a group.
+_RECEIVERS = "SELECT COUNT(*) AS receivers FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver'"
+_CLOSED = "SELECT @@GLOBAL.super_read_only AS closed"
 _ERROR_LOG = (
     "SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
     "WHERE LOGGED >= COALESCE(%s, NOW() - INTERVAL 60 SECOND) AND PRIO IN ('Error', 'Warning') ORDER BY LOGGED DESC LIMIT %s"
@@ -65,11 +69,17 @@ class Starter:
     def __init__(self, run: Member) -> None:
         self.run = run
         self.turn = run.turn
+        self.closed_now = False
 
     def prepare(self) -> None:
         """No writes before a START: a member that does not get into its group would take them from whoever connects to it, and they would keep
-        it out for good. The START opens it again when it has success; one that fails leaves it as it was before."""
-        if not self.run.mine.super_read_only:
+        it out for good. The START opens it again when it has success; one that fails leaves it as it was before.
+
+        Looked at anew, since what was seen may be seconds old by now: a server that joins by itself, or that another run has started, opens
+        itself when it is ONLINE, and would stay closed if it were closed after that."""
+        taken = not self.run.check_mode and self.run.local.query(_RECEIVERS)[0]["receivers"]
+        self.closed_now = not self.run.mine.super_read_only and not taken
+        if self.closed_now:
             self.run.run_statement("SET GLOBAL super_read_only = ON")
         self.turn.started_at = str(self.run.local.query("SELECT NOW(6) AS now")[0]["now"])
 
@@ -83,6 +93,7 @@ class Starter:
             passes = error.code == ER_GR_NOT_CONFIGURED and not trouble and self.may_pass()
             if error.code not in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING) and not passes:
                 raise self.start_failed(error, trouble) from None
+            self.turn.closed_for_another |= self.closed_now and not passes
             self.run.recorder.statements.pop()
             time.sleep(operation.POLL)
 
@@ -95,11 +106,27 @@ class Starter:
             self.run.execute("start_group_replication")
         except ServerError as error:
             if error.code in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING):
+                self.turn.closed_for_another |= self.closed_now
                 return False
             raise self.start_failed(error) from None
         finally:
             self.run.local.run(flag + "OFF")
         return True
+
+    def reopen(self) -> None:
+        """Open an ONLINE primary that prepare() closed in the moment in which another START had success. A fence is not touched: it is there
+        before, and prepare() closes nothing then."""
+        mine = self.run.mine
+        if not self.turn.closed_for_another or mine.state != "ONLINE" or mine.role != "PRIMARY":
+            return
+        end = time.monotonic() + OPENED_WITHIN
+        while self.run.local.query(_CLOSED)[0]["closed"]:
+            if time.monotonic() >= end:
+                # Both, since super_read_only has switched read_only on, too.
+                self.run.run_statement("SET GLOBAL read_only = OFF")
+                break
+            time.sleep(operation.POLL)
+        self.turn.closed_for_another = False
 
     def stop(self) -> None:
         """STOP GROUP_REPLICATION, as soon as no other START or STOP is executing."""

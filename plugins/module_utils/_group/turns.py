@@ -15,6 +15,7 @@ from typing import Any, Mapping
 CARRIED: dict[str, Any] = {
     "started_at": "",  # by the server's clock: the last START that this run tried
     "failed_starts": 0,
+    "closed_for_another": False,  # closed for a START that was not this run's
     "bootstrapped": False,
     "clone_from": "",
     "own_clone": False,
@@ -32,6 +33,7 @@ class Turn:
 
     started_at: str
     failed_starts: int
+    closed_for_another: bool
     bootstrapped: bool
     clone_from: str
     own_clone: bool

@@ -287,6 +287,7 @@ class Member(operation.Operation):
         if self.wish["state"] == "present":
             self.credentials()
             self.start_at_boot()
+            self.starter.reopen()
 
     # -- bootstrap -----------------------------------------------------------------------------------------------------
     def bootstrap(self, decision: Decision) -> None:

@@ -59,6 +59,8 @@ class World:
         self.locks = {}
         self.holders = {}
         self.state = "ONLINE"
+        self.receivers = [0]
+        self.closed = [0]
         self.clone_states = ["Completed"]
         self.clone_may_end = threading.Event()
         self.connections = {address: FakeConnection(self, address) for address in MEMBERS}
@@ -71,6 +73,10 @@ class World:
             return self.holders.get(address, [])
         if "GET_LOCK" in text:
             return [{"got": self.locks.get(address, 1)}]
+        if "AS receivers" in text:
+            return [{"receivers": self.receivers.pop(0) if len(self.receivers) > 1 else self.receivers[0]}]
+        if "AS closed" in text:
+            return [{"closed": self.closed.pop(0) if len(self.closed) > 1 else self.closed[0]}]
         if "slave_master_info" in text:
             return [{"user": "repl", "password": "secret"}]
         if "MEMBER_STATE" in text:
@@ -186,6 +192,28 @@ def test_another_start_under_way_is_waited_for():
     world.errors["START GROUP_REPLICATION"] = ServerError("another instance of START", 3663)
     loop(manager(world))
     assert world.told(DB0).count(OFF) == world.told(DB0).count(ON)
+
+
+def test_a_server_that_another_start_has_is_not_closed():
+    """It opens itself when it is ONLINE; closed after that, it would refuse writes for good."""
+    world = World(group_of({DB0: "ONLINE"}), FORMED)
+    world.receivers = [1]
+    world.errors["START GROUP_REPLICATION"] = ServerError("already running", 3093)
+    loop(manager(world, me=DB1))
+    assert CLOSED not in world.told(DB1)
+
+
+@pytest.mark.parametrize(("closed", "opened"), [([1, 0], False), ([1], True)])
+def test_a_server_closed_while_another_start_had_success_is_opened_again(monkeypatch, closed, opened):
+    """The other START ended between the look and the SET; one that still runs opens the server itself."""
+    monkeypatch.setattr(starting, "OPENED_WITHIN", 0.3)
+    world = World(group_of({DB0: "ONLINE"}), FORMED)
+    world.closed = closed
+    world.errors["START GROUP_REPLICATION"] = ServerError("already running", 3093)
+    loop(manager(world, me=DB1))
+    told = world.told(DB1)
+    assert CLOSED in told
+    assert ("SET GLOBAL read_only = OFF" in told[told.index(CLOSED) :]) is opened
 
 
 ADDED = (
