@@ -86,7 +86,7 @@ conformance: venv ## The same tests on the stand-in and, with LAB_PROXYSQL_BIN, 
 .PHONY: test
 test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@tools/vagrant-validate --install
-	python3 tools/run_tests.py lint unit lab
+	python3 tools/run_tests.py all
 
 .PHONY: matrix
 matrix: venv ## ansible-test sanity and unit tests under each ansible-core that this machine has a Python for

@@ -4,8 +4,9 @@
 """Run suites of tests and end with one line that counts them all.
 
     python3 tools/run_tests.py SUITE [SUITE ...]
-    suites: lint, unit, lab, conformance, long, molecule, molecule:SCENARIO, outside, airgap
+    suites: all, lint, unit, lab, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
+"all" is what "make test" runs: the lab's suites, and those that need no lab beside the longest of them.
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
 """
@@ -13,6 +14,7 @@ A command without counts of its own (a linter, a molecule scenario) counts as on
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +35,9 @@ LAB_SUITES = [
     "tests/conformance",
     "tests/integration/group_replication",
 ]
+# These need no lab. "all" runs them beside the last of the lab's suites, which spends most of its time waiting for servers.
+WITHOUT_LAB = ["lint", "unit", "conformance"]
+COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/proxysql", "tests/integration/group_replication"]
 
@@ -110,6 +115,35 @@ class Tally:
             # Interrupted, a broken conftest, or nothing collected: not a success.
             self.failed += 1
 
+    def add(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        """A run of this program that went on beside another suite: its output and its counts."""
+        print(f"\n=== {name}", flush=True)
+        process.wait()
+        output = log.read_text(errors="replace")
+        print(output, flush=True)
+        found = COUNTS.fullmatch(output.rstrip().rpartition("\n")[2])
+        if found is None:
+            self.failed += 1
+            return
+        passed, failed, skipped = (int(count or 0) for count in found.groups())
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        if process.returncode != 0 and failed == 0:
+            self.failed += 1
+
+
+def beside(log: Path, *names: str) -> subprocess.Popen[bytes]:
+    """Suites in a process of their own that steps back for everything else on this machine."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            ["nice", "-n", "19", sys.executable, __file__, *names],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
 
 def live_group() -> list[str]:
     """Options that tell the conformance suite of the lab's members."""
@@ -137,14 +171,29 @@ def unit(tally: Tally) -> None:
     tally.pytest("unit", "tests/unit", *quiet, "--cov", "--cov-report=term-missing:skip-covered")
 
 
+def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
+    if suite == "tests/conformance":
+        # The proxies under test run in the lab's network, where the members are.
+        tally.pytest(suite, suite, *arguments, *live_group(), inside=True)
+    else:
+        tally.pytest(suite, suite, *arguments)
+
+
 def lab(tally: Tally) -> None:
     for suite in LAB_SUITES:
-        if suite == "tests/conformance":
-            # The proxies under test run in the lab's network, where the members are.
-            tally.pytest(suite, suite, *live_group(), inside=True)
-        else:
-            tally.pytest(suite, suite)
+        lab_suite(tally, suite)
     tally.command("lab down", ["lab/down"])
+
+
+def everything(tally: Tally) -> None:
+    *first, last = LAB_SUITES
+    for suite in first:
+        lab_suite(tally, suite, *(["-m", "members"] if suite == "tests/conformance" else []))
+    log = REPORTS / "beside.log"
+    with beside(log, *WITHOUT_LAB) as others:
+        lab_suite(tally, last)
+        tally.command("lab down", ["lab/down"])
+        tally.add(f"{', '.join(WITHOUT_LAB)}, beside {last}", others, log)
 
 
 def conformance(tally: Tally) -> None:
@@ -181,6 +230,7 @@ def airgap(tally: Tally) -> None:
 
 
 SUITES = {
+    "all": everything,
     "lint": lint,
     "unit": unit,
     "lab": lab,

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the tools are no part of the collection")
 
 
-def tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def words(tmp_path, monkeypatch):
+def words(tool, tmp_path, monkeypatch):
     module = tool("words")
     monkeypatch.setattr(module, "ROOT", tmp_path)
 
@@ -59,7 +49,7 @@ def test_a_word_is_found_in_a_tasks_name(words):
     assert words("tasks/main.yml", text) == [(1, "Mend")]
 
 
-def test_pre_commit_runs_what_make_lint_runs():
+def test_pre_commit_runs_what_make_lint_runs(tool):
     lint = tool("run_tests").LINT
     slow = {"ansible-playbook", "tools/vagrant-validate"}
     wanted = {" ".join(command) for command in lint if command[0] not in slow and command[0] != "check-jsonschema"}
@@ -78,7 +68,7 @@ def test_one(): ...
 """
 
 
-def test_the_table_of_tests_is_made_from_their_markers(tmp_path, monkeypatch):
+def test_the_table_of_tests_is_made_from_their_markers(tool, tmp_path, monkeypatch):
     module = tool("test_table")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     (tmp_path / "tests").mkdir()
@@ -92,7 +82,7 @@ def test_the_table_of_tests_is_made_from_their_markers(tmp_path, monkeypatch):
     assert silent == ["tests/test_silent.py"]
 
 
-def test_a_claim_without_a_suite_is_refused(tmp_path, monkeypatch):
+def test_a_claim_without_a_suite_is_refused(tool, tmp_path, monkeypatch):
     module = tool("test_table")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     (tmp_path / "tests").mkdir()
