@@ -53,6 +53,7 @@ lab_run=$lab_state/run
 lab_hosts_dir=$lab_state/hosts
 lab_images=$LAB_CACHE/images
 lab_archives=$LAB_CACHE/archives
+lab_mysql_variables=$lab_root/inventories/lab/group_vars/mysql_gr/generated.yml
 lab_id=distdb-lab-$(printf %s "$lab_state" | cksum | cut -d' ' -f1)
 # Inside the holder's mount namespace /run is its own; this file tells whose namespace it is.
 lab_mark=/run/distdb-lab/state

@@ -169,6 +169,11 @@ def variable_problems(wishes: Wishes) -> list[str]:
         )
     if wishes["install_method"] == "package":
         problems += package_problems(wishes["packages"])
+    key, text = wishes["repository_key"], wishes["repository_key_text"]
+    if wishes["install_method"] == "repository" and key and "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in (text or ""):
+        problems.append(
+            f"mysql_gr_repository_key is {key!r}; allowed is a file on the control node with an ASCII-armored public key."
+        )
     if wishes["install_method"] == "repository" and wishes["series"] not in wishes["series_known"]:
         problems.append(
             f"mysql_gr_series is {wishes['series']!r}; allowed are {listed(sorted(wishes['series_known']))}."

@@ -39,7 +39,8 @@ WISHES = {
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
     "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"},
-    "install_method": "distribution", "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
+    "install_method": "distribution", "repository_key": "", "repository_key_text": "",
+    "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
     "firewall": "none", "firewall_clients": [],
     "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
@@ -190,6 +191,10 @@ def test_bad_members(hosts, words):
         (
             {"install_method": "package", "packages": [{"path": "/a/mysql.deb", "checksum": "sha256:" + "0" * 64}]},
             ["has no python3-pymysql"],
+        ),
+        (
+            {"install_method": "repository", "repository_key": "/no/such", "repository_key_text": None},
+            ["mysql_gr_repository_key is '/no/such'", "public key"],
         ),
         ({"install_method": "repository", "series": "5.7"}, ["mysql_gr_series is '5.7'", "8.0 and 8.4"]),
         ({"settings": {"loose-group_replication-single-primary-mode": "ON"}}, ["mysql_gr_single_primary"]),
