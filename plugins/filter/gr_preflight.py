@@ -11,9 +11,9 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Used by the role P(distdb.mysql_ha.mysql_gr#role) before it changes anything. A pure function of the declared members, of what was seen on
+  - Used by the role P(distdb.mysql_ha.mysql_gr#role) before it changes anything. A function of the declared members, of what was seen on
     the hosts that take part in the play, and of the role's variables.
-  - It queries no host itself.
+  - It queries no host itself. Package files on the control node are read for their checksum.
 positional: probes, wishes
 options:
   _input:

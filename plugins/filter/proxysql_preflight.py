@@ -46,7 +46,6 @@ _value:
   elements: str
 """
 
-import hashlib
 import re
 from typing import Any, Iterator, Sequence
 
@@ -54,9 +53,9 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired, desired_group
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
 SECRET = re.compile(r"password|credentials")
-CHECKSUM = re.compile(r"(sha256:[0-9a-fA-F]{64}|sha384:[0-9a-fA-F]{96}|sha512:[0-9a-fA-F]{128})")
 # How ProxySQL keeps a password that it is to read as a hash: of mysql_native_password, and of caching_sha2_password.
 NATIVE_HASH = re.compile(r"\*[0-9A-Fa-f]{40}")
 SHA2_HASH = re.compile(r"\$A\$0.{66}", re.DOTALL | re.IGNORECASE)
@@ -235,37 +234,12 @@ def variable_problems(variables: dict[str, Any]) -> Iterator[str]:
             yield f"proxysql_variables has {name}; set it by {OWN_VARIABLES[name]}."
 
 
-def file_checksum(path: str, algorithm: str) -> str | None:
-    made = hashlib.new(algorithm)
-    try:
-        with open(path, "rb") as handle:
-            for part in iter(lambda: handle.read(1 << 20), b""):
-                made.update(part)
-    except OSError:
-        return None
-    return made.hexdigest()
-
-
-def package_problems(settings: dict[str, Any]) -> Iterator[str]:
-    needed = settings["proxysql_install_method"] == "package"
-    packages = {"proxysql_package": settings["proxysql_package"] if needed else None}
-    packages["proxysql_library_package"] = settings["proxysql_library_package"] or None
-    for option, package in packages.items():
-        if package is None:
-            continue
-        path, checksum = text(package.get("path")), text(package.get("checksum"))
-        if bool(text(package.get("url"))) == bool(path):
-            more = " with proxysql_install_method package" if option == "proxysql_package" else ""
-            yield f"{option} needs either url or path{more}."
-        if not CHECKSUM.fullmatch(checksum):
-            yield f'{option}.checksum is "{checksum}"; it must be sha256:, sha384: or sha512: and the checksum.'
-        elif path:
-            algorithm, _colon, wanted = checksum.partition(":")
-            found = file_checksum(path, algorithm)
-            if found is None:
-                yield f"{option}: {path} cannot be read on the control node; nothing is installed."
-            elif found != wanted.lower():
-                yield f"{option}: {path} has the checksum {found}, not {checksum}; nothing is installed."
+def packages_problems(settings: dict[str, Any]) -> Iterator[str]:
+    if settings["proxysql_install_method"] == "package":
+        needed = " with proxysql_install_method package"
+        yield from package_problems("proxysql_package", settings["proxysql_package"] or {}, needed)
+    if settings["proxysql_library_package"]:
+        yield from package_problems("proxysql_library_package", settings["proxysql_library_package"])
 
 
 def proxysql_preflight(settings: dict[str, Any], host: str, peers: Sequence[str]) -> list[str]:
@@ -282,7 +256,7 @@ def proxysql_preflight(settings: dict[str, Any], host: str, peers: Sequence[str]
         *user_problems(settings["proxysql_users"]),
         *rule_problems(settings["proxysql_query_rules"]),
         *variable_problems(settings["proxysql_variables"]),
-        *package_problems(settings),
+        *packages_problems(settings),
     ]
     return [sentence for sentence in found if sentence]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands against the inventory and the variables of the role mysql_gr. Pure functions; nobody is asked.
+"""What stands against the inventory and the variables of the role mysql_gr. No server is asked.
 
 Private to this collection.
 """
@@ -13,16 +13,18 @@ import uuid
 from typing import Any, Dict, Iterable, List
 
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address, network_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
 LARGEST_GROUP = 9
 # What CHANGE REPLICATION SOURCE takes; MySQL cuts nothing off, it refuses.
 LONGEST_RECOVERY_PASSWORD = 32
 LONGEST_ACCOUNT = 32
+# What MySQL can require of a client's certificate and connection, besides TLS itself.
+TLS_REQUIRES = ("x509", "subject", "issuer", "cipher")
 # They stand in unit files and option files without quoting.
 PATH = re.compile(r"^/[A-Za-z0-9._@+/-]+$")
 Members = List[Dict[str, Any]]
 Wishes = Dict[str, Any]
-CHECKSUM = re.compile(r"^(sha256:[0-9a-fA-F]{64}|sha512:[0-9a-fA-F]{128})$")
 # Options that follow from variables of the role: written elsewhere they would contradict them.
 OWN_OPTIONS = {
     "server_id": "mysql_gr_server_id",
@@ -168,7 +170,10 @@ def variable_problems(wishes: Wishes) -> list[str]:
             f" run with --forks {acting} or more."
         )
     if wishes["install_method"] == "package":
-        problems += package_problems(wishes["packages"])
+        if not wishes["packages"]:
+            problems.append("mysql_gr_packages is empty; mysql_gr_install_method package needs the package files.")
+        for index, package in enumerate(wishes["packages"] or ()):
+            problems += package_problems(f"mysql_gr_packages[{index}]", package)
     key, text = wishes["repository_key"], wishes["repository_key_text"]
     if wishes["install_method"] == "repository" and key and "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in (text or ""):
         problems.append(
@@ -183,6 +188,20 @@ def variable_problems(wishes: Wishes) -> list[str]:
         if name in OWN_OPTIONS:
             problems.append(f"mysql_gr_settings contains {option}, which follows from {OWN_OPTIONS[name]}.")
     return problems
+
+
+def certificate_problems(named: str, required: Any) -> list[str]:
+    """What stands against an account's requirements on its client's certificate."""
+    if required is None:
+        return []
+    if not isinstance(required, dict) or not required or not set(required) <= set(TLS_REQUIRES):
+        return [f"{named} is {required!r}; allowed is a dict with some of {listed(TLS_REQUIRES)}."]
+    # X509 has no value in the statement, whatever it is given here.
+    return [
+        f"{named}.{name} is {value!r}; allowed is {'true' if name == 'x509' else 'text'}."
+        for name, value in required.items()
+        if (value is not True if name == "x509" else not isinstance(value, str) or not value)
+    ]
 
 
 def account_problems(accounts: list[dict[str, Any]], option: str, taken: dict[str, Any]) -> list[str]:
@@ -200,22 +219,10 @@ def account_problems(accounts: list[dict[str, Any]], option: str, taken: dict[st
             problems += secret_problems(
                 f"{named}.password ({user.get('name', 'without a name')})", user.get("password")
             )
+        problems += certificate_problems(f"{named}.tls_requires", user.get("tls_requires"))
         for variable, value in taken.items():
             if user.get("name") == value:
                 problems.append(
                     f"{named}.name is {value!r}, which is also {variable}; each account needs its own name."
                 )
-    return problems
-
-
-def package_problems(packages: list[dict[str, Any]]) -> list[str]:
-    if not packages:
-        return ["mysql_gr_packages is empty; mysql_gr_install_method package needs the package files."]
-    problems = []
-    for index, package in enumerate(packages):
-        named = f"mysql_gr_packages[{index}]"
-        if bool(package.get("url")) == bool(package.get("path")):
-            problems.append(f"{named} needs either url or path.")
-        if not CHECKSUM.match(str(package.get("checksum") or "")):
-            problems.append(f"{named} needs a checksum, written sha256:… or sha512:… in hexadecimal digits.")
     return problems

@@ -131,7 +131,8 @@ def test_a_file_with_another_checksum_is_refused_before_anything_is_installed(la
     run = lab.site("-e", f"@{tmp_path / 'wrong.yml'}")
     assert run.code != 0
     assert re.search(
-        r"mysql_gr_packages: \S+\.deb has the checksum [0-9a-f]{64}, not sha256:0{64}; nothing is installed", run.flat
+        r"mysql_gr_packages\[\d+\]: \S+\.deb has the checksum [0-9a-f]{64}, not sha256:0{64}; nothing is installed",
+        run.flat,
     )
     for member in lab.members:
         assert lab.on(member, "sh", "-c", "command -v mysqld || echo none").strip() == "none"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_account_failures import gr_account_failures
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_account_problems import gr_account_problems
 
@@ -46,3 +47,22 @@ def test_accounts_that_cannot_be_written_are_refused_by_name():
         "mysql_gr_accounts[2].name is missing.",
     ]
     assert gr_account_problems([{"name": "a", "password": "x"}], "mysql_gr_accounts") == []
+
+
+@pytest.mark.parametrize(
+    ("required", "sentence"),
+    [
+        (None, ""),
+        ({"subject": "/CN=app", "issuer": "/CN=ca"}, ""),
+        ({"x509": True}, ""),
+        ({}, "tls_requires is {}; allowed is a dict with some of x509, subject, issuer and cipher."),
+        ("X509", "tls_requires is 'X509'; allowed is a dict"),
+        ({"SUBJECT": "/CN=app"}, "tls_requires is {'SUBJECT': '/CN=app'}; allowed is a dict"),
+        ({"x509": False}, "tls_requires.x509 is False; allowed is true."),
+        ({"issuer": ""}, "tls_requires.issuer is ''; allowed is text."),
+        ({"subject": {"CN": "app"}}, "tls_requires.subject is {'CN': 'app'}; allowed is text."),
+    ],
+)
+def test_what_an_account_requires_of_certificates_is_set_or_refused(required, sentence):
+    found = gr_account_problems([{"name": "a", "password": "x", "tls_requires": required}], "mysql_gr_users")
+    assert len(found) == bool(sentence) and all(("mysql_gr_users[0]." + sentence) in text for text in found), found

@@ -185,7 +185,7 @@ def test_bad_members(hosts, words):
         ({"install_method": "package"}, ["mysql_gr_packages is empty"]),
         (
             {"install_method": "package", "packages": [{"path": "/a/python3-pymysql.deb", "checksum": "md5:1"}]},
-            ["mysql_gr_packages[0] needs a checksum"],
+            ['mysql_gr_packages[0].checksum is "md5:1"', "sha256:, sha384: or sha512:"],
         ),
         ({"install_method": "package", "packages": [{"checksum": "sha256:" + "0" * 64}]}, ["either url or path"]),
         (
