@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """check_mode, diff_mode, idempotent; action groups."""
+    """check_mode, diff_mode, idempotent."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -20,22 +20,26 @@ attributes:
     description: When run twice in a row with the same arguments, the second run finds nothing to change.
 """
 
-    GROUP_REPLICATION = r"""
+    # Of what changes something, and of what only looks.
+    FULL = r"""
 options: {}
 attributes:
-  action_group:
-    description: Use C(group/distdb.mysql_ha.group_replication) in C(module_defaults) to set defaults for this module.
+  check_mode:
     support: full
-    membership:
-      - distdb.mysql_ha.group_replication
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
 """
 
-    PROXYSQL = r"""
+    LOOKS = r"""
 options: {}
 attributes:
-  action_group:
-    description: Use C(group/distdb.mysql_ha.proxysql) in C(module_defaults) to set defaults for this module.
+  check_mode:
     support: full
-    membership:
-      - distdb.mysql_ha.proxysql
+    details: Does not change anything.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
 """

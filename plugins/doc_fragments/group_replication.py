@@ -43,6 +43,12 @@ options:
         twice as long. All are asked at the same time.
     type: int
     default: 3
+attributes:
+  action_group:
+    description: Use C(group/distdb.mysql_ha.group_replication) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - distdb.mysql_ha.group_replication
 notes:
   - A member that cannot be asked is never taken for absent.
   - At most one connection per declared member is opened, and all are closed at the end.

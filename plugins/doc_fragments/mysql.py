@@ -69,3 +69,19 @@ requirements:
 notes:
   - MariaDB is refused, it has no Group Replication.
 """
+
+    # Of modules that query the server of their host by its own client program.
+    CLIENT = r"""
+options:
+  login_unix_socket:
+    description: Unix socket of the server.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  login_user:
+    description: Account that queries the server.
+    type: str
+    default: root
+  login_password:
+    description: Password of O(login_user).
+    type: str
+"""

@@ -4,6 +4,126 @@
 
 from __future__ import annotations
 
+import textwrap
+
+# One hostgroup: options of a task, or of each entry of a list.
+_HOSTGROUP = r"""
+writer_hostgroup:
+  description: Number of the writer hostgroup, 0 or more. It names the group.
+  type: int
+backup_writer_hostgroup:
+  description: Number of the hostgroup for writers beyond O(max_writers), 0 or more. Needed with O(state=present).
+  type: int
+reader_hostgroup:
+  description: Number of the reader hostgroup, 1 or more. Needed with O(state=present).
+  type: int
+offline_hostgroup:
+  description: Number of the hostgroup for members that are not ONLINE, 0 or more. Needed with O(state=present).
+  type: int
+active:
+  description: Whether ProxySQL monitors the group and moves its servers.
+  type: bool
+  default: true
+max_writers:
+  description: Largest number of servers in the writer hostgroup.
+  type: int
+  default: 1
+writer_is_also_reader:
+  description:
+    - V(0), a writer is not in the reader hostgroup; V(1), it is; V(2), only backup writers are, if there are any.
+  type: int
+  choices: [0, 1, 2]
+  default: 0
+max_transactions_behind:
+  description: Number of transactions waiting in a member's applier queue above which ProxySQL shuns it.
+  type: int
+  default: 0
+comment:
+  description: One line of text.
+  type: str
+  default: ''
+servers:
+  description:
+    - The group's servers. Columns that are not given get their default.
+    - Without this option the task says nothing about servers.
+  type: list
+  elements: dict
+  suboptions:
+    hostname:
+      description: Host name, IPv4 or IPv6 address, or path of a socket. An IPv6 address is kept without brackets, in its short form.
+      type: str
+      required: true
+    port:
+      description: Port, 1 to 65535. With the path of a socket it is 0. By default V(3306).
+      type: int
+    gtid_port:
+      description: Port of ProxySQL's binlog reader on that server, V(0) for none.
+      type: int
+      default: 0
+    status:
+      description:
+        - V(OFFLINE_SOFT) drains the server, open transactions end, nothing new is sent to it.
+        - V(OFFLINE_HARD) cuts it off.
+      type: str
+      choices: [ONLINE, OFFLINE_SOFT, OFFLINE_HARD]
+      default: ONLINE
+    weight:
+      description: Share of the traffic relative to others, 0 to 10000000.
+      type: int
+      default: 1
+    compression:
+      description: Whether connections to the server are compressed, 0 or 1.
+      type: int
+      default: 0
+    max_connections:
+      description: Largest number of connections to the server.
+      type: int
+      default: 1000
+    max_replication_lag:
+      description: Replication lag in seconds above which ProxySQL shuns the server, V(0) for no limit.
+      type: int
+      default: 0
+    use_ssl:
+      description: Whether connections to the server use TLS.
+      type: bool
+      default: false
+    max_latency_ms:
+      description: Ping time in milliseconds above which the server gets no traffic, V(0) for no limit.
+      type: int
+      default: 0
+    comment:
+      description: One line of text.
+      type: str
+      default: ''
+exclusive:
+  description:
+    - Whether servers of this group that O(servers) does not list are removed.
+    - If V(false), they stay as they are.
+  type: bool
+  default: false
+servers_hostgroup:
+  description:
+    - In which of the group's hostgroups the servers are kept in memory and on disk.
+    - ProxySQL uses this place when it starts, and at a C(LOAD) from elsewhere, until its monitor's first check.
+    - V(auto) is the writer hostgroup if all servers may be writers (O(max_writers)) or O(active=false), else the reader hostgroup,
+      so that no write reaches a read-only member.
+  type: str
+  choices: [auto, writer, backup_writer, reader, offline]
+  default: auto
+state:
+  description:
+    - V(present), the group is as the task says.
+    - V(absent), the group and its servers are gone. Only O(writer_hostgroup) is needed.
+  type: str
+  choices: [present, absent]
+  default: present
+keep_servers:
+  description: With O(state=absent), leaves the servers as plain servers of the hostgroup they are configured in.
+  type: bool
+  default: false
+"""
+_ENTRY = _HOSTGROUP.replace("O(", "O(hostgroups[].").replace("type: int", "type: int\n  required: true", 1)
+
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
@@ -66,3 +186,28 @@ options:
     type: bool
     default: true
 """
+
+    HOSTGROUP = "options:" + textwrap.indent(_HOSTGROUP, "  ")
+
+    HOSTGROUPS = r"""
+options:
+  drain_timeout:
+    description:
+      - Longest time in seconds to wait until a server's used connections are gone, before it is removed and with O(wait_drained).
+      - When it is over a removal fails and everything is put back.
+      - With V(0) a server is removed at once; statements that run on it fail.
+    type: int
+    default: 30
+  wait_drained:
+    description: Whether the task waits until no connection to a server with status V(OFFLINE_SOFT) is in use.
+    type: bool
+    default: false
+  allow_no_writer:
+    description: Whether a change may leave a group that has an ONLINE writer without one. Otherwise it is refused.
+    type: bool
+    default: false
+  hostgroups:
+    description: Hostgroups and their servers.
+    type: list
+    elements: dict
+    suboptions:""" + textwrap.indent(_ENTRY, "      ")

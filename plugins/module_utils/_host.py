@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 NO_SUCH_PROGRAM = 127
 NO_ANSWER = 124
@@ -56,6 +56,20 @@ class Login(NamedTuple):
     unix_socket: str
     user: str
     password: str = ""
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Login:
+        """As a module's options say."""
+        return cls(params["login_unix_socket"], params["login_user"], params["login_password"] or "")
+
+    @staticmethod
+    def options() -> dict[str, Any]:
+        """These options, for an argument_spec; their documentation is the fragment mysql.client."""
+        return dict(
+            login_unix_socket=dict(type="path", default="/run/mysqld/mysqld.sock"),
+            login_user=dict(type="str", default="root"),
+            login_password=dict(type="str", no_log=True),
+        )
 
     def ask(self, statement: str, timeout: float = 20) -> Done:
         """Run one statement by the client that comes with the server; rows by line, columns by tab."""

@@ -114,16 +114,9 @@ options:
     type: path
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-  - distdb.mysql_ha.attributes.group_replication
+  - distdb.mysql_ha.attributes.full
   - distdb.mysql_ha.mysql
   - distdb.mysql_ha.group_replication
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 seealso:
   - module: distdb.mysql_ha.group_replication_info
   - module: distdb.mysql_ha.group_replication_primary

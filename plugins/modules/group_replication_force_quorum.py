@@ -30,16 +30,9 @@ options:
     default: 60
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-  - distdb.mysql_ha.attributes.group_replication
+  - distdb.mysql_ha.attributes.full
   - distdb.mysql_ha.mysql
   - distdb.mysql_ha.group_replication
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 seealso:
   - module: distdb.mysql_ha.group_replication_bootstrap
   - module: distdb.mysql_ha.group_replication_info

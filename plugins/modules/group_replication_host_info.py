@@ -52,27 +52,10 @@ options:
     type: list
     elements: path
     default: []
-  login_unix_socket:
-    description: Unix socket of the server.
-    type: path
-    default: /run/mysqld/mysqld.sock
-  login_user:
-    description: Account that queries the server.
-    type: str
-    default: root
-  login_password:
-    description: Password of O(login_user).
-    type: str
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-attributes:
-  check_mode:
-    support: full
-    details: Does not change anything.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
+  - distdb.mysql_ha.attributes.looks
+  - distdb.mysql_ha.mysql.client
 seealso:
   - module: distdb.mysql_ha.group_replication_info
 author:
@@ -410,7 +393,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
     if not version and wanted["candidate"]:
         answer["version"] = candidate_version(wanted["candidate"])
     if running["active"] in ("active", "reloading"):
-        login = Login(wanted["login_unix_socket"], wanted["login_user"], wanted["login_password"] or "")
+        login = Login.of(wanted)
         answer["sql"] = ask_server(login)
     return answer
 
@@ -426,9 +409,7 @@ def main() -> None:
             service=dict(type="str", default="mysql"),
             datadir=dict(type="path", default="/var/lib/mysql"),
             files=dict(type="list", elements="path", default=[]),
-            login_unix_socket=dict(type="path", default="/run/mysqld/mysqld.sock"),
-            login_user=dict(type="str", default="root"),
-            login_password=dict(type="str", no_log=True),
+            **Login.options(),
         ),
         supports_check_mode=True,
     )

@@ -21,17 +21,9 @@ options:
     type: str
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-  - distdb.mysql_ha.attributes.group_replication
+  - distdb.mysql_ha.attributes.looks
   - distdb.mysql_ha.mysql
   - distdb.mysql_ha.group_replication
-attributes:
-  check_mode:
-    support: full
-    details: Does not change anything.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
 seealso:
   - module: distdb.mysql_ha.group_replication_bootstrap
 author:

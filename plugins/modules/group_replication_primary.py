@@ -45,16 +45,9 @@ options:
     default: 120
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-  - distdb.mysql_ha.attributes.group_replication
+  - distdb.mysql_ha.attributes.full
   - distdb.mysql_ha.mysql
   - distdb.mysql_ha.group_replication
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 notes:
   - MySQL 8.0.13 or newer on all members.
   - The server persists the mode on every member that is ONLINE (C(mysqld-auto.cnf)), which wins over configuration files. A member

@@ -39,27 +39,10 @@ options:
     description: Whether to ask the running server too.
     type: bool
     default: true
-  login_unix_socket:
-    description: Unix socket of the server.
-    type: path
-    default: /run/mysqld/mysqld.sock
-  login_user:
-    description: Account that queries the server.
-    type: str
-    default: root
-  login_password:
-    description: Password of O(login_user).
-    type: str
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
-attributes:
-  check_mode:
-    support: full
-    details: Does not change anything.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
+  - distdb.mysql_ha.attributes.looks
+  - distdb.mysql_ha.mysql.client
 author:
   - distdb contributors (@distdb)
 """
@@ -157,9 +140,7 @@ def main() -> None:
             mysqld=dict(type="path", default="/usr/sbin/mysqld"),
             user=dict(type="str", default="mysql"),
             running=dict(type="bool", default=True),
-            login_unix_socket=dict(type="path", default="/run/mysqld/mysqld.sock"),
-            login_user=dict(type="str", default="root"),
-            login_password=dict(type="str", no_log=True),
+            **Login.options(),
         ),
         supports_check_mode=True,
     )
@@ -173,7 +154,7 @@ def main() -> None:
         module.fail_json(msg=f"mysqld: {wanted['mysqld']} does not exist on this host")
     problems = reasons(done) if done.code else []
     if not problems and wanted["running"]:
-        login = Login(wanted["login_unix_socket"], wanted["login_user"], wanted["login_password"] or "")
+        login = Login.of(wanted)
         problems = ask(login, {without_loose(name): value for name, value in options})
     module.exit_json(changed=False, problems=problems)
 

@@ -25,6 +25,7 @@ notes:
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
   - distdb.mysql_ha.proxysql.layers
+  - distdb.mysql_ha.proxysql.hostgroups
 attributes:
   check_mode:
     support: full
@@ -242,114 +243,6 @@ options:
         type: str
         choices: [present, absent]
         default: present
-  hostgroups:
-    description: Groups and their servers, as the option O(distdb.mysql_ha.proxysql_hostgroup#module:hostgroups).
-    type: list
-    elements: dict
-    suboptions:
-      writer_hostgroup:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:writer_hostgroup).
-        type: int
-        required: true
-      backup_writer_hostgroup:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:backup_writer_hostgroup).
-        type: int
-      reader_hostgroup:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:reader_hostgroup).
-        type: int
-      offline_hostgroup:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:offline_hostgroup).
-        type: int
-      active:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:active).
-        type: bool
-        default: true
-      max_writers:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:max_writers).
-        type: int
-        default: 1
-      writer_is_also_reader:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:writer_is_also_reader).
-        type: int
-        choices: [0, 1, 2]
-        default: 0
-      max_transactions_behind:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:max_transactions_behind).
-        type: int
-        default: 0
-      comment:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:comment).
-        type: str
-        default: ''
-      servers:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:servers).
-        type: list
-        elements: dict
-        suboptions:
-          hostname:
-            description: Host name, IPv4 or IPv6 address, or path of a socket. An IPv6 address is kept without brackets, in its short form.
-            type: str
-            required: true
-          port:
-            description: Port, 1 to 65535. With the path of a socket it is 0. By default V(3306).
-            type: int
-          gtid_port:
-            description: Port of ProxySQL's binlog reader on that server, V(0) for none.
-            type: int
-            default: 0
-          status:
-            description:
-              - V(OFFLINE_SOFT) drains the server, open transactions end, nothing new is sent to it.
-              - V(OFFLINE_HARD) cuts it off.
-            type: str
-            choices: [ONLINE, OFFLINE_SOFT, OFFLINE_HARD]
-            default: ONLINE
-          weight:
-            description: Share of the traffic relative to others, 0 to 10000000.
-            type: int
-            default: 1
-          compression:
-            description: Whether connections to the server are compressed, 0 or 1.
-            type: int
-            default: 0
-          max_connections:
-            description: Largest number of connections to the server.
-            type: int
-            default: 1000
-          max_replication_lag:
-            description: Replication lag in seconds above which ProxySQL shuns the server, V(0) for no limit.
-            type: int
-            default: 0
-          use_ssl:
-            description: Whether connections to the server use TLS.
-            type: bool
-            default: false
-          max_latency_ms:
-            description: Ping time in milliseconds above which the server gets no traffic, V(0) for no limit.
-            type: int
-            default: 0
-          comment:
-            description: One line of text.
-            type: str
-            default: ''
-      exclusive:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:exclusive).
-        type: bool
-        default: false
-      servers_hostgroup:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:servers_hostgroup).
-        type: str
-        choices: [auto, writer, backup_writer, reader, offline]
-        default: auto
-      state:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:state).
-        type: str
-        choices: [present, absent]
-        default: present
-      keep_servers:
-        description: See O(distdb.mysql_ha.proxysql_hostgroup#module:keep_servers).
-        type: bool
-        default: false
   exclusive:
     description: Tables whose rows are removed unless this task lists them.
     type: list
@@ -364,18 +257,6 @@ options:
     elements: str
     choices: [admin_variables, mysql_variables, pgsql_variables, users, query_rules, peers, hostgroups]
     default: []
-  drain_timeout:
-    description: See O(distdb.mysql_ha.proxysql_hostgroup#module:drain_timeout), in seconds.
-    type: int
-    default: 30
-  wait_drained:
-    description: See O(distdb.mysql_ha.proxysql_hostgroup#module:wait_drained).
-    type: bool
-    default: false
-  allow_no_writer:
-    description: See O(distdb.mysql_ha.proxysql_hostgroup#module:allow_no_writer).
-    type: bool
-    default: false
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup
   - module: distdb.mysql_ha.proxysql_hostgroup_info

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version
 
 # What a version has and needs: meaning -> ((first version, value), ...), newest last.
@@ -29,6 +30,8 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     "dual_passwords": (((5, 7, 17), False), ((8, 0, 14), True)),
     # The plugin by which a member's data can be copied.
     "clone_plugin": (((5, 7, 17), ""), ((8, 0, 17), "mysql_clone.so")),
+    # How many receivers of a group's messages a server has: none, or one from a START on for as long as it is in its group.
+    "receivers": (((5, 7, 17), RECEIVERS),),
     # Whether ProxySQL's monitor reads a view in sys, which has to be made; else it reads performance_schema.
     "monitor_view": (((5, 7, 17), True), ((8, 0, 0), False)),
 }

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Row
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     VersionError,
     check_version,
@@ -66,9 +67,9 @@ _PLUGINS = """SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status FROM informati
 _CLONING = "SELECT SOURCE AS donor FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
 # While START GROUP_REPLICATION runs the member is shown as OFFLINE; its receiver thread tells.
 # The lock is read after the bootstrap flag: a flag that is on while nobody holds the lock is then nobody's work in progress.
-_LAST = """SELECT held.id AS lock_holder, CONNECTION_ID() AS connection_id,
+_LAST = f"""SELECT held.id AS lock_holder, CONNECTION_ID() AS connection_id,
  (SELECT CONCAT(PROCESSLIST_USER, '@', PROCESSLIST_HOST) FROM performance_schema.threads WHERE PROCESSLIST_ID = held.id) AS lock_account,
- (SELECT COUNT(*) FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver') AS receivers
+ ({RECEIVERS}) AS receivers
  FROM (SELECT IS_USED_LOCK(%s) AS id) AS held"""
 
 

@@ -22,6 +22,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -54,8 +55,6 @@ FATAL = (
     "cannot join",
     "too many members",
 )
-# It runs from a START on, for as long as the server is in a group.
-_RECEIVERS = "SELECT COUNT(*) AS receivers FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver'"
 _CLOSED = "SELECT @@GLOBAL.super_read_only AS closed"
 _ERROR_LOG = (
     "SELECT LOGGED AS logged, PRIO AS prio, ERROR_CODE AS code, DATA AS data FROM performance_schema.error_log "
@@ -77,7 +76,7 @@ class Starter:
 
         Looked at anew, since what was seen may be seconds old by now: a server that joins by itself, or that another run has started, opens
         itself when it is ONLINE, and would stay closed if it were closed after that."""
-        taken = not self.run.check_mode and self.run.local.query(_RECEIVERS)[0]["receivers"]
+        taken = not self.run.check_mode and self.run.local.query(RECEIVERS)[0]["receivers"]
         self.closed_now = not self.run.mine.super_read_only and not taken
         if self.closed_now:
             self.run.run_statement("SET GLOBAL super_read_only = ON")

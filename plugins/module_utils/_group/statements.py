@@ -40,6 +40,8 @@ STATEMENTS: dict[str, tuple[tuple[tuple[int, int, int], str | None], ...]] = {
     "enable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_enable_member_action(%s, %s)")),
 }
 # fmt: on
+# Whether a server has a receiver of the group's messages, which runs from a START on for as long as it is in a group.
+RECEIVERS = "SELECT COUNT(*) AS receivers FROM performance_schema.threads WHERE NAME = 'thread/group_rpl/THD_applier_module_receiver'"
 
 
 def statement(version: object, meaning: str, **words: object) -> str:
