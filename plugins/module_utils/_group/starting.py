@@ -24,6 +24,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version, stays_read_only
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 if TYPE_CHECKING:
@@ -114,9 +115,12 @@ class Starter:
 
     def reopen(self) -> None:
         """Open an ONLINE primary that prepare() closed in the moment in which another START had success. A fence is not touched: it is there
-        before, and prepare() closes nothing then."""
+        before, and prepare() closes nothing then. Nor is a member that is newer than others of a multi-primary group: MySQL keeps it read-only."""
         mine = self.run.mine
         if not self.turn.closed_for_another or mine.state != "ONLINE" or mine.role != "PRIMARY":
+            return
+        versions = [parse_version(entry.version) for entry in mine.view.values() if entry.version]
+        if versions and stays_read_only(mine.version, min(versions)):
             return
         end = time.monotonic() + OPENED_WITHIN
         while self.run.local.query(_CLOSED)[0]["closed"]:

@@ -109,12 +109,26 @@ def has_online_mode_switch(version: object) -> bool:
     return effective_version(version) >= (8, 0, 13)
 
 
+def one_long_term(one: Version, other: Version) -> bool:
+    """Whether both are of one long-term series, within which a group makes no difference between versions."""
+    return one.series == other.series and one.series in LONG_TERM and min(one, other) >= (8, 0, 35)
+
+
+def stays_read_only(version: object, lowest_in_group: object) -> bool:
+    """Whether MySQL keeps a member of this version read-only in a multi-primary group whose oldest member has that version."""
+    mine, lowest = effective_version(version), effective_version(lowest_in_group)
+    if lowest < (8, 0, 17):
+        # Such a group compares no patch levels.
+        return mine.series > lowest.series
+    return mine > lowest and not one_long_term(mine, lowest)
+
+
 def can_join(joiner: object, lowest_in_group: object) -> tuple[bool, str]:
     """(bool, reason): whether a member of this version may join a group whose oldest member has that version."""
     new, old = effective_version(joiner), effective_version(lowest_in_group)
     if new >= old:
         return True, ""
-    if new.series == old.series and new.series in ((8, 0), (8, 4), (9, 7)) and new >= (8, 0, 35):
+    if one_long_term(new, old):
         return True, ""
     if new.series == old.series and new.series == (8, 0) and old < (8, 0, 17):
         return True, ""

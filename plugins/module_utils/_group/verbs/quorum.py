@@ -137,7 +137,7 @@ def decide_quorum(
 class Quorum(operation.Operation):
     """One run of group_replication_force_quorum."""
 
-    timeout = 60
+    timeout = 120
 
     def check(self) -> None:
         check_range(self.params, "timeout", 1, 86400)

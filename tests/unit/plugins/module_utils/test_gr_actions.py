@@ -16,7 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from gr_model import GROUP, MEMBERS, change, facts_of, gone, group_of, outage
+from gr_model import GROUP, MEMBERS, UUIDS, change, entry, facts_of, gone, group_of, outage
 
 pytestmark = [
     pytest.mark.unit,
@@ -214,6 +214,20 @@ def test_a_server_closed_while_another_start_had_success_is_opened_again(monkeyp
     told = world.told(DB1)
     assert CLOSED in told
     assert ("SET GLOBAL read_only = OFF" in told[told.index(CLOSED) :]) is opened
+
+
+@pytest.mark.parametrize(("other", "opened"), [("9.6.0", False), ("9.7.2", True)])
+def test_a_member_that_is_newer_than_its_group_stays_closed(monkeypatch, other, opened):
+    """MySQL itself keeps it read-only, and shows it as a primary; within one long-term series there is no difference."""
+    monkeypatch.setattr(starting, "OPENED_WITHIN", 0.1)
+    mixed = group_of(dict.fromkeys(MEMBERS, "ONLINE"))
+    for facts in mixed.values():
+        facts.view[UUIDS[DB0]] = entry(DB0, version=other)
+    world = World(group_of({DB0: "ONLINE"}), mixed)
+    world.closed = [1]
+    world.errors["START GROUP_REPLICATION"] = ServerError("already running", 3093)
+    loop(manager(world, me=DB1))
+    assert CLOSED in world.told(DB1) and ("SET GLOBAL read_only = OFF" in world.told(DB1)) is opened
 
 
 ADDED = (

@@ -22,6 +22,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
     check_version,
     effective_version,
     parse_version,
+    stays_read_only,
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
     OPTIONS,
@@ -281,6 +282,25 @@ def test_wishes_win_over_preferences_and_old_names_are_understood():
 )
 def test_who_may_join_whom(joiner, lowest, allowed):
     assert can_join(joiner, lowest)[0] is allowed
+
+
+@pytest.mark.parametrize(
+    ("version", "lowest", "closed"),
+    [
+        ("9.7.4", "9.7.4", False),
+        ("9.7.4", "9.6.0", True),
+        ("9.6.1", "9.6.0", True),
+        ("9.7.4", "9.7.2", False),  # one long-term series
+        ("8.0.44", "8.0.35", False),
+        ("8.0.35", "8.0.34", True),
+        ("8.4.0", "8.0.44", True),
+        ("8.0.16", "8.0.14", False),  # patch levels count from 8.0.17 on
+        ("8.0.17", "8.0.16", False),
+        ("8.0.16", "5.7.44", True),
+    ],
+)
+def test_which_member_of_a_mixed_multi_primary_group_stays_read_only(version, lowest, closed):
+    assert stays_read_only(version, lowest) is closed
 
 
 @pytest.mark.parametrize(
