@@ -49,7 +49,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import Settings, option_lines
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import Settings
 
 
 def gr_settings(

@@ -10,7 +10,7 @@ One grammar for roles, modules and filters, so that an address is one and the sa
 * Name: labels of letters, digits, ``-`` and ``_``, in lower case. One dot at the end is allowed and dropped. The last label is not
   all digits.
 
-``classify`` never fails, for who collects problems; ``parse_host`` and ``parse_address`` raise an AddressError, which is a Refusal;
+``classify`` never fails, for who collects problems; ``parse_address`` raises an AddressError, which is a Refusal;
 ``format_address`` brings the host into its canonical form, so that it may be given what a server reports; ``join_address`` does not.
 
 Private to this collection.
@@ -84,14 +84,6 @@ def _ipv6(text: str) -> str:
         return ""
     mapped = parsed.ipv4_mapped
     return (f"::ffff:{mapped}" if mapped else str(parsed)) + percent + zone
-
-
-def parse_host(text: object, option: str = "host") -> str:
-    """The canonical form of a host without a port; AddressError with one sentence when it is none."""
-    host = classify(text)
-    if host.kind == INVALID:
-        raise AddressError(f"{option}: '{host.text}' is not allowed (allowed: a host name, an IPv4 or an IPv6 address)")
-    return host.text
 
 
 def parse_address(text: object, default_port: int = 3306, option: str = "members") -> Address:

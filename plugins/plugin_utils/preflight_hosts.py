@@ -14,8 +14,9 @@ from typing import Any, Dict
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError, check_version
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines, to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import listed, shared
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import option_lines, plain_name, to_bytes
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import plain_name
 
 Probe = Dict[str, Any]
 IN_GROUP = ("ONLINE", "RECOVERING")

@@ -14,16 +14,11 @@ Private to this collection.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, NamedTuple, Tuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
-    OLDEST,
-    VersionError,
     effective_version,
-    parse_version,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import dotted
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -66,7 +61,7 @@ def _srv(
     return _option(name, plugin, since, allowed, removed, renamed)
 
 
-_ONOFF = ("ON", "OFF")
+ON_OFF = ("ON", "OFF")
 _A = (5, 7, 17)  # from the beginning
 
 # fmt: off
@@ -76,16 +71,16 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     _gr("local_address"),
     _gr("group_seeds"),
     _gr("ip_allowlist", since=(8, 0, 22), renamed=((_A, "group_replication_ip_whitelist"),)),
-    _gr("start_on_boot", allowed=_ONOFF),
-    _gr("single_primary_mode", allowed=_ONOFF),
-    _gr("enforce_update_everywhere_checks", allowed=_ONOFF),
+    _gr("start_on_boot", allowed=ON_OFF),
+    _gr("single_primary_mode", allowed=ON_OFF),
+    _gr("enforce_update_everywhere_checks", allowed=ON_OFF),
     _gr("ssl_mode", allowed=("DISABLED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")),
-    _gr("recovery_use_ssl", allowed=_ONOFF),
+    _gr("recovery_use_ssl", allowed=ON_OFF),
     _gr("recovery_ssl_ca"),
     _gr("recovery_ssl_cert"),
     _gr("recovery_ssl_key"),
-    _gr("recovery_ssl_verify_server_cert", allowed=_ONOFF),
-    _gr("recovery_get_public_key", since=(8, 0, 4), allowed=_ONOFF),
+    _gr("recovery_ssl_verify_server_cert", allowed=ON_OFF),
+    _gr("recovery_get_public_key", since=(8, 0, 4), allowed=ON_OFF),
     _gr("recovery_public_key_path", since=(8, 0, 4)),
     _gr("recovery_retry_count", allowed=(0, 31536000)),
     _gr("recovery_reconnect_interval", allowed=(0, 31536000)),
@@ -93,8 +88,8 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     _gr("recovery_tls_version", since=(8, 0, 19)),
     _gr("advertise_recovery_endpoints", since=(8, 0, 21)),
     _gr("tls_source", since=(8, 0, 21), allowed=("MYSQL_MAIN", "MYSQL_ADMIN")),
-    _gr("allow_local_disjoint_gtids_join", allowed=_ONOFF, removed=(8, 0, 4)),
-    _gr("allow_local_lower_version_join", allowed=_ONOFF, removed=(9, 5, 0)),
+    _gr("allow_local_disjoint_gtids_join", allowed=ON_OFF, removed=(8, 0, 4)),
+    _gr("allow_local_lower_version_join", allowed=ON_OFF, removed=(9, 5, 0)),
     _gr("auto_increment_increment", allowed=(1, 65535)),
     _gr("unreachable_majority_timeout", since=(5, 7, 19), allowed=(0, 31536000)),
     _gr("member_weight", since=(5, 7, 20), allowed=(0, 100)),
@@ -107,9 +102,9 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     _gr("communication_max_message_size", since=(8, 0, 16), allowed=(0, 1073741824)),
     _gr("clone_threshold", since=(8, 0, 17), allowed=(1, 9223372036854775807)),
     _gr("view_change_uuid", since=(8, 0, 26)),
-    _gr("paxos_single_leader", since=(8, 0, 27), allowed=_ONOFF),
+    _gr("paxos_single_leader", since=(8, 0, 27), allowed=ON_OFF),
     _gr("communication_stack", since=(8, 0, 27), allowed=("XCOM", "MYSQL")),
-    _gr("preemptive_garbage_collection", since=(8, 4, 0), allowed=_ONOFF),
+    _gr("preemptive_garbage_collection", since=(8, 4, 0), allowed=ON_OFF),
     _gr("flow_control_mode", allowed=("DISABLED", "QUOTA")),
     _gr("flow_control_applier_threshold", allowed=(0, 2147483647)),
     _gr("flow_control_certifier_threshold", allowed=(0, 2147483647)),
@@ -150,7 +145,7 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     _srv("binlog_format", allowed=("ROW",)),
     _srv("binlog_checksum", allowed=("NONE", "CRC32")),
     _srv("log_replica_updates", since=(8, 0, 26), renamed=((_A, "log_slave_updates"),),
-         allowed=_ONOFF),
+         allowed=ON_OFF),
     _srv("master_info_repository", allowed=("TABLE", "FILE"),
          removed=(8, 3, 0)),
     _srv("relay_log_info_repository", allowed=("TABLE", "FILE"),
@@ -161,12 +156,12 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
          allowed=(0, 1024)),
     _srv("replica_parallel_type", since=(8, 0, 26), renamed=((_A, "slave_parallel_type"),), allowed=("DATABASE", "LOGICAL_CLOCK"),
          removed=(9, 6, 0)),
-    _srv("replica_preserve_commit_order", since=(8, 0, 26), renamed=((_A, "slave_preserve_commit_order"),), allowed=_ONOFF),
+    _srv("replica_preserve_commit_order", since=(8, 0, 26), renamed=((_A, "slave_preserve_commit_order"),), allowed=ON_OFF),
     _srv("binlog_expire_logs_seconds", since=(8, 0, 1), allowed=(0, 4294967295)),
     _srv("expire_logs_days", allowed=(0, 99), removed=(8, 2, 0)),
     _srv("default_authentication_plugin", removed=(8, 4, 0)),
     _srv("skip_replica_start", since=(8, 0, 26), renamed=((_A, "skip_slave_start"),)),
-    _srv("require_secure_transport", allowed=_ONOFF),
+    _srv("require_secure_transport", allowed=ON_OFF),
 )}
 # fmt: on
 
@@ -209,7 +204,7 @@ def plain_name(name: object) -> str:
     return name[len("loose_") :] if name.startswith("loose_") else name
 
 
-def _meaning(name: str) -> str:
+def meaning_of(name: str) -> str:
     """The key in OPTIONS for a name, its older name, or either without group_replication_; the name itself when there is none."""
     for candidate in (name, "group_replication_" + name):
         candidate = ALIASES.get(candidate, candidate)
@@ -237,7 +232,7 @@ LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_
 
 def option_name(version: str, meaning: str) -> str | None:
     """The name of the option for this server version, or None where that version does not have it (any more)."""
-    meaning = _meaning(meaning)
+    meaning = meaning_of(meaning)
     if meaning not in OPTIONS:
         raise KeyError(f"no option '{meaning}' in the version table")
     wanted = effective_version(version)
@@ -246,176 +241,3 @@ def option_name(version: str, meaning: str) -> str | None:
         if wanted >= since:
             found = name
     return found
-
-
-def _text(value: object) -> str:
-    if value is True:
-        return "ON"
-    if value is False:
-        return "OFF"
-    if isinstance(value, (list, tuple)):
-        return ",".join(_text(item) for item in value)
-    return str(value)
-
-
-def check_value(meaning: str, value: object) -> str:
-    """The value as option text; VersionError with one sentence when it is not allowed."""
-    text = _text(value)
-    if "\n" in text or "\r" in text:
-        raise VersionError(f"option {meaning}: a value must not contain a line break")
-    allowed = OPTIONS[meaning].allowed
-    if allowed is None:
-        return text
-    if isinstance(allowed[0], int):
-        if not re.match(r"^\d+$", text) or not allowed[0] <= int(text) <= allowed[1]:
-            raise VersionError(
-                f"option {meaning}: '{text}' is not allowed (allowed: a whole number from {allowed[0]} to {allowed[1]})"
-            )
-        return text
-    if allowed == _ONOFF:
-        text = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}.get(
-            text.upper(), text.upper()
-        )
-    for word in allowed:
-        if text.upper() == word.upper():
-            return str(word)
-    raise VersionError(f"option {meaning}: '{text}' is not allowed (allowed: {', '.join(allowed)})")
-
-
-def render_settings(
-    version: str, wishes: Settings, preferred: Settings | None = None, extra: Settings | None = None
-) -> list[tuple[str, str, bool]]:
-    """The option lines of a member's drop-in file, valid for exactly this server version.
-
-    version:   what the server (or its package) says, for instance '8.4.6' or '9.7.4-2'
-    wishes:    dict of settings that must be in force. Keys: names of the table above (``group_replication_`` may be left
-               out; older names are understood), or ``single_primary`` (bool: the mode, sets both options that it needs).
-               Values: text, number, bool, list (joined by commas); None means not wished. A setting that the version does
-               not have is refused.
-    preferred: dict like wishes, but a setting that the version does not have is left out. Wishes win over it.
-    extra:     dict of any other mysqld options; written as they are. Options of the table are treated like wishes.
-
-    Returns a list of (name, value, loose): in the file, write ``loose-`` before the name where loose is true.
-    ``plugin_load_add=group_replication.so`` comes first. Never contains group_replication_bootstrap_group.
-    Raises VersionError with one sentence on a value that is not allowed or an option that the version does not have.
-    """
-    wanted = effective_version(version)
-    shown = parse_version(version)
-    settings = {}
-    for meaning, value, until in BASE:
-        if (until is None or wanted < until) and option_name(version, meaning):
-            settings[meaning] = value
-    others = {}
-    loose_others = set()
-
-    def take(source: Settings | None, strict: bool, free: bool) -> None:
-        for key, value in (source or {}).items():
-            name = plain_name(key)
-            if name in FORBIDDEN or "group_replication_" + name in FORBIDDEN:
-                raise VersionError(
-                    f"option {name} is never written into a file: at every start it would act again (bootstrap a second "
-                    "group, or force a membership)"
-                )
-            if value is None:
-                continue
-            if name == "single_primary":
-                settings["group_replication_single_primary_mode"] = _text(bool(value))
-                settings["group_replication_enforce_update_everywhere_checks"] = _text(not value)
-                continue
-            name = _meaning(name)
-            if name not in OPTIONS:
-                if not free:
-                    raise VersionError(f"option {key} is not in the version table (give it as an extra setting)")
-                others[name] = check_free(name, value)
-                if str(key).replace("-", "_").startswith("loose_"):
-                    loose_others.add(name)
-                continue
-            if option_name(version, name) is None:
-                if strict:
-                    raise VersionError(f"option {name} does not exist in MySQL {shown}{_existence(name)}")
-                continue
-            settings[name] = check_value(name, value)
-
-    take(preferred, False, False)
-    take(wishes, True, False)
-    take(extra, True, True)
-    if (
-        settings.get("group_replication_single_primary_mode") == "ON"
-        and settings.get("group_replication_enforce_update_everywhere_checks") == "ON"
-    ):
-        raise VersionError(
-            "option group_replication_enforce_update_everywhere_checks: ON is not allowed in single-primary mode"
-        )
-
-    lines = [("plugin_load_add", "group_replication.so", False)]
-    for meaning, option in OPTIONS.items():
-        if meaning in settings and not option.plugin:
-            lines.append((option_name(version, meaning) or meaning, settings[meaning], False))
-    for meaning, option in OPTIONS.items():
-        if meaning in settings and option.plugin:
-            lines.append((option_name(version, meaning) or meaning, settings[meaning], True))
-    for name in sorted(others):
-        lines.append((name, others[name], name in loose_others or name.startswith(PLUGIN_PREFIXES)))
-    return lines
-
-
-def check_free(name: str, value: object) -> str:
-    """An option that the table does not know: only its form is checked."""
-    if not re.match(r"^[A-Za-z][A-Za-z0-9_.]*$", name):
-        raise VersionError(
-            f"option '{name}' is no name of a server option (allowed: letters, digits, '_', '-' and '.')"
-        )
-    text = _text(value)
-    if "\n" in text or "\r" in text:
-        raise VersionError(f"option {name}: a value must not contain a line break")
-    return text
-
-
-def _existence(meaning: str) -> str:
-    names = OPTIONS[meaning].names
-    words = []
-    if names[0][0] > OLDEST:
-        words.append(f"since {dotted(names[0][0])}")
-    if names[-1][1] is None:
-        words.append(f"removed in {dotted(names[-1][0])}")
-    return f" ({', '.join(words)})" if words else ""
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Lines of an option file.
-SIZE = re.compile(r"^(\d+)\s*([KMGT])i?B?$", re.IGNORECASE)
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-# Sizes that the table knows as whole numbers of bytes.
-SIZES = ("message_cache_size", "communication_max_message_size", "transaction_size_limit", "compression_threshold")
-
-
-def to_bytes(value: Any) -> Any:
-    """Bytes of a size such as 128M; anything else unchanged."""
-    match = SIZE.match(str(value).strip())
-    return int(match.group(1)) * UNITS[match.group(2).upper()] if match else value
-
-
-def quote(value: str) -> str:
-    """A value as it stands in an option file, where '#' begins a comment and a backslash an escape."""
-    if re.search(r"[#;\"'\\]|^\s|\s$", value):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return value
-
-
-def in_bytes(settings: Settings | None) -> Settings:
-    """Settings with sizes in bytes, where the table wants whole numbers."""
-    found = {}
-    for given, value in (settings or {}).items():
-        name = plain_name(given)
-        short = name[len("group_replication_") :] if name.startswith("group_replication_") else name
-        found[given] = to_bytes(value) if short in SIZES else value
-    return found
-
-
-def option_lines(
-    version: str, wishes: Settings, preferred: Settings | None = None, extra: Settings | None = None
-) -> list[str]:
-    """What render_settings() says, as lines of an option file."""
-    lines = render_settings(version, in_bytes(wishes), in_bytes(preferred), in_bytes(extra))
-    return [f"{'loose-' if loose else ''}{name} = {quote(str(value))}" for name, value, loose in lines]

@@ -251,3 +251,14 @@ def test_changelog_entries_begin_with_what_changed():
             if not found or any(not list((ROOT / "plugins" / "modules").glob(f"{name}.py")) for name in names):
                 wrong.append(entry[:70])
     assert not wrong
+
+
+def test_files_and_classes_of_plugins_stay_small():
+    """A file that needs more is two; a class with more methods does two things."""
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+                assert len(methods) <= 20, (path, node.name, len(methods))

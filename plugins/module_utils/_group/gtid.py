@@ -191,20 +191,9 @@ class GtidSet:
         return self._make({key: pairs for key, pairs in self._sets.items() if key[0] == uuid})
 
     # -- Python ------------------------------------------------------------------------------------------------------
-    def __or__(self, other: Value) -> GtidSet:
-        return self.union(other)
 
     def __sub__(self, other: Value) -> GtidSet:
         return self.subtract(other)
-
-    def __and__(self, other: Value) -> GtidSet:
-        return self.intersect(other)
-
-    def __le__(self, other: Value) -> bool:
-        return as_gtid_set(other).contains(self)
-
-    def __ge__(self, other: Value) -> bool:
-        return self.contains(other)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
@@ -216,10 +205,6 @@ class GtidSet:
 
     def __bool__(self) -> bool:
         return bool(self._sets)
-
-    def __len__(self) -> int:
-        # len() is limited to the machine's word; count() is not.
-        return self.count()
 
     def __str__(self) -> str:
         """Canonical text: as the server prints it, without its line breaks."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Iterable
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, Entry, ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Facts, Situation
-
-BOOT = "group_replication_start_on_boot"
 
 
 def expected(s: Situation, decision: Decision) -> dict[str, ServerFacts]:

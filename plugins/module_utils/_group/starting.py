@@ -22,6 +22,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version, stays_read_only
@@ -82,6 +83,24 @@ class Starter:
         if self.closed_now:
             self.run.run_statement("SET GLOBAL super_read_only = ON")
         self.turn.started_at = str(self.run.local.query("SELECT NOW(6) AS now")[0]["now"])
+
+    def wait_for_expulsion(self) -> bool:
+        """Wait until the living group no longer lists this server's previous incarnation. False when the group changed."""
+        others = [address for address in self.run.cluster.members if address != self.run.me]
+        while self.run.left() > 0 and not self.run.check_mode:
+            living = [facts for facts in self.run.cluster.gather(others).values() if is_live(facts)]
+            if not living:
+                return False
+            if not any(self.run.mine.server_uuid in facts.view for facts in living):
+                return True
+            self.turn.pause("the group still lists this server's previous incarnation")
+            time.sleep(operation.POLL)
+        if self.run.check_mode:
+            return True
+        raise Refusal(
+            "timeout: the group still lists the previous incarnation of this server; it is expelled after "
+            "group_replication_member_expel_timeout, and only by a majority: see that the other members are ONLINE, and run again"
+        )
 
     def start(self) -> None:
         """START GROUP_REPLICATION on a living group; errors that mean "not yet" return."""
@@ -171,6 +190,10 @@ class Starter:
         """A Refusal that carries what the server's error log says."""
         log = self.error_log()
         return Refusal(text + (". The error log says: " + " | ".join(log[-5:]) if log else ""), error_log=log)
+
+    def bootstrap_failed(self, state: str) -> Refusal:
+        """A Refusal for a member that is in no group any more after it was told to bootstrap one."""
+        return self.failed(f"after the bootstrap this member is {state}")
 
     def start_failed(self, error: ServerError, trouble: str = "") -> Refusal:
         """A Refusal for a START GROUP_REPLICATION that the server refused."""

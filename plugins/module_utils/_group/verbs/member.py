@@ -14,7 +14,7 @@ from typing import Any, Callable, Mapping
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation, progress
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError, login_connection
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT, Lasting
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.locks import locked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import CHANGING, decide
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import (
@@ -27,17 +27,14 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options imp
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rehearsal import expected
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Situation, is_live
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Situation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.starting import Starter
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause, Turn
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.clone import Cloner
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_persist
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result
 
-BOOT = "group_replication_start_on_boot"
 LARGEST_GROUP = 9
 _MY_STATE = "SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@GLOBAL.server_uuid"
-_ACCOUNT = "SELECT User_name AS user, User_password AS password FROM mysql.slave_master_info WHERE Channel_name = %s"
 
 
 def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,10 +104,10 @@ class Member(operation.Operation):
         if given.get("left") is not None:
             self.deadline = time.monotonic() + given["left"]
         self.starter = Starter(self)
+        self.lasting = Lasting(self)
         self.cloner = Cloner(self)
         self.wish: dict[str, Any] = {}
         self.expecting = False  # check mode: the facts are those that are expected
-        self.account_given = False
         self.warned: set[str] = set()
 
     # -- look and decide -----------------------------------------------------------------------------------------------
@@ -151,7 +148,7 @@ class Member(operation.Operation):
         decision = self.decide()
         while True:
             if self.turn.bootstrapped and self.mine.state in ("ERROR", "OFFLINE"):
-                raise self.bootstrap_failed(self.mine.state)
+                raise self.starter.bootstrap_failed(self.mine.state)
             decision = self.settled(decision)
             if decision.action == "refuse" and self.expecting:
                 return  # what comes after what check mode would do, only the real run will see
@@ -202,7 +199,7 @@ class Member(operation.Operation):
             self.under_lock(decision, self.leave)
         elif decision.action == "stay_out":
             # The loop looks at the running value, which SET PERSIST changes too.
-            self.keep_out()
+            self.lasting.keep_out()
 
     def under_lock(self, decision: Decision, action: Callable[[Decision], None]) -> None:
         """Act, if under the lock on all members that is still the decision."""
@@ -218,15 +215,15 @@ class Member(operation.Operation):
     # -- join ----------------------------------------------------------------------------------------------------------
     def join(self, decision: Decision) -> None:
         """START on a living group; returns to the loop, which waits until the member is ONLINE."""
-        self.credentials()
-        self.start_at_boot()
+        self.lasting.credentials()
+        self.lasting.start_at_boot()
         if decision.details["stop_first"]:
             # First of all: it may be what takes this server off the group's list.
             self.starter.stop()
-        if decision.details["old_incarnation"] and not self.wait_for_expulsion():
+        if decision.details["old_incarnation"] and not self.starter.wait_for_expulsion():
             return
         for name, value in decision.details["adopt"]:
-            self.set_variable(name, value)
+            self.lasting.set_variable(name, value)
         online = [a for a in sorted(self.facts) if a != self.me and self.facts[a].state == "ONLINE"]
         try:
             # START while no other run joins a member of this group: its commits stand still while one joins, and for several times as long when two
@@ -237,63 +234,18 @@ class Member(operation.Operation):
             # The member that was to hold the lock is gone: the loop looks at what there is now.
             time.sleep(operation.POLL)
 
-    def wait_for_expulsion(self) -> bool:
-        """Wait until the living group no longer lists this server's previous incarnation. False when the group changed."""
-        others = [address for address in self.cluster.members if address != self.me]
-        while self.left() > 0 and not self.check_mode:
-            living = [facts for facts in self.cluster.gather(others).values() if is_live(facts)]
-            if not living:
-                return False
-            if not any(self.mine.server_uuid in facts.view for facts in living):
-                return True
-            self.turn.pause("the group still lists this server's previous incarnation")
-            time.sleep(operation.POLL)
-        if self.check_mode:
-            return True
-        raise Refusal(
-            "timeout: the group still lists the previous incarnation of this server; it is expelled after "
-            "group_replication_member_expel_timeout, and only by a majority: see that the other members are ONLINE, and run again"
-        )
-
-    def credentials(self) -> None:
-        """Give the recovery channel its account, when it has another one."""
-        user, password = self.wish["recovery_user"], self.params.get("recovery_password")
-        if not user or self.check_mode and self.account_given:
-            return
-        try:
-            rows = self.local.query(_ACCOUNT, (RECOVERY_CHANNEL,))
-        except ServerError as error:
-            if error.lost:
-                raise
-            rows = []  # repository kept in a file (5.7): cannot be compared, so it is set
-        if not rows or (rows[0]["user"], rows[0]["password"]) != (user, password):
-            self.execute("change_recovery_credentials", (user, password), secrets=(1,))
-            self.account_given = True
-
-    def set_variable(self, name: str, value: str) -> None:
-        """Set a global variable so that it lasts, where the version can do that."""
-        if has_persist(self.mine.version):
-            self.execute("set_persist", (value,), name=name)
-        else:
-            self.run_statement(f"SET GLOBAL {name} = %s", (value,))
-
-    def start_at_boot(self) -> None:
-        """state=absent persisted start_on_boot=OFF; a present member shall come back after a reboot."""
-        if self.mine.persisted.get(BOOT) == "OFF":
-            self.execute("reset_persist", name=BOOT)
-
     def repairs(self) -> None:
         """What a member that is in the group already may still lack."""
         if self.wish["state"] == "present":
-            self.credentials()
-            self.start_at_boot()
+            self.lasting.credentials()
+            self.lasting.start_at_boot()
             self.starter.reopen()
 
     # -- bootstrap -----------------------------------------------------------------------------------------------------
     def bootstrap(self, decision: Decision) -> None:
         """Bootstrap the group, and wait until this member is ONLINE (it applies what it had received before)."""
-        self.credentials()
-        self.start_at_boot()
+        self.lasting.credentials()
+        self.lasting.start_at_boot()
         if decision.details["stop_first"]:
             self.starter.stop()
         if not self.starter.bootstrap():
@@ -304,7 +256,7 @@ class Member(operation.Operation):
             if state == "ONLINE":
                 return
             if state in ("ERROR", "OFFLINE"):
-                raise self.bootstrap_failed(state)
+                raise self.starter.bootstrap_failed(state)
             if self.left() <= 0:
                 text = f"timeout: after the bootstrap this member is still {state}{progress.GOES_ON}"
                 raise Refusal(text, error_log=self.starter.error_log())
@@ -315,24 +267,11 @@ class Member(operation.Operation):
                 raise Pause(self.progress(decision))
             time.sleep(operation.POLL)
 
-    def bootstrap_failed(self, state: str) -> Refusal:
-        """A Refusal for a member that is in no group any more after it was told to bootstrap one."""
-        return self.starter.failed(f"after the bootstrap this member is {state}")
-
     # -- leave ---------------------------------------------------------------------------------------------------------
     def leave(self, decision: Decision) -> None:
         """Leave the group, and stay out."""
         self.starter.stop()
-        self.keep_out()
-
-    def keep_out(self) -> None:
-        """See to it that the server does not come back at its next boot, where the version can do that."""
-        if not has_persist(self.mine.version):
-            self.warn(
-                f"MySQL {self.mine.version} cannot persist variables: write {BOOT}=OFF into its configuration, or the member comes back at its "
-                "next boot"
-            )
-        self.set_variable(BOOT, "OFF")
+        self.lasting.keep_out()
 
     # -- report --------------------------------------------------------------------------------------------------------
     def progress(self, decision: Decision) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_settings import gr_settings
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import quote, to_bytes
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import quote, to_bytes
 
 STRICT = {
     "server_id": 130,

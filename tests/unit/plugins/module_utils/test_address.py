@@ -16,7 +16,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     join_address,
     normal_address,
     parse_address,
-    parse_host,
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import address_problems
 
@@ -71,15 +70,12 @@ WRONG = [
 @pytest.mark.parametrize(("text", "kind", "canonical"), HOSTS)
 def test_hosts(text, kind, canonical):
     assert classify(text) == (kind, canonical)
-    assert parse_host(text) == canonical
     assert classify(canonical) == (kind, canonical), "the canonical form is its own"
 
 
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_no_host(text):
     assert classify(text) == ("invalid", text)
-    with pytest.raises(AddressError, match="^mysql_gr_address: '.*' is not allowed \\(allowed: "):
-        parse_host(text, "mysql_gr_address")
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
     parse_version,
     stays_read_only,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
-    OPTIONS,
-    option_name,
-    render_settings,
-)
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import render_settings
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import OPTIONS, option_name
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import first_version, version_facts
 
 pytestmark = [

@@ -135,11 +135,10 @@ def test_the_largest_number_is_the_servers():
 def test_algebra_is_that_of_sets(left, right):
     one, two = GtidSet(text_of(left)), GtidSet(text_of(right))
     first, second = model(left), model(right)
-    assert spread(one | two) == first | second
+    assert spread(one.union(two)) == first | second
     assert spread(one - two) == first - second
-    assert spread(one & two) == first & second
+    assert spread(one.intersect(two)) == first & second
     assert one.contains(two) == (second <= first)
-    assert (one >= two, two <= one) == (second <= first, second <= first)
     assert (one == two) == (first == second)
     assert one.count() == len(first)
     assert bool(one) == bool(first)
@@ -163,7 +162,7 @@ def test_algebra_where_intervals_meet(left, right, minus, both):
     """What a mutation run found unseen by the examples that CI takes."""
     one, two = GtidSet(f"{A}:{left}"), GtidSet(f"{A}:{right}")
     assert str(one - two) == (f"{A}:{minus}" if minus else "")
-    assert str(one & two) == (f"{A}:{both}" if both else "")
+    assert str(one.intersect(two)) == (f"{A}:{both}" if both else "")
 
 
 def test_union_of_many_and_parts():
@@ -183,9 +182,9 @@ def test_tens_of_thousands_of_intervals_take_linear_time():
         even = ":".join(str(number) for number in range(3, 4 * count, 4))
         started = time.process_time()
         one, two = GtidSet(f"{A}:{odd}"), GtidSet(f"{A}:{even}")
-        assert (one | two).count() == 2 * count
+        assert one.union(two).count() == 2 * count
         assert (one - two) == one
-        assert not one & two
+        assert not one.intersect(two)
         assert not one.contains(two)
         return time.process_time() - started
 

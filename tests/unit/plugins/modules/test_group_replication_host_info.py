@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils import _host
+from ansible_collections.distdb.mysql_ha.plugins.module_utils import _host, _sockets
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, Login
 from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_host_info as host_info
 
@@ -18,7 +18,7 @@ TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retr
 
 
 def test_only_sockets_that_listen_count():
-    assert host_info.listening(TCP) == [(3306, "51203")]
+    assert _sockets.listening(TCP) == [(3306, "51203")]
 
 
 def test_os_release():
@@ -36,9 +36,9 @@ def test_os_release():
 
 
 def test_addresses_of_this_host():
-    assert host_info.is_local("127.0.0.1") is True
-    assert host_info.is_local("192.0.2.1") is False
-    assert host_info.is_local("db0.example.com") is None
+    assert _sockets.is_local("127.0.0.1") is True
+    assert _sockets.is_local("192.0.2.1") is False
+    assert _sockets.is_local("db0.example.com") is None
 
 
 def test_uuid_and_relay_logs_of_a_data_directory(tmp_path):
@@ -104,8 +104,8 @@ def test_packages_and_what_was_left_half_configured():
 
 
 def test_names():
-    assert host_info.resolve("localhost")
-    assert host_info.resolve("no-such-host.invalid") == []
-    assert host_info.is_own("localhost") is True
-    assert host_info.is_own("no-such-host.invalid") is None
-    assert host_info.is_own("192.0.2.1") is False
+    assert _sockets.resolve("localhost")
+    assert _sockets.resolve("no-such-host.invalid") == []
+    assert _sockets.is_own("localhost") is True
+    assert _sockets.is_own("no-such-host.invalid") is None
+    assert _sockets.is_own("192.0.2.1") is False
