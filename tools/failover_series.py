@@ -39,7 +39,7 @@ INVENTORY = ["-i", "inventories/lab"]
 # Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
 TWO = SERIES / "two-proxies.yml"
 FIVE = SERIES / "five.yml"
-SINGLE = ("-e", "mysql_gr_single_primary=true")
+SINGLE = ("-e", "mysql_gr_writers=primary")
 BEGIN, END = "<!-- series, {}: begin -->", "<!-- series, {}: end -->"
 
 # name: (what it is, target in seconds for the longest time without a success of one client, or None)

@@ -75,6 +75,17 @@ def buckets(events, end, width=BUCKET):
     return slices
 
 
+def below_half(slices, fault, begin=0.0, width=BUCKET):
+    """Seconds from the fault on in which less than half as many statements had success as before it, on average from `begin` on."""
+    before = [one["writes"] + one["reads"] for one in slices if begin <= one["at"] and one["at"] + width <= fault]
+    if not before:
+        return 0.0
+    half = sum(before) / len(before) / 2
+    # The last slice is cut off by the end of the load.
+    after = [one["writes"] + one["reads"] for one in slices[:-1] if one["at"] + width > fault]
+    return round(sum(width for count in after if count < half), 3)
+
+
 def intervals(samples, end):
     """[(time, value)] in any order -> [{"from", "to", "is"}] up to the end; equal neighbours become one."""
     found = []
@@ -129,6 +140,7 @@ def build(run, head, events, watched, agreed):
     whole = max([last] + [line["at"] - origin for line in watched])
     names = run.get("names", {})
     members, placement = {}, {}
+    slices = buckets(events, last)
     for line in watched:
         at = line["at"] - origin
         if line["kind"] == "member":
@@ -157,6 +169,7 @@ def build(run, head, events, watched, agreed):
         "longest_gap_before_fault": length(quiet),
         "longest_gap_until_undone": length(lasting),
         "longest_gap_afterwards": length(afterwards),
+        "seconds_below_half": below_half(slices, fault, begin),
         "fault_at": fault,
         "marks": marks,
         "lost_rows": agreed["lost"],
@@ -164,7 +177,7 @@ def build(run, head, events, watched, agreed):
         "checksums_agree": agreed["checksums_agree"],
         "tables": sorted({table for sums in agreed["checksums"].values() for table in sums}),
         "names": names,
-        "timeline": buckets(events, last),
+        "timeline": slices,
         "members": {who: intervals(samples, whole) for who, samples in sorted(members.items())},
         "placement": {who: intervals(samples, whole) for who, samples in sorted(placement.items())},
     }
@@ -182,6 +195,7 @@ def summary(report):
         f"  … of one client before the fault              {report['longest_gap_before_fault']:8.3f} s",
         f"  … begun before the fault was undone           {report['longest_gap_until_undone']:8.3f} s",
         f"  … begun afterwards                            {report['longest_gap_afterwards']:8.3f} s",
+        f"  below half of the throughput before the fault {report['seconds_below_half']:8.1f} s",
         f"  failed statements                             {report['failed_statements']:8d}",
         f"  acknowledged writes / reads                   {report['acknowledged_writes']:8d} / {report['reads']}",
         f"  acknowledged rows lost                        {report['lost_rows']:8d}",
@@ -296,6 +310,7 @@ def page(report):
         ("… of one client before the fault", f"{report['longest_gap_before_fault']:.3f} s"),
         ("… begun before the fault was undone", f"{report['longest_gap_until_undone']:.3f} s"),
         ("… begun afterwards", f"{report['longest_gap_afterwards']:.3f} s"),
+        ("Below half of the throughput before the fault", f"{report['seconds_below_half']:.1f} s"),
         ("Failed statements", report["failed_statements"]),
         ("Acknowledged writes", report["acknowledged_writes"]),
         ("Reads", report["reads"]),

@@ -35,7 +35,7 @@ options:
 EXAMPLES = r"""
 - name: Show an option file
   ansible.builtin.debug:
-    msg: "{{ '8.4.6' | distdb.mysql_ha.gr_settings({'server_id': 130, 'single_primary': false}) }}"
+    msg: "{{ '8.4.6' | distdb.mysql_ha.gr_settings({'server_id': 130, 'single_primary_mode': false}) }}"
 """
 
 RETURN = r"""

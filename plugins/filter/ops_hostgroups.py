@@ -38,6 +38,10 @@ options:
     description: With O(status=admit), the other servers of the same cluster.
     type: list
     elements: str
+  instead:
+    description: With O(status=OFFLINE_SOFT), servers that are put into service by the same change.
+    type: list
+    elements: str
   max_writers:
     description: The groups' C(max_writers). Without it, as it is.
     type: int
@@ -71,7 +75,9 @@ def address_of(row: Row) -> str:
     return show_address((row["hostname"], row.get("port", 3306))).lower()
 
 
-def change(rows: Sequence[Row], wanted: Sequence[str], status: str, like: Sequence[str]) -> dict[str, Any] | None:
+def change(
+    rows: Sequence[Row], wanted: Sequence[str], status: str, like: Sequence[str], instead: Sequence[str]
+) -> dict[str, Any] | None:
     """What becomes of a group with these servers: servers and exclusive; None where it has none of those that are meant."""
     if status == "admit":
         model = next((row for row in rows if address_of(row) in like), None)
@@ -89,20 +95,28 @@ def change(rows: Sequence[Row], wanted: Sequence[str], status: str, like: Sequen
     if status == "absent":
         return {"servers": [row for row in rows if row not in meant], "exclusive": True}
     # Others, which are not named, are not to go.
-    return {"servers": [dict(row, status=status) for row in meant], "exclusive": False}
+    servers = [dict(row, status=status) for row in meant]
+    servers += [dict(row, status="ONLINE") for row in rows if address_of(row) in instead and row not in meant]
+    return {"servers": servers, "exclusive": False}
 
 
 def ops_hostgroups(
-    groups: Sequence[Row], servers: Sequence[str], status: str, max_writers: int | None = None, like: Sequence[str] = ()
+    groups: Sequence[Row],
+    servers: Sequence[str],
+    status: str,
+    max_writers: int | None = None,
+    like: Sequence[str] = (),
+    instead: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     if status not in STATUSES:
         raise AnsibleFilterError(f"status: '{status}' is not allowed (allowed: {', '.join(STATUSES)})")
     wanted = [str(server).lower() for server in servers]
     siblings = [str(server).lower() for server in like]
+    replacing = [str(server).lower() for server in instead]
     found = []
     for group in groups:
         rows = [{key: value for key, value in row.items() if key != "hostgroup"} for row in group.get("servers") or []]
-        changed = change(rows, wanted, status, siblings)
+        changed = change(rows, wanted, status, siblings, replacing)
         if changed is None:
             continue
         writers = {} if max_writers is None else {"max_writers": int(max_writers)}

@@ -13,7 +13,7 @@ author:
 description:
   - Used by the role P(distdb.mysql_ha.proxysql#role) before it changes anything. A function of the role's variables and of the inventory;
     no server is asked. Package files on the control node are read for their checksum.
-positional: host, peers
+positional: host, peers, hosts, hostvars
 options:
   _input:
     description: The role's variables by their full names. A missing one counts as not set.
@@ -28,6 +28,15 @@ options:
     type: list
     elements: str
     required: true
+  hosts:
+    description: Hosts of the inventory among which the members of the groups are; what their C(mysql_gr_writers) says is not to be contradicted.
+    type: list
+    elements: str
+    default: []
+  hostvars:
+    description: Ansible's C(hostvars).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -49,11 +58,13 @@ _value:
 import re
 from typing import Any, Iterator, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired, desired_group
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import DEFAULT, Cluster, proxy_problems
 
 SECRET = re.compile(r"password|credentials")
 # How ProxySQL keeps a password that it is to read as a hash: of mysql_native_password, and of caching_sha2_password.
@@ -242,18 +253,34 @@ def packages_problems(settings: dict[str, Any]) -> Iterator[str]:
         yield from package_problems("proxysql_library_package", settings["proxysql_library_package"])
 
 
-def proxysql_preflight(settings: dict[str, Any], host: str, peers: Sequence[str]) -> list[str]:
+def clusters(hosts: Sequence[str], hostvars: Any) -> dict[str, Cluster]:
+    """What the inventory says of the cluster of each declared member, by its SQL address."""
+    declared = [host for host in hosts if text(hostvars[host].get("mysql_gr_server_id"))]
+    return {
+        member["sql"]: Cluster(
+            hostvars[member["name"]].get("mysql_gr_writers") or DEFAULT,
+            hostvars[member["name"]].get("mysql_gr_writers_exceptions") or (),
+        )
+        for member in gr_members(declared, hostvars)
+    }
+
+
+def proxysql_preflight(
+    settings: dict[str, Any], host: str, peers: Sequence[str], hosts: Sequence[str] = (), hostvars: Any = None
+) -> list[str]:
     clustered = true(settings["proxysql_cluster"])
     names = ["proxysql_admin_user", "proxysql_admin_password", "proxysql_stats_user", "proxysql_stats_password"]
     names += ["proxysql_cluster_user", "proxysql_cluster_password"] if clustered else []
+    bad_groups = list(hostgroup_problems(settings))
     found = [
         *password_problems(settings, {name: settings.get(name) for name in names}),
         *(cluster_problems(settings, host, peers) if clustered else ()),
         *address_problems(settings),
         *certificate_problems(settings),
         *monitor_problems(settings),
-        *hostgroup_problems(settings),
+        *bad_groups,
         *user_problems(settings["proxysql_users"]),
+        *(() if bad_groups else proxy_problems(settings, clusters(hosts, hostvars))),
         *rule_problems(settings["proxysql_query_rules"]),
         *variable_problems(settings["proxysql_variables"]),
         *packages_problems(settings),

@@ -29,7 +29,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(members), the servers of all groups as C(host:port); C(variables), C(secret_variables), C(optional_variables) and C(query_rules), as options of
+    C(members), the servers of all groups as C(host:port); C(variables), C(secret_variables), C(optional_variables), C(users) and C(query_rules), as options of
     M(distdb.mysql_ha.proxysql_config); C(own_variables) and C(own_secret_variables), those that a proxy does not copy from others.
   type: dict
 """
@@ -100,6 +100,16 @@ def plain_variables(settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def users(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The accounts; those without a hostgroup get the writers', where there is one group."""
+    groups = [group for group in settings["proxysql_hostgroups"] if present(group)]
+    writer = {"default_hostgroup": int(groups[0]["writer_hostgroup"])} if len(groups) == 1 else {}
+    return [
+        {**user, **writer} if present(user) and user.get("default_hostgroup") is None else user
+        for user in settings["proxysql_users"]
+    ]
+
+
 def split_rules(settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Two rules for each account whose hostgroup is a writer's: statements that lock rows go there, other reads to the reader hostgroup."""
     if not true(settings["proxysql_read_write_split"]):
@@ -110,7 +120,7 @@ def split_rules(settings: dict[str, Any]) -> list[dict[str, Any]]:
         if present(group)
     }
     rules: list[dict[str, Any]] = []
-    for user in settings["proxysql_users"]:
+    for user in users(settings):
         writer = int(user.get("default_hostgroup") or 0)
         if not present(user) or writer not in readers:
             continue
@@ -146,6 +156,7 @@ def proxysql_wanted(settings: dict[str, Any]) -> dict[str, Any]:
         optional_variables=closed,
         own_variables={name: value for name, value in plain.items() if OWN.match(name)},
         own_secret_variables={name: value for name, value in secret.items() if OWN.match(name)},
+        users=users(settings),
         query_rules=[*settings["proxysql_query_rules"], *split_rules(settings)],
         query_rules_comment=SPLIT,
     )

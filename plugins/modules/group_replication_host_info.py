@@ -134,7 +134,7 @@ host:
     sql:
       description: >-
         What the running server says of itself - C(uuid), C(version), C(has_transactions), C(read_only), C(state), C(single_primary),
-        C(group_name) and C(seen) (host and port of each member that it sees), or C(error); empty where no server runs.
+        C(update_everywhere_checks), C(group_name) and C(seen) (host and port of each member that it sees), or C(error); empty where no server runs.
       type: dict
 """
 
@@ -158,11 +158,14 @@ SQL = (
     " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
     " WHERE variable_name = 'group_replication_single_primary_mode'), ''),"
     " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
+    " WHERE variable_name = 'group_replication_enforce_update_everywhere_checks'), ''),"
+    " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
     " WHERE variable_name = 'group_replication_group_name'), ''),"
     " IFNULL((SELECT GROUP_CONCAT(CONCAT(member_host, ' ', member_port) ORDER BY member_host, member_port)"
     " FROM performance_schema.replication_group_members WHERE member_host <> ''), '')"
 )
-SQL_COLUMNS = ("uuid", "version", "has_transactions", "read_only", "state", "single_primary", "group_name", "seen")
+MODE = ("single_primary", "update_everywhere_checks")
+SQL_COLUMNS = ("uuid", "version", "has_transactions", "read_only", "state", *MODE, "group_name", "seen")
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "centos": "redhat"}
 SERVER_PACKAGES = ("mysql-community-server", "mysql-server")
 INSTALLED = "ii"
@@ -297,7 +300,7 @@ def ask_server(login: Login) -> dict[str, Any]:
     found: dict[str, Any] = dict(zip(SQL_COLUMNS, values))
     found["has_transactions"] = found["has_transactions"] == "1"
     found["read_only"] = found["read_only"] in ("1", "ON")
-    found["single_primary"] = {"ON": True, "OFF": False}.get(found["single_primary"])
+    found.update((name, {"ON": True, "OFF": False}.get(found[name])) for name in MODE)
     found["seen"] = [pair.split(" ") for pair in found["seen"].split(",") if pair]
     return found
 

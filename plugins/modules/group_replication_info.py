@@ -79,6 +79,12 @@ cluster:
     mode:
       description: V(single_primary), V(multi_primary), or empty when there is no group.
       type: str
+    writers:
+      description:
+        - Who writes, by mode and C(group_replication_enforce_update_everywhere_checks) of the group. V(primary), single-primary mode; V(one), multi-primary
+          mode without these checks, in which one member at a time may write; V(all), multi-primary mode with them.
+        - Empty when there is no group.
+      type: str
     primaries:
       description: Addresses of the ONLINE members that are PRIMARY.
       type: list

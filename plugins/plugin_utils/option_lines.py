@@ -72,7 +72,7 @@ def render_settings(
 
     version:   what the server (or its package) says, for instance '8.4.6' or '9.7.4-2'
     wishes:    dict of settings that must be in force. Keys: names of the table above (``group_replication_`` may be left
-               out; older names are understood), or ``single_primary`` (bool: the mode, sets both options that it needs).
+               out; older names are understood).
                Values: text, number, bool, list (joined by commas); None means not wished. A setting that the version does
                not have is refused.
     preferred: dict like wishes, but a setting that the version does not have is left out. Wishes win over it.
@@ -100,10 +100,6 @@ def render_settings(
                     "group, or force a membership)"
                 )
             if value is None:
-                continue
-            if name == "single_primary":
-                settings["group_replication_single_primary_mode"] = text_of(bool(value))
-                settings["group_replication_enforce_update_everywhere_checks"] = text_of(not value)
                 continue
             name = meaning_of(name)
             if name not in OPTIONS:

@@ -12,11 +12,13 @@ import re
 from typing import Any, Dict
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import writers
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError, check_version
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines, to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import listed, shared
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import plain_name
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import CHOICES
 
 Probe = Dict[str, Any]
 IN_GROUP = ("ONLINE", "RECOVERING")
@@ -202,11 +204,11 @@ def server_problems(name: str, probe: Probe, wishes: dict[str, Any]) -> list[str
         problems.append(
             f"{name} is {sql['state']} in the group {sql['group_name']}, but mysql_gr_group_name is {wishes['group_name']!r}."
         )
-    if sql["single_primary"] is not None and sql["single_primary"] is not bool(wishes["single_primary"]):
-        modes = {True: "single-primary", False: "multi-primary"}
-        problems.append(
-            f"The group of {name} runs in {modes[sql['single_primary']]} mode, but mysql_gr_single_primary asks for"
-            f" {modes[bool(wishes['single_primary'])]} mode: a restart cannot change it; switch the running group with the playbook"
-            " distdb.mysql_ha.switch_mode or the module group_replication_primary first."
-        )
+    if sql["single_primary"] is not None:
+        running = writers(sql["single_primary"], bool(sql["update_everywhere_checks"]))
+        if running != wishes["writers"]:
+            problems.append(
+                f"The group of {name} runs as mysql_gr_writers {running} ({CHOICES[running].described}), but mysql_gr_writers is"
+                f" {wishes['writers']!r}: the playbook distdb.mysql_ha.switch_mode moves a running group, this one does not."
+            )
     return problems

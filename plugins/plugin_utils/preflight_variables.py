@@ -12,6 +12,7 @@ import re
 import uuid
 from typing import Any, Dict, Iterable, List
 
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import writers
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address, network_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
@@ -36,8 +37,10 @@ OWN_OPTIONS = {
     "local_address": "mysql_gr_address and mysql_gr_local_port",
     "group_seeds": "the members in the inventory",
     "ip_allowlist": "the members in the inventory",
-    "single_primary_mode": "mysql_gr_single_primary",
-    "enforce_update_everywhere_checks": "mysql_gr_single_primary",
+    "single_primary_mode": "mysql_gr_writers",
+    "enforce_update_everywhere_checks": "mysql_gr_writers",
+    "consistency": "mysql_gr_writers and mysql_gr_consistency",
+    "member_expel_timeout": "mysql_gr_writers and mysql_gr_member_expel_timeout",
     "start_on_boot": "mysql_gr_start_on_boot",
     "ssl_mode": "mysql_gr_ssl_mode",
     "recovery_use_ssl": "nothing: the recovery channel always uses TLS",
@@ -183,6 +186,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
         problems.append(
             f"mysql_gr_series is {wishes['series']!r}; allowed are {listed(sorted(wishes['series_known']))}."
         )
+    problems += writers.member_problems(wishes["writers"], wishes["consistency"], wishes["writers_exceptions"])
     for option in wishes["settings"] or {}:
         name = re.sub(r"^(loose_)?(group_replication_)?", "", str(option).replace("-", "_"))
         if name in OWN_OPTIONS:

@@ -12,7 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import MODE_SETTINGS, MUST_EQUAL, ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import (
+    MODE_SETTINGS,
+    MUST_EQUAL,
+    ServerFacts,
+    writers,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide, kind_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import (
     BROKEN,
@@ -51,13 +56,15 @@ def diagnose(members: list[str], facts: Facts, group_name: str | None = None) ->
         inside = names(address for part in parts for address in part.addresses)
         reasons.append(f"{inside} is RECOVERING: a group may be forming")
     shown = home or (parts[0] if parts else None)
-    single = shown is not None and facts[shown.addresses[0]].single_primary_mode
+    shows = facts[shown.addresses[0]] if shown is not None else None
+    single = shows is not None and shows.single_primary_mode
     return {
         "state": state,
         "uncertain": bool(reasons),
         "uncertain_because": reasons,
         "group_name": whole.group,
-        "mode": "" if shown is None else "single_primary" if single else "multi_primary",
+        "mode": "" if shows is None else "single_primary" if single else "multi_primary",
+        "writers": "" if shows is None else writers(single, shows.update_everywhere_checks),
         "primaries": [address for address in (home.online if home else ()) if facts[address].role == "PRIMARY"],
         "partitions": [
             {

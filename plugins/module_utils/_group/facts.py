@@ -144,6 +144,7 @@ class ServerFacts(NamedTuple):
     group_name: str = ""
     local_address: str = ""
     single_primary_mode: bool = False
+    update_everywhere_checks: bool = False
     bootstrap_flag: bool = False
     bootstrap_flag_source: str = ""
     start_on_boot: bool = False
@@ -174,6 +175,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return value
+
+
+def writers(single_primary_mode: bool, update_everywhere_checks: bool) -> str:
+    """Who writes in a group with these settings, as the value of the role's variable mysql_gr_writers."""
+    return "primary" if single_primary_mode else "all" if update_everywhere_checks else "one"
 
 
 def unreachable(address: str, error: str, kind: str = "unreachable") -> ServerFacts:
@@ -248,6 +254,7 @@ def _with_settings(facts: ServerFacts, variables: dict[str, str]) -> ServerFacts
         group_name=(kept.get(prefix + "group_name") or "").lower(),
         local_address=kept.get(prefix + "local_address") or "",
         single_primary_mode=kept.get(prefix + "single_primary_mode") == "ON",
+        update_everywhere_checks=kept.get(prefix + "enforce_update_everywhere_checks") == "ON",
         bootstrap_flag=kept.get(prefix + "bootstrap_group") == "ON",
         start_on_boot=kept.get(prefix + "start_on_boot") == "ON",
     )

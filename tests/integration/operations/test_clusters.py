@@ -22,7 +22,7 @@ pytestmark = [
 CLUSTERS = ROOT / "inventories/lab-two/hosts.yml"
 OTHER = ROOT / ".cache/operations/clusters.yml"
 ALPHA, BETA = ("db0", "db1", "db2"), ("db3", "db4", "db5")
-BETA_SINGLE = ("-e", "operations_cluster=beta", "-e", "mysql_gr_single_primary=true")
+BETA_SINGLE = ("-e", "operations_cluster=beta", "-e", "mysql_gr_writers=primary")
 
 
 class Clusters:

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.claim("Planned work under load fails no statement and loses no row."),
 ]
 
-SINGLE = ("-e", "mysql_gr_single_primary=true")
+SINGLE = ("-e", "mysql_gr_writers=primary")
 FIVE = ROOT / ".cache/operations/five.yml"
 
 

@@ -102,7 +102,7 @@ def test_no_statement_fails_while_servers_are_added_changed_drained_and_removed(
         if single:
             uuid = lab.sql(lab.members[0], "SELECT @@server_uuid")[0][0]
             lab.sql(lab.members[0], f"SELECT group_replication_switch_to_single_primary_mode('{uuid}')", timeout=120)
-            run = lab.site("--limit", "proxy", *interval, "-e", '{"mysql_gr_single_primary": true}')
+            run = lab.site("--limit", "proxy", *interval, "-e", "mysql_gr_writers=primary")
             assert run.code == 0, run
         # The last one is a secondary in single-primary mode.
         servers = [{"hostname": lab.address(member)} for member in lab.members]

@@ -115,7 +115,7 @@ def test_single_primary_has_one_writer(proxy):
     uuid = lab.sql(lab.members[1], "SELECT @@server_uuid")[0][0]
     lab.sql(lab.members[0], f"SELECT group_replication_switch_to_single_primary_mode('{uuid}')", timeout=120)
     try:
-        run = proxy.role("-e", '{"mysql_gr_single_primary": true}')
+        run = proxy.role("-e", "mysql_gr_writers=primary")
         assert run.code == 0, run
         assert {place for place in proxy.placed() if place[0] == 2} == {(2, primary)}
         assert {place for place in proxy.placed() if place[0] == 3} == {
@@ -123,7 +123,7 @@ def test_single_primary_has_one_writer(proxy):
         }
         configured = proxy.run("SELECT DISTINCT hostgroup_id FROM mysql_servers")[0]
         assert [str(row[0]) for row in configured] == ["3"], "no write reaches a read-only member when ProxySQL starts"
-        again = proxy.role("-e", '{"mysql_gr_single_primary": true}')
+        again = proxy.role("-e", "mysql_gr_writers=primary")
         assert again.changed["proxy"] == 0, again
     finally:
         lab.sql(lab.members[0], "SELECT group_replication_switch_to_multi_primary_mode()", timeout=120)

@@ -166,3 +166,18 @@ def test_command_writes_both_reports_and_exits_by_the_verdict(report_tool, tmp_p
     assert "kill (db2, multi_primary): passed" in capsys.readouterr().out
     (tmp_path / "agree.json").write_text(json.dumps(agreed(lost=3)))
     assert report_tool.main([str(tmp_path)]) == 1
+
+
+def test_time_below_half_is_counted_from_the_fault_on(report_tool):
+    def slices(*counts):
+        return [{"at": index * 0.5, "writes": count, "reads": 0, "failed": 9} for index, count in enumerate(counts)]
+
+    # 10 a slice before the fault at 2 s (the first second is connecting); then 4, 4, 5, 4; the last one is cut off.
+    measured = slices(0, 0, 10, 10, 4, 4, 5, 4, 10, 1)
+    assert report_tool.below_half(measured, 2.0, 1.0) == pytest.approx(1.5)
+    # What is slow before the fault is not its doing, and without a fault there is nothing to compare with.
+    assert report_tool.below_half(slices(10, 1, 10, 10, 10, 10), 2.0) == 0
+    assert report_tool.below_half(measured, 0.0, 1.0) == 0
+    report = report_tool.build(run(), HEAD, EVENTS, [], agreed())
+    assert f"{report['seconds_below_half']:.1f} s" in report_tool.page(report)
+    assert f"before the fault {report['seconds_below_half']:8.1f} s" in report_tool.summary(report)

@@ -30,11 +30,13 @@ SQL = {
     "read_only": False,
     "state": "",
     "single_primary": False,
+    "update_everywhere_checks": False,
     "group_name": GROUP,
 }
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
-    "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP}, "single_primary": False,
+    "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP},
+    "writers": "one", "writers_exceptions": [], "consistency": "BEFORE_ON_PRIMARY_FAILOVER",
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
@@ -42,7 +44,7 @@ WISHES = {
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
     "firewall": "none", "firewall_clients": [],
-    "strict": {"server_id": 130, "single_primary": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
+    "strict": {"server_id": 130, "single_primary_mode": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
     "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
 }  # fmt: skip
@@ -197,7 +199,14 @@ def test_bad_members(hosts, words):
             ["mysql_gr_repository_key is '/no/such'", "public key"],
         ),
         ({"install_method": "repository", "series": "5.7"}, ["mysql_gr_series is '5.7'", "8.0 and 8.4"]),
-        ({"settings": {"loose-group_replication-single-primary-mode": "ON"}}, ["mysql_gr_single_primary"]),
+        ({"settings": {"loose-group_replication-single-primary-mode": "ON"}}, ["mysql_gr_writers"]),
+        ({"settings": {"group_replication_consistency": "EVENTUAL"}}, ["mysql_gr_writers and mysql_gr_consistency"]),
+        ({"writers": "both"}, ["mysql_gr_writers is 'both'; allowed are one, primary, all."]),
+        (
+            {"writers": "all"},
+            ["mysql_gr_consistency is BEFORE_ON_PRIMARY_FAILOVER, but mysql_gr_writers is all", "BEFORE, AFTER"],
+        ),
+        ({"writers_exceptions": ["mysql_gr_port"]}, ["mysql_gr_writers_exceptions contains 'mysql_gr_port'"]),
         ({"settings": {"server-id": 1}}, ["mysql_gr_settings contains server-id", "mysql_gr_server_id"]),
         ({"preferred": {"member_expel_timeout": "long"}}, ["db0", "member_expel_timeout", "'long' is not allowed"]),
         ({"extra": {"group_replication_bootstrap_group": "ON"}}, ["never written into a file"]),
@@ -257,7 +266,11 @@ ACTIVE = {"exists": True, "active": "active", "enabled": True}
         ),
         (
             {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", single_primary=True)},
-            ["runs in single-primary mode", "group_replication_primary"],
+            ["runs as mysql_gr_writers primary", "mysql_gr_writers is 'one'", "distdb.mysql_ha.switch_mode"],
+        ),
+        (
+            {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", update_everywhere_checks=True)},
+            ["runs as mysql_gr_writers all", "mysql_gr_writers is 'one'"],
         ),
         (
             {

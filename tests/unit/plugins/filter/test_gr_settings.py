@@ -13,7 +13,8 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines impor
 STRICT = {
     "server_id": 130,
     "group_name": "8f22f846-9922-4139-b2b7-097d185a93cb",
-    "single_primary": False,
+    "single_primary_mode": False,
+    "enforce_update_everywhere_checks": True,
     "ssl_mode": "REQUIRED",
     "recovery_use_ssl": True,
 }

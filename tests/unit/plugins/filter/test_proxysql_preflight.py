@@ -46,6 +46,7 @@ GOOD = dict(
     proxysql_package={},
     proxysql_port=6033,
     proxysql_query_rules=[dict(rule_id=1)],
+    proxysql_read_write_split=False,
     proxysql_stats_password="",
     proxysql_stats_user="stats",
     proxysql_users=[dict(username="app", password="x", default_hostgroup=2), dict(username="old", state="absent")],

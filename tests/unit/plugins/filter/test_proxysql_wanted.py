@@ -95,3 +95,14 @@ def test_reads_of_accounts_on_a_writer_hostgroup_are_split():
     assert "FOR UPDATE" in rules[0]["match_digest"] and {rule["comment"] for rule in rules} == {
         wanted()["query_rules_comment"]
     }
+
+
+def test_an_account_without_a_hostgroup_gets_the_writers_where_there_is_one_group():
+    accounts = [
+        dict(username="app"),
+        dict(username="gone", state="absent"),
+        dict(username="reader", default_hostgroup=3),
+    ]
+    found = wanted(proxysql_users=accounts, proxysql_hostgroups=[GROUP, dict(writer_hostgroup=22, state="absent")])
+    assert [user.get("default_hostgroup") for user in found["users"]] == [2, None, 3]
+    assert wanted(proxysql_users=accounts)["users"] == accounts

@@ -45,7 +45,8 @@ WISHES = {
     "local_address": "192.0.2.130:33061",
     "group_seeds": ["192.0.2.130:33061", "192.0.2.131:33061"],
     "ip_allowlist": ["192.0.2.130", "192.0.2.131"],
-    "single_primary": False,
+    "single_primary_mode": False,
+    "enforce_update_everywhere_checks": True,
     "ssl_mode": "REQUIRED",
     "recovery_use_ssl": True,
     "start_on_boot": True,
@@ -228,7 +229,7 @@ def test_option_lines_follow_the_version(version, there, gone):
         ("9.7.4", {"report_host": "a\nb"}, "must not contain a line break"),
         (
             "9.7.4",
-            {"single_primary": True, "enforce_update_everywhere_checks": True},
+            {"single_primary_mode": True, "enforce_update_everywhere_checks": True},
             "not allowed in single-primary mode",
         ),
     ],

@@ -60,7 +60,7 @@ def test_a_file_is_seen_with_its_rights(tmp_path):
 
 
 LOGIN = Login("/nowhere", "root", "geheim")
-ROW = "u\t9.7.4\t1\t0\tONLINE\tOFF\tg\tdb0.lab 3306,2001:db8::1 3307\n"
+ROW = "u\t9.7.4\t1\t0\tONLINE\tOFF\tON\tg\tdb0.lab 3306,2001:db8::1 3307\n"
 
 
 def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
@@ -72,6 +72,7 @@ def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
 def test_what_a_server_says_of_itself(monkeypatch):
     monkeypatch.setattr(_host, "run", lambda *command, **options: Done(0, ROW, ""))
     found = host_info.ask_server(LOGIN)
+    assert found["update_everywhere_checks"] is True
     assert found["single_primary"] is False and found["has_transactions"] is True and found["read_only"] is False
     assert found["seen"] == [["db0.lab", "3306"], ["2001:db8::1", "3307"]]
 
