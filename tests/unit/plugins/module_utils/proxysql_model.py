@@ -67,6 +67,13 @@ SETTINGS = {
     "PROXYSQL SERVERS": "proxysql_servers",
 }
 AT_START = ("mysql-threads",)
+# What only proxysql_hostgroup_info reads: the monitor's logs and the checksums that peers compare.
+SEEN = (
+    "CREATE TABLE monitor.mysql_server_group_replication_log (hostname VARCHAR, port INT, time_start_us INT, viable_candidate VARCHAR,"
+    " read_only VARCHAR, transactions_behind INT, error VARCHAR)",
+    "CREATE TABLE monitor.mysql_server_ping_log (hostname VARCHAR, port INT, time_start_us INT, ping_error VARCHAR)",
+    "CREATE TABLE runtime_checksums_values (name VARCHAR, checksum VARCHAR)",
+)
 PLAIN = (
     "CREATE TABLE {0} (writer_hostgroup INT, backup_writer_hostgroup INT, reader_hostgroup INT, offline_hostgroup INT)"
 )
@@ -83,6 +90,9 @@ class Model:
         self.db.row_factory = sqlite3.Row
         self.db.execute("ATTACH ':memory:' AS disk")
         self.db.execute("ATTACH ':memory:' AS stats")
+        self.db.execute("ATTACH ':memory:' AS monitor")
+        for definition in SEEN:
+            self.db.execute(definition)
         for name in (SERVER_TABLE, "disk." + SERVER_TABLE, "runtime_" + SERVER_TABLE, "loaded"):
             self.db.execute(SERVERS.format(name))
         for name in (GROUP_TABLE, "disk." + GROUP_TABLE, "runtime_" + GROUP_TABLE):
@@ -105,6 +115,12 @@ class Model:
         pass
 
     def close(self):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
         pass
 
     def revive(self):
@@ -224,6 +240,13 @@ class Model:
 
     def unplace(self):
         self.db.execute("DELETE FROM runtime_mysql_servers")
+
+    def checked(self, hostname, read_only="NO", error=None, behind=0, ping_error=None):
+        """What the monitor says of a server."""
+        viable = "NO" if error else "YES"
+        row = (hostname, 3306, 1782000000500000, viable, read_only, behind, error)
+        self.db.execute("INSERT INTO monitor.mysql_server_group_replication_log VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self.db.execute("INSERT INTO monitor.mysql_server_ping_log VALUES (?, 3306, 1, ?)", (hostname, ping_error))
 
     def placed(self, status=None):
         return {(row[0], row[1]) for row in self.rows("runtime_mysql_servers") if status is None or row[4] == status}

@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import socket
 
+import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import _host, _sockets
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, Login
 from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_host_info as host_info
@@ -110,3 +115,78 @@ def test_names():
     assert _sockets.is_own("localhost") is True
     assert _sockets.is_own("no-such-host.invalid") is None
     assert _sockets.is_own("192.0.2.1") is False
+
+
+def test_who_listens_on_a_port_is_found_by_its_socket():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        (found,) = _sockets.ports_in_use([port])
+    with open("/proc/self/comm", encoding="utf-8") as own:
+        assert found == {"port": port, "process": own.read().strip()}
+    assert _sockets.ports_in_use([port]) == [] and _sockets.owner("0") == ""
+
+
+ANSWERS = {
+    "dpkg-query": "mysql-server\tii \t1:9.7.4-2\n",
+    "systemctl": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n",
+    "mysql": "u-u-i-d\t9.7.4-2\t1\t0\tONLINE\tOFF\tg-r-o-u-p\tdb0 3306,db1 3306\n",
+    "apt-cache": "mysql-server:\n  Installed: (none)\n  Candidate: 1:9.7.4-2\n",
+}
+
+
+@pytest.fixture
+def look(monkeypatch, capsys, tmp_path):
+    """Runs the module on a host whose programs answer as given; None: there is no such program."""
+
+    def work(**answers):
+        known = {**ANSWERS, **answers}
+
+        def run(command, **_more):
+            output = known.get(command[0])
+            return _host.Done(0, output, "") if output is not None else _host.Done(_host.NO_SUCH_PROGRAM, "", "none")
+
+        monkeypatch.setattr(_host, "run", run)
+        monkeypatch.setattr(host_info, "run", run)
+        options = {
+            "address": "127.0.0.1",
+            "candidate": "mysql-server",
+            "datadir": str(tmp_path),
+            "names": ["localhost"],
+        }
+        options["files"] = [str(tmp_path / "auto.cnf"), str(tmp_path / "none")]
+        with patch_module_args(options), pytest.raises(SystemExit):
+            host_info.main()
+        return json.loads(capsys.readouterr().out)["host"]
+
+    return work
+
+
+def test_a_member_that_runs(look, tmp_path):
+    (tmp_path / "auto.cnf").write_text("[auto]\nserver-uuid=u-u-i-d\n")
+    os.chmod(tmp_path / "auto.cnf", 0o640)
+    (tmp_path / "relay-bin-group_replication_applier.000001").touch()
+    host = look()
+    assert host["installed"] and host["version"] == "9.7.4-2" and host["uuid"] == "u-u-i-d"
+    assert host["service"] == {"exists": True, "active": "active", "enabled": True, "reload": False}
+    assert host["relay_logs"] == ["relay-bin"] and host["memory"] > 0 and host["address_is_local"] is True
+    assert host["files"][str(tmp_path / "auto.cnf")][1] == "0640" and host["files"][str(tmp_path / "none")] is None
+    assert host["sql"]["has_transactions"] is True and host["sql"]["read_only"] is False
+    assert host["sql"]["single_primary"] is False and host["sql"]["seen"] == [["db0", "3306"], ["db1", "3306"]]
+    assert host["resolved"]["localhost"]
+
+
+def test_a_blank_host_says_what_it_would_get(look):
+    host = look(**{"dpkg-query": "bash\tii \t5\n", "systemctl": "", "mysql": None})
+    assert not host["installed"] and host["version"] == "9.7.4-2" and host["sql"] == {} and host["uuid"] == ""
+    assert look(**{"dpkg-query": "", "apt-cache": "  Candidate: (none)\n"})["version"] == ""
+
+
+def test_a_server_without_a_package_is_known_by_its_program(look):
+    host = look(**{"dpkg-query": "", "/usr/sbin/mysqld": "/usr/sbin/mysqld  Ver 8.4.6 for Linux on x86_64"})
+    assert host["installed"] and host["version"] == "8.4.6"
+
+
+def test_a_server_that_does_not_answer_says_why(look):
+    assert "error" in look(mysql=None)["sql"]

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MySQL servers for the unit tests of whole modules, in place of PyMySQL's connection: they answer the statements that the modules really send.
+
+Groups form, and members come and go, as far as the modules' statements ask for it. Real servers are asked elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pymysql
+from gr_model import GROUP
+
+MODE = "group_replication_single_primary_mode"
+CHECKS = "group_replication_enforce_update_everywhere_checks"
+FORCE = "group_replication_force_members"
+
+
+class Server:
+    """One server, known by its name; group: the servers that are in a group with it, itself included."""
+
+    def __init__(self, name, number, gtid_executed=""):
+        self.name, self.number, self.gtid_executed = name, number, gtid_executed
+        self.uuid = f"0000000{number}-aaaa-bbbb-cccc-dddddddddddd"
+        self.variables = {
+            "group_replication_group_name": GROUP, "group_replication_local_address": f"{name}:33061", MODE: "OFF", CHECKS: "ON",
+            "group_replication_bootstrap_group": "OFF", "group_replication_start_on_boot": "ON", "lower_case_table_names": "0",
+            "log_error": "/var/log/mysql/error.log", "datadir": "/var/lib/mysql/",
+        }  # fmt: skip
+        self.globals = {"read_only": 0, "super_read_only": 0, "offline_mode": 0}
+        self.persisted = {}
+        self.state, self.primary, self.action = "OFFLINE", False, 1
+        self.alive, self.version = True, "9.7.4"
+        self.locks, self.locked_by, self.account = [], None, None
+        self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
+        self.statements = []
+
+    def role(self):
+        return "PRIMARY" if self.variables[MODE] == "OFF" or self.primary else "SECONDARY"
+
+
+class World:
+    """All servers by name. seen: states that a server shows of others instead of their own."""
+
+    def __init__(self, *names):
+        self.servers = {name: Server(name, number) for number, name in enumerate(names)}
+        self.members = []
+        self.seen = {}
+        self.refused = {}
+
+    def group(self, *names, primary=None):
+        """These servers are ONLINE in one group; primary: in single-primary mode."""
+        self.members = list(names)
+        for name in names:
+            server = self.servers[name]
+            server.state, server.primary = "ONLINE", name == primary
+            server.variables[MODE], server.variables[CHECKS] = ("ON", "OFF") if primary else ("OFF", "ON")
+            server.globals["super_read_only"] = server.globals["read_only"] = int(bool(primary) and name != primary)
+        return self
+
+    def connection(self, **arguments):
+        host = arguments.get("host") or arguments["unix_socket"].rpartition("/")[2]
+        server = self.servers[host]
+        if not server.alive:
+            raise pymysql.err.OperationalError(
+                2003, f"Can't connect to MySQL server on '{host}' ([Errno 111] Connection refused)"
+            )
+        if server.account and arguments["user"] != server.account:
+            raise pymysql.err.OperationalError(1045, "Access denied")
+        return Session(self, server)
+
+
+class Session:
+    """One connection."""
+
+    def __init__(self, world, server):
+        self.world, self.server = world, server
+
+    def cursor(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+    def close(self):
+        self.server.locks.clear()
+
+    def execute(self, text, args=None):
+        if not self.server.alive:
+            raise pymysql.err.OperationalError(2013, "Lost connection to MySQL server during query")
+        for word, error in self.world.refused.items():
+            if word in text:
+                raise error
+        self.rows = self.answer(re.sub(r"\s+", " ", text), list(args or ()))
+
+    def fetchall(self):
+        return self.rows
+
+    # -- what is read --------------------------------------------------------------------------------------------------
+    def answer(self, text, args):
+        server = self.server
+        if text.startswith("SELECT VERSION()"):
+            return [dict(
+                server.globals, version=server.version, server_uuid=server.uuid.upper(), server_id=130 + server.number, hostname=server.name,
+                port=3306, report_host=server.name, report_port=3306, gtid_executed=server.gtid_executed.replace(",", ",\n"), gtid_purged="",
+                gtid_mode="ON", enforce_gtid_consistency="ON", log_bin=1,
+            )]  # fmt: skip
+        tables = {
+            "performance_schema.global_variables": lambda: pairs(server.variables),
+            "performance_schema.persisted_variables": lambda: pairs(server.persisted),
+            "performance_schema.variables_info": lambda: [{"source": "DYNAMIC", "path": None}],
+            "information_schema.PLUGINS": lambda: [
+                {"name": n, "status": "ACTIVE"} for n in ("group_replication", "clone")
+            ],
+            "performance_schema.clone_status": lambda: [{"donor": server.cloning_from}] if server.cloning_from else [],
+            "information_schema.SCHEMATA": lambda: [{"name": name} for name in server.schemas],
+            "replication_group_member_actions": lambda: [{"ENABLED": server.action}],
+            "replication_applier_status_by_worker": lambda: [server.applier_error] if server.applier_error else [],
+            "replication_connection_status": self.channels,
+            "replication_group_member_stats": self.stats,
+            "replication_group_members": self.view,
+            "mysql.slave_master_info": lambda: [{"user": "repl", "password": "secret"}],
+        }
+        if "IS_USED_LOCK" in text and "receivers" in text:
+            return [{"lock_holder": server.locked_by, "connection_id": 7, "lock_account": "gr_peer@h", "receivers": 0}]
+        if "MEMBER_STATE AS state" in text:
+            return [{"state": server.state}]
+        for name, rows in tables.items():
+            if name in text:
+                return rows()
+        return self.change(text, args)
+
+    def view(self):
+        if self.server.state == "OFFLINE":
+            return [self.entry(self.server, "OFFLINE")]
+        shown = [self.world.servers[name] for name in self.world.members]
+        return [self.entry(one, self.world.seen.get((self.server.name, one.name), one.state)) for one in shown]
+
+    def entry(self, one, state):
+        return {
+            "CHANNEL_NAME": "group_replication_applier", "MEMBER_ID": one.uuid, "MEMBER_HOST": one.name, "MEMBER_PORT": 3306,
+            "MEMBER_STATE": state, "MEMBER_ROLE": one.role() if state == "ONLINE" else "", "MEMBER_VERSION": one.version,
+        }  # fmt: skip
+
+    def stats(self):
+        return [
+            {"MEMBER_ID": self.server.uuid, "VIEW_ID": "1:2", "COUNT_TRANSACTIONS_IN_QUEUE": 1,
+             "COUNT_TRANSACTIONS_REMOTE_IN_APPLIER_QUEUE": 2, "COUNT_CONFLICTS_DETECTED": 0}
+        ]  # fmt: skip
+
+    def channels(self):
+        return [
+            {
+                "channel": "group_replication_applier",
+                "service_state": "ON",
+                "received": self.server.received,
+                "error_number": 0,
+                "error_message": "",
+            }
+        ]
+
+    # -- what is changed -----------------------------------------------------------------------------------------------
+    def change(self, text, args):
+        server, world = self.server, self.world
+        if "GET_LOCK" in text:
+            return [{"got": 1}]
+        if "RELEASE_LOCK" in text:
+            return [{"released": 1}]
+        if text.startswith("SELECT NOW(6)"):
+            return [{"now": "2026-01-01"}]
+        if text.startswith("SELECT COUNT(*) AS receivers"):
+            return [{"receivers": 0}]
+        server.statements.append(text if not args else text % tuple(f"'{value}'" for value in args))
+        found = re.match(r"SET GLOBAL (\w+) = (\S+)$", text)
+        if found and found[1] == FORCE:
+            if args[0]:
+                world.members = [name for name in world.members if f"{name}:33061" in args[0]]
+        elif found and found[1] in server.globals:
+            server.globals[found[1]] = int(found[2] == "ON")
+            if found[1] == "read_only" and found[2] == "OFF":
+                server.globals["super_read_only"] = 0
+        elif found:
+            server.variables[found[1]] = found[2]
+        elif text.startswith("SET PERSIST"):
+            server.persisted[text.split()[2]] = args[0]
+            server.variables[text.split()[2]] = args[0]
+        elif text.startswith("RESET PERSIST"):
+            server.persisted.pop(text.split()[-1], None)
+        elif text == "START GROUP_REPLICATION":
+            world.members = [*world.members, server.name] if world.members else [server.name]
+            server.state = "ONLINE"
+            server.globals["super_read_only"] = server.globals["read_only"] = 0
+        elif text == "STOP GROUP_REPLICATION":
+            world.members.remove(server.name)
+            server.state = "OFFLINE"
+            server.globals["super_read_only"] = server.globals["read_only"] = 1
+        elif "set_as_primary" in text or "switch_to_single_primary_mode" in text:
+            uuid = args[0] if args else min(world.servers[name].uuid for name in world.members)
+            world.group(*world.members, primary=next(n for n in world.members if world.servers[n].uuid == uuid))
+            return [{"done": "Primary server switched"}]
+        elif "switch_to_multi_primary_mode" in text:
+            world.group(*world.members)
+            return [{"done": "Mode switched to multi-primary successfully."}]
+        elif "able_member_action" in text:
+            server.action = int("enable" in text)
+        return []
+
+
+def pairs(values):
+    return [{"name": name, "value": value} for name, value in values.items()]

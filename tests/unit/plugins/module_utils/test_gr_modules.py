@@ -1,0 +1,253 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules of the group from their options to their answer, on servers that answer their statements."""
+
+from __future__ import annotations
+
+import json
+
+import pymysql
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import connection, operation
+from ansible_collections.distdb.mysql_ha.plugins.modules import (
+    group_replication_bootstrap,
+    group_replication_fence,
+    group_replication_force_quorum,
+    group_replication_info,
+    group_replication_primary,
+)
+from gr_servers import World
+
+pytestmark = [pytest.mark.unit]
+
+BOOTSTRAP, FENCE, QUORUM = group_replication_bootstrap, group_replication_fence, group_replication_force_quorum
+INFO, PRIMARY = group_replication_info, group_replication_primary
+NAMES = ("db0", "db1", "db2")
+
+
+@pytest.fixture
+def world(monkeypatch):
+    made = World(*NAMES)
+    for name in ("_TlsConnection", "_RequiredTlsConnection"):
+        monkeypatch.setattr(connection, name, lambda **arguments: made.connection(**arguments))
+    monkeypatch.setattr(operation, "POLL", 0.001)
+    monkeypatch.setattr(operation, "SETTLE", 0.001)
+    return made
+
+
+@pytest.fixture
+def run(capsys, world):
+    """Runs a module on a server; gives its answer."""
+
+    def work(module, on="db0", check=False, **options):
+        arguments = {
+            "login_unix_socket": f"/sockets/{on}", "config_file": "", "members": list(NAMES), "peer_user": "gr_peer",
+            "peer_password": "peer-Secret-1", "_ansible_check_mode": check,
+        }  # fmt: skip
+        with patch_module_args({**arguments, **options}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return work
+
+
+def rehearsed(run, module, **options):
+    """The module's answer in check mode and for real; both say the same statements."""
+    foreseen = run(module, check=True, **options)
+    done = run(module, **options)
+    assert foreseen["changed"] and foreseen["statements"] == done["statements"], (foreseen, done)
+    assert foreseen["decision"] == done["decision"]
+    return foreseen, done
+
+
+# ---- info ---------------------------------------------------------------------------------------------------------------
+
+
+def test_info_of_a_whole_group(run, world):
+    world.group(*NAMES)
+    answer = run(INFO)
+    assert answer["address"] == "db0:3306" and not answer["changed"]
+    assert answer["cluster"]["state"] == "ONLINE" and answer["cluster"]["mode"] == "multi_primary"
+    assert {one["state"] for one in answer["cluster"]["members"].values()} == {"ONLINE"}
+    # What the server says with line breaks and in upper case is compared in one form.
+    assert answer["member"]["server_uuid"] == world.servers["db0"].uuid
+    assert answer["member"]["stats"][world.servers["db0"].uuid]["transactions_behind"] == 2
+    assert answer["member"]["channels"]["group_replication_applier"]["service_state"] == "ON"
+
+
+def test_info_tells_a_server_that_is_down_from_one_that_refuses_the_account(run, world):
+    world.group("db0")
+    world.servers["db1"].alive = False
+    world.servers["db2"].account = "somebody"
+    members = run(INFO)["cluster"]["members"]
+    assert {members[f"{name}:3306"]["kind"] for name in ("db1", "db2")} == {"unreachable"}
+    assert "does not answer" in members["db1:3306"]["why"] and "refuses account 'gr_peer'" in members["db2:3306"]["why"]
+
+
+def test_info_needs_the_managed_server(run, world):
+    world.servers["db0"].alive = False
+    assert "does not answer" in run(INFO)["msg"]
+
+
+def test_info_does_not_guess_which_member_the_server_is(run, world):
+    world.group(*NAMES)
+    answer = run(INFO, members=["other0", "db1"])
+    assert "cannot tell which of members" in answer["msg"] and "name it with member" in answer["msg"]
+
+
+def test_info_of_a_server_with_the_bootstrap_flag_says_where_it_is_from(run, world):
+    server = world.servers["db0"]
+    server.variables["group_replication_bootstrap_group"] = "ON"
+    server.cloning_from, server.schemas = "DB1:3306", ["shop"]
+    server.applier_error = {"number": 1062, "message": "Duplicate entry", "at": "2026-01-01"}
+    server.locked_by = 9
+    member = run(INFO, group_name="8f22f846-9922-4139-b2b7-097d185a93cb")["member"]
+    assert member["bootstrap_flag"] and member["bootstrap_flag_source"] == "DYNAMIC"
+    assert member["cloning_from"] == "db1:3306" and member["schemas"] == ["shop"]
+    assert member["applier_error"]["message"] == "Duplicate entry"
+    assert member["lock_holder"] == "gr_peer@h (connection 9)" and member["state"] == "OFFLINE" and member["view"] == {}
+
+
+def test_a_version_without_group_replication_is_said(run, world):
+    world.servers["db0"].version = "5.6.51"
+    answer = run(BOOTSTRAP)
+    assert answer["failed"] and "5.6.51" in answer["msg"]
+
+
+# ---- bootstrap ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_member_bootstraps_the_next_ones_join_and_nobody_is_changed_again(run, world):
+    _foreseen, done = rehearsed(run, BOOTSTRAP)
+    assert done["decision"] == "bootstrap" and done["after"]["state"] == "ONLINE"
+    assert world.servers["db0"].variables["group_replication_bootstrap_group"] == "OFF"
+    assert rehearsed(run, BOOTSTRAP, on="db1")[1]["decision"] == "join"
+    assert world.members == ["db0", "db1"]
+    again = run(BOOTSTRAP, on="db1")
+    assert not again["changed"] and again["decision"] == "unchanged" and again["statements"] == []
+
+
+def test_a_member_leaves_for_good_and_comes_back(run, world):
+    world.group(*NAMES)
+    left = rehearsed(run, BOOTSTRAP, state="absent")[1]
+    assert left["decision"] == "leave" and world.servers["db0"].persisted == {"group_replication_start_on_boot": "OFF"}
+    assert not run(BOOTSTRAP, state="absent")["changed"]
+    assert run(BOOTSTRAP)["decision"] == "join" and world.servers["db0"].persisted == {}
+
+
+def test_an_unreachable_member_is_never_absent(run, world):
+    world.servers["db2"].alive = False
+    answer = run(BOOTSTRAP)
+    assert answer["failed"] and "db2:3306" in answer["msg"] and world.members == []
+
+
+# ---- fence --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fence", "offline"), [("writes", 0), ("all", 1)])
+def test_a_fence_and_back(run, world, fence, offline):
+    world.group(*NAMES)
+    _foreseen, done = rehearsed(run, FENCE, fence=fence)
+    assert done["after"]["super_read_only"] is True and world.servers["db0"].globals["offline_mode"] == offline
+    assert not run(FENCE, fence=fence)["changed"]
+    foreseen, back = rehearsed(run, FENCE, fence="none")
+    assert foreseen["after"] == back["after"] == {**done["before"], "state": "ONLINE"}
+    assert not run(FENCE, fence="none")["changed"]
+
+
+def test_the_fence_of_a_primary_keeps_a_new_one_closed_too(run, world):
+    world.group(*NAMES, primary="db0")
+    done = rehearsed(run, FENCE, fence="writes")[1]
+    assert any("group_replication_disable_member_action" in text for text in done["statements"])
+    # Without the fence a secondary stays closed, which is the group's own wish.
+    assert world.servers["db0"].action == 0
+    run(FENCE, fence="none")
+    assert world.servers["db0"].action == 1
+    assert not run(FENCE, on="db1", fence="none")["changed"]
+
+
+def test_before_8_0_26_there_is_no_action_to_switch_off(run, world):
+    world.servers["db0"].version = "8.0.25"
+    world.group("db0", primary="db0")
+    assert run(FENCE, fence="writes")["statements"] == ["SET GLOBAL super_read_only = ON"]
+
+
+# ---- primary ------------------------------------------------------------------------------------------------------------
+
+
+def test_modes_and_primaries_change_and_stay(run, world):
+    world.group(*NAMES)
+    foreseen, done = rehearsed(run, PRIMARY, mode="single_primary", primary="db1")
+    assert done["after"]["primaries"] == foreseen["after"]["primaries"] == ["db1:3306"]
+    assert done["messages"] == ["Primary server switched"]
+    assert not run(PRIMARY, mode="single_primary", primary="db1")["changed"]
+    moved = rehearsed(run, PRIMARY, primary="db2", running_transactions_timeout=60)[1]
+    assert moved["decision"] == "set_primary" and "60" in moved["statements"][0]
+    assert rehearsed(run, PRIMARY, mode="multi_primary")[1]["after"]["mode"] == "multi_primary"
+    assert rehearsed(run, PRIMARY, mode="single_primary")[1]["after"]["primaries"] == ["db0:3306"]
+
+
+def test_what_the_group_refuses_is_said_and_what_it_is_busy_with_is_waited_for(run, world):
+    world.group(*NAMES, primary="db0")
+    world.refused["set_as_primary"] = pymysql.err.OperationalError(3910, "The function failed. Member is not eligible")
+    answer = run(PRIMARY, primary="db1")
+    assert "the group refuses" in answer["msg"] and "not eligible" in answer["msg"]
+    busy = "Another group configuration operation is ongoing"
+    world.refused["set_as_primary"] = pymysql.err.OperationalError(3910, busy)
+    late = run(PRIMARY, primary="db1", timeout=1)
+    assert "timeout: after 1 seconds still waiting" in late["msg"] and late["statements"] == [] and not late["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mode": "multi_primary", "primary": "db1"}, "primary: is not allowed together with mode=multi_primary"),
+        ({}, "mode: must be given, or primary, or both"),
+    ],
+)
+def test_a_wish_that_contradicts_itself(run, options, words):
+    assert words in run(PRIMARY, **options)["msg"]
+
+
+# ---- quorum -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_survivor_goes_on_without_those_that_are_named(run, world):
+    world.group(*NAMES)
+    for name in ("db1", "db2"):
+        world.servers[name].alive = False
+        world.seen["db0", name] = "UNREACHABLE"
+    assert "is not allowed (allowed: exactly the UNREACHABLE members" in run(QUORUM, lost_members=["db1"])["msg"]
+    foreseen, done = rehearsed(run, QUORUM, lost_members=["db1", "db2"])
+    assert foreseen["after"] == done["after"] == {"state": "ONLINE", "quorum": True, "members": ["db0:3306 ONLINE"]}
+    # The variable is emptied again, or it would act at the next change of the group.
+    assert world.servers["db0"].statements[-1] == "SET GLOBAL group_replication_force_members = ''"
+    assert not run(QUORUM, lost_members=["db1", "db2"])["changed"]
+
+
+def test_what_the_group_says_against_force_is_said_and_the_variable_emptied(run, world):
+    world.group(*NAMES)
+    for name in ("db1", "db2"):
+        world.servers[name].alive = False
+        world.seen["db0", name] = "UNREACHABLE"
+    real, failures = world.connection, []
+
+    def failing(**arguments):
+        session = real(**arguments)
+        execute = session.execute
+
+        def refuse(text, args=None):
+            if "force_members" in text and args[0]:
+                failures.append(text)
+                raise pymysql.err.OperationalError(1231, "Variable can't be set")
+            return execute(text, args)
+
+        session.execute = refuse
+        return session
+
+    world.connection = failing
+    answer = run(QUORUM, lost_members=["db1", "db2"])
+    assert failures and "the group refuses" in answer["msg"]
+    assert world.servers["db0"].statements == ["SET GLOBAL group_replication_force_members = ''"]
