@@ -407,3 +407,89 @@ def test_runtime_s_users_can_be_loaded_again():
 
 def test_a_desired_state_without_rows_says_nothing_about_a_table():
     assert rows.scope(USERS, Wanted({}), TableFacts((), {("a", "1"): {}}, {}, {})) == set()
+
+
+# ---- what a mutation run found unseen ------------------------------------------------------------------------------------
+
+ONE = dict(
+    username="app", password="secret", active="1", use_ssl="0", default_hostgroup="2", default_schema="", attributes=""
+)
+
+
+@pytest.mark.parametrize("limit", range(9, 40))
+def test_a_statement_holds_as_many_rows_as_its_limit_and_no_more(monkeypatch, limit):
+    monkeypatch.setattr(rows, "MAX_STATEMENT", limit)
+    values = [rows.Statement.plain("x" * (1 + number * 7 % 5)) for number in range(40)]
+    made = [statement.text[1:-1] for statement in rows.chunks("(", ")", values)]
+    assert ",".join(made) == ",".join(value.text for value in values)
+    assert all(len(text) <= limit for text in made)
+    following = [text.split(",")[0] for text in made[1:]]
+    assert all(len(text) + 1 + len(first) > limit for text, first in zip(made, following)), "one more row had room"
+
+
+def test_layers_are_compared_by_the_columns_that_both_have():
+    newer = dict(ONE, spiffe="x")
+    assert rows.same_row(USERS, ONE, newer, True) and rows.same_row(USERS, newer, ONE, False)
+    assert not rows.same_row(USERS, ONE, None, True) and rows.same_row(USERS, None, None, True)
+
+
+@pytest.mark.parametrize("column", ["active", "use_ssl", "default_hostgroup", "default_schema", "username"])
+def test_no_other_column_hides_behind_a_hashed_password_or_one_in_another_form(column):
+    other = dict(ONE, password=HASH, attributes="{}")
+    assert rows.same_row(USERS, ONE, other, True)
+    assert not rows.same_row(USERS, ONE, dict(other, **{column: "9"}), True)
+
+
+def test_nothing_and_empty_are_the_same_at_runtime_only_and_nothing_and_something_never():
+    empty, nothing = dict(ONE, default_schema=""), dict(ONE, default_schema=None)
+    assert rows.same_row(USERS, empty, nothing, True) and not rows.same_row(USERS, empty, nothing, False)
+    assert not rows.same_row(USERS, nothing, dict(ONE, default_schema="shop"), True)
+
+
+def test_attributes_are_compared_on_disk():
+    assert not rows.same_row(USERS, ONE, dict(ONE, attributes="{}"), False)
+
+
+@pytest.mark.parametrize("other", ["a", "b", "c", "d", "e", "f", "", "*", "*14"])
+def test_a_hash_is_of_one_password(other):
+    assert rows.same_password("secret", HASH) and rows.same_password(HASH, "secret")
+    assert not rows.same_password(other, HASH) and not rows.same_password(HASH, other)
+
+
+def test_numbers_are_numbers_and_names_of_digits_are_names():
+    assert rows.order(USERS, ("123", "1")) == ("123", 1)
+    assert rows.order(PEERS, ("10", "6032")) == ("10", 6032)
+
+
+def test_only_a_secret_is_masked_in_a_statement_and_only_where_there_is_one():
+    (statement,) = rows.rewrite(USERS, {}, {("app", "1"): dict(username="app", backend="1", password="s", comment="c")})
+    assert statement.text.endswith("VALUES ('app','1','s','c')")
+    assert statement.shown.endswith("VALUES ('app','1','********','c')")
+    (statement,) = rows.rewrite(USERS, {}, {("app", "1"): dict(username="app", backend="1", password="", comment="")})
+    assert statement.shown == statement.text
+
+
+def test_a_diff_shows_the_rows_that_are_asked_for_and_masks_nothing_else():
+    shown = {
+        ("a", "1"): dict(username="a", backend="1", comment="x"),
+        ("b", "1"): dict(username="b", password="p", comment="y"),
+    }
+    text = rows.describe(USERS, shown, {("b",)}, {}, "after")
+    assert text == "users b 1 password='********' (after) comment='y'\n"
+    value = {("mysql-a",): {"variable_name": "mysql-a", "variable_value": "7"}}
+    assert rows.describe(MYSQL_VARIABLES, value, {("mysql-a",)}, {}, "after") == "variables mysql-a '7'\n"
+
+
+def test_a_row_that_is_left_in_runtime_only_goes_too():
+    """Deleted by hand in memory and on disk, and never loaded."""
+    model = Model()
+    do(model, part(model, QUERY_RULES, [dict(rule_id=1, active=True, comment="mine: a"), dict(rule_id=2, active=True)]))
+    for layer in ("main.", "disk."):
+        model.db.execute(f"DELETE FROM {layer}mysql_query_rules")
+    assert not part(model, QUERY_RULES, []).runtime_changed
+    do(model, part(model, QUERY_RULES, [dict(rule_id=2, active=True)], own="mine:"))
+    assert {row[0] for row in model.rows("runtime_mysql_query_rules")} == {2}
+    model.db.execute("DELETE FROM main.mysql_query_rules")
+    model.db.execute("DELETE FROM disk.mysql_query_rules")
+    do(model, part(model, QUERY_RULES, [], exclusive=True))
+    assert model.rows("runtime_mysql_query_rules") == set()
