@@ -41,7 +41,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.progress import size
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import size
 
 LINE = re.compile(r"^'[^']+' (([^\s_]+)_([^\s_]+)_[^\s_]+\.deb) (\d+)\b", re.MULTILINE)
 

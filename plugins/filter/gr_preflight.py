@@ -48,6 +48,7 @@ _value:
 
 from typing import Any
 
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_data import data_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import host_problems, uuid_findings
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import (
     member_problems,
@@ -61,6 +62,8 @@ def gr_preflight(members: list[dict[str, Any]], probes: dict[str, Any], wishes: 
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, members, probes[member["name"]], wishes)
+    # What is said about data supposes that all the rest is well.
+    problems = problems or data_problems(members, probes, wishes)
     return {"problems": problems, "new_uuid": renew}
 
 

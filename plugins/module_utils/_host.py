@@ -71,11 +71,11 @@ class Login(NamedTuple):
             login_password=dict(type="str", no_log=True),
         )
 
-    def ask(self, statement: str, timeout: float = 20) -> Done:
-        """Run one statement by the client that comes with the server; rows by line, columns by tab."""
+    def ask(self, statement: str, timeout: float = 20, raw: bool = False) -> Done:
+        """Run one statement by the client that comes with the server; rows by line, columns by tab. raw: nothing in them is escaped."""
         return run(
             [
-                "mysql", "--no-defaults", "--batch", "--skip-column-names", "--connect-timeout=5", "--protocol=socket",
+                "mysql", "--no-defaults", "--batch", *(["--raw"] if raw else []), "--skip-column-names", "--connect-timeout=5", "--protocol=socket",
                 f"--socket={self.unix_socket}", f"--user={self.user}", f"--execute={statement}",
             ],
             timeout=timeout,

@@ -61,13 +61,27 @@ options:
     description:
       - V(never) - this server's data is never replaced.
       - V(when_needed) - by clone, when no member still has the binary logs that this server needs and this server has no
-        transaction of its own.
+        transaction of its own; and when this server has not one transaction and the group's history does not account for the group's data.
       - V(reprovision) - also when this server has transactions that the group lacks. B(They are lost.)
       - A clone replaces B(all) data of this server and restarts it; mysqld must be supervised (systemd does). Needs the clone plugin
         on the donor and MySQL 8.0.17.
     type: str
     choices: [never, when_needed, reprovision]
     default: never
+  gtid_set_is_complete:
+    description:
+      - Says that every transaction ever executed on the servers that hold data had a GTID, so that a server without any transaction gets all of
+        the data from binary logs. Only for servers where nothing proves the contrary; the module finds out as much as it can by itself.
+      - Without it, and with O(clone=never), a server whose history may not account for its data neither starts a group for servers
+        without transactions nor is joined by them.
+    type: bool
+    default: false
+  data:
+    description:
+      - What members hold beside their GTID sets, by address - RV(distdb.mysql_ha.group_replication_host_info#module:host.data) of each.
+      - This server is looked at anyway. Only an account that sees all schemas can say this of the others, and O(peer_user) does not. Without it, a
+        member that holds data outside of its history is noticed by its own run alone, and of a living group, that it was started by this module.
+    type: dict
   bootstrap_without:
     description:
       - Declared members that may be silent while no member is in a group. B(Only) for members known to be down for good -
@@ -167,7 +181,7 @@ EXAMPLES = r"""
 RETURN = r"""
 decision:
   description:
-    - What was done - V(unchanged), V(join), V(bootstrap), V(clone), V(leave), V(stay_out), V(reset_flag); or, in check mode,
+    - What was done - V(unchanged), V(join), V(bootstrap), V(clone), V(mark), V(leave), V(stay_out), V(reset_flag); or, in check mode,
       what would be done first, V(wait) and V(wait_for_seed) included. On failure V(refuse).
   returned: always
   type: str
@@ -231,6 +245,8 @@ def main() -> None:
         recovery_user={"type": "str"},
         recovery_password={"type": "str", "no_log": True},
         clone={"type": "str", "choices": ["never", "when_needed", "reprovision"], "default": "never"},
+        gtid_set_is_complete={"type": "bool", "default": False},
+        data={"type": "dict"},
         bootstrap_without={"type": "list", "elements": "str", "default": []},
         bootstrap_from={"type": "str"},
         allow_last_member={"type": "bool", "default": False},

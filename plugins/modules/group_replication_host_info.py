@@ -133,9 +133,20 @@ host:
       type: dict
     sql:
       description: >-
-        What the running server says of itself - C(uuid), C(version), C(has_transactions), C(read_only), C(state), C(single_primary),
-        C(update_everywhere_checks), C(group_name) and C(seen) (host and port of each member that it sees), or C(error); empty where no server runs.
+        What the running server says of itself - C(uuid), C(version), C(has_transactions), C(gtid_executed), C(gtid_purged), C(read_only), C(state),
+        C(single_primary), C(update_everywhere_checks), C(group_name) and C(seen) (host and port of each member that it sees), or C(error); empty
+        where no server runs.
       type: dict
+    data:
+      description: >-
+        What the server holds - C(schemas) (each with C(name), C(tables), and about how many C(rows) and C(bytes), and when it was C(changed)),
+        C(other_engines), C(without_key) and C(cascading) (tables that are not InnoDB's, have no primary key, or a foreign key that cascades; C(number)
+        and the C(first) ten), C(sources) (from whom it replicates), C(cluster_metadata) (whether it belongs to an InnoDB Cluster), and C(history),
+        why its GTID history does not account for its data, with C(proven), whether that is proven. Null where it could not be seen.
+      type: dict
+    data_error:
+      description: Why RV(host.data) could not be seen.
+      type: str
 """
 
 import glob
@@ -147,13 +158,15 @@ import sys
 from typing import Any, NamedTuple, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import data
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, read, reason, run
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve
 
 SQL = (
     # Nine members with long names need more than the default.
     "SET SESSION group_concat_max_len = 65536;"
-    " SELECT @@server_uuid, @@version, @@global.gtid_executed <> '', @@global.super_read_only,"
+    " SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.gtid_purged, @@global.super_read_only,"
     " IFNULL((SELECT member_state FROM performance_schema.replication_group_members WHERE member_id = @@server_uuid), ''),"
     " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
     " WHERE variable_name = 'group_replication_single_primary_mode'), ''),"
@@ -165,7 +178,7 @@ SQL = (
     " FROM performance_schema.replication_group_members WHERE member_host <> ''), '')"
 )
 MODE = ("single_primary", "update_everywhere_checks")
-SQL_COLUMNS = ("uuid", "version", "has_transactions", "read_only", "state", *MODE, "group_name", "seen")
+SQL_COLUMNS = ("uuid", "version", "gtid_executed", "gtid_purged", "read_only", "state", *MODE, "group_name", "seen")
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "centos": "redhat"}
 SERVER_PACKAGES = ("mysql-community-server", "mysql-server")
 INSTALLED = "ii"
@@ -298,7 +311,9 @@ def ask_server(login: Login) -> dict[str, Any]:
     if done.code != 0 or len(values) != len(SQL_COLUMNS):
         return {"error": reason(done)}
     found: dict[str, Any] = dict(zip(SQL_COLUMNS, values))
-    found["has_transactions"] = found["has_transactions"] == "1"
+    for name in ("gtid_executed", "gtid_purged"):
+        found[name] = found[name].replace("\\n", "")
+    found["has_transactions"] = bool(found["gtid_executed"])
     found["read_only"] = found["read_only"] in ("1", "ON")
     found.update((name, {"ON": True, "OFF": False}.get(found[name])) for name in MODE)
     found["seen"] = [pair.split(" ") for pair in found["seen"].split(",") if pair]
@@ -327,12 +342,15 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
         "relay_logs": relay_logs(wanted["datadir"]),
         "files": {path: look_at(path) for path in wanted["files"]},
         "sql": {},
+        "data": None if version else Data().as_dict(),
+        "data_error": "the server does not run" if version else "",
     }
     if not version and wanted["candidate"]:
         answer["version"] = candidate_version(wanted["candidate"])
     if running["active"] in ("active", "reloading"):
         login = Login.of(wanted)
         answer["sql"] = ask_server(login)
+        answer["data"], answer["data_error"] = data.seen_by_client(login)
     return answer
 
 

@@ -171,12 +171,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_json_aggregates
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result, conclude
 
 
 def look(module: Any) -> Result:
     """Ask everybody, and say what it means."""
     cluster, facts, group_name = open_cluster(module.params)
+    mine = facts[cluster.me]
+    if mine.reachable and not is_live(mine) and not mine.version_error and has_json_aggregates(mine.version):
+        cluster.look_at_data(history=True)
+        facts = cluster.with_data(facts)
     cluster.close()
     report = diagnose(cluster.members, facts, group_name)
     for text in report["warnings"]:

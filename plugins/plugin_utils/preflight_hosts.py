@@ -40,7 +40,10 @@ def uuid_findings(probes: dict[str, Probe]) -> tuple[list[str], list[str]]:
         holders = [
             h
             for h in hosts
-            if probes[h]["relay_logs"] or probes[h].get("sql", {}).get("has_transactions") or in_group(probes[h])
+            if probes[h]["relay_logs"]
+            or probes[h].get("sql", {}).get("has_transactions")
+            or (probes[h].get("data") or {}).get("schemas")
+            or in_group(probes[h])
         ]
         unknown = [h for h in hosts if h not in holders and not probes[h].get("sql", {}).get("uuid")]
         named = f"server_uuid {value} belongs to the servers of {listed(hosts)} (machines cloned from one another?)"

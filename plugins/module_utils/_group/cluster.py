@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Dict, Iterable
+from typing import Any, Dict, Iterable
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
@@ -18,6 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
     peer_connection,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, look
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts, gather, unreachable
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -45,6 +46,9 @@ class Cluster:
         self.local = local
         self.lock = lock
         self.connect_timeout = connect_timeout
+        self.data: dict[
+            str, Data
+        ] = {}  # what is known of members beside their GTID sets: given, and of the managed server looked at
         self.peers = {
             address: peer_connection(address, peer_user, peer_password, peer_ca_cert, connect_timeout, read_timeout)
             for address in self.members
@@ -77,9 +81,21 @@ class Cluster:
         end = time.monotonic() + 4 * (self.connect_timeout + 10)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return {
-            address: found.get(address) or unreachable(address, f"{address}: no answer in time") for address in wanted
-        }
+        return self.with_data(
+            {address: found.get(address) or unreachable(address, f"{address}: no answer in time") for address in wanted}
+        )
+
+    def with_data(self, facts: Facts) -> Facts:
+        """The facts with what is known of members beside their GTID sets."""
+        return {a: f._replace(data=self.data.get(a)) if f.reachable else f for a, f in facts.items()}
+
+    def look_at_data(self, history: bool) -> None:
+        """See what the managed server holds beside its GTID set."""
+
+        def ask(text: str) -> list[list[Any]]:
+            return [list(row.values()) for row in self.local.query(text)]
+
+        self.data[self.me] = look(ask, history)
 
     def _ask(self, address: str) -> ServerFacts:
         connection = self.connection(address)

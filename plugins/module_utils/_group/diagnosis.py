@@ -19,11 +19,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
     writers,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide, kind_of
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import (
-    BROKEN,
-    UNREACHABLE,
-    UNSUITABLE,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import BROKEN, UNREACHABLE, UNSUITABLE
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Partition,

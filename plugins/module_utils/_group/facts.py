@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Row
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     VersionError,
@@ -60,8 +61,6 @@ _CHANNELS = """SELECT CHANNEL_NAME AS channel, SERVICE_STATE AS service_state, R
 _APPLIER_ERROR = """SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message, LAST_ERROR_TIMESTAMP AS at
  FROM performance_schema.replication_applier_status_by_worker WHERE CHANNEL_NAME IN (%s, %s) AND LAST_ERROR_NUMBER <> 0
  ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1"""
-_SCHEMAS = """SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN
- ('mysql', 'sys', 'information_schema', 'performance_schema', 'ndbinfo', 'mysql_innodb_cluster_metadata') ORDER BY SCHEMA_NAME"""
 _PLUGINS = """SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status FROM information_schema.PLUGINS
  WHERE PLUGIN_NAME IN ('group_replication', 'clone')"""
 _CLONING = "SELECT SOURCE AS donor FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
@@ -159,7 +158,7 @@ class ServerFacts(NamedTuple):
     stats: dict[str, Stats] = {}
     channels: dict[str, Channel] = {}
     applier_error: ApplierError | None = None
-    schemas: list[str] = []  # of the managed server, while it has not one transaction
+    data: Data | None = None  # beside its GTID set; None where nobody looked
     lock_held_by_other: bool = False
     lock_holder: str = ""
     starting: bool = False
@@ -170,6 +169,8 @@ class ServerFacts(NamedTuple):
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "as_dict"):
+        return value.as_dict()
     if hasattr(value, "_asdict"):
         return value._asdict()
     if isinstance(value, dict):
@@ -216,9 +217,6 @@ def gather(connection: Connection, address: str, lock: str = "", own: bool = Fal
     if failed:
         error = ApplierError(int(failed[0]["number"]), str(failed[0]["message"]), str(failed[0]["at"]))
         facts = facts._replace(applier_error=error)
-    if own and not facts.gtid_executed:
-        # Only the managed server's own account sees all schemas.
-        facts = facts._replace(schemas=[item["name"] for item in connection.query(_SCHEMAS)])
     row = connection.query(_LAST, (lock or lock_name(facts.group_name),))[0]
     held = row["lock_holder"] is not None and row["lock_holder"] != row["connection_id"]
     return facts._replace(

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import (
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import PRESENT, not_asked
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import (
     BROKEN,
     MEMBER,
-    PRESENT,
     UNREACHABLE,
     UNSUITABLE,
-    not_asked,
+    Decision,
+    Details,
+    Rule,
+    Table,
+    when,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Situation,
@@ -40,6 +43,7 @@ ACTIONS = (
     "wait_for_seed",
     "join",
     "clone",
+    "mark",
     "bootstrap",
     "leave",
     "stay_out",
@@ -47,7 +51,7 @@ ACTIONS = (
     "refuse",
 )
 # Those that change the server, or will as soon as another member has done its part.
-CHANGING = ("wait_for_seed", "join", "clone", "bootstrap", "leave", "stay_out", "reset_flag")
+CHANGING = ("wait_for_seed", "join", "clone", "mark", "bootstrap", "leave", "stay_out", "reset_flag")
 
 ABSENT = Table()
 ABSENT.rule("refuse", "this server could not be asked: {error}")(not_asked)
@@ -132,7 +136,8 @@ def decide(
     facts:   by address
     me:      the address of the managed server
     acting:  addresses on which this task runs now (default: all)
-    wish:    state, group_name, clone, recovery_user, bootstrap_without, bootstrap_from, allow_last_member, allow_quorum_loss
+    wish:    state, group_name, clone, gtid_set_is_complete, data (what the task says about members' data, or None), recovery_user,
+             bootstrap_without, bootstrap_from, allow_last_member, allow_quorum_loss
     """
     situation = Situation(members, facts, me, acting, wish)
     table = ABSENT if situation.wish.get("state") == "absent" else PRESENT

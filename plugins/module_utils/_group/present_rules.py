@@ -9,8 +9,17 @@ Private to this collection.
 from __future__ import annotations
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import DATA
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, MODE_SETTINGS
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Details, Table, when
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import (
+    BROKEN,
+    MEMBER,
+    UNREACHABLE,
+    UNSUITABLE,
+    Details,
+    Table,
+    when,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Situation,
     is_live,
@@ -19,12 +28,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation i
     unsuitable_reason,
     view_counts,
 )
-
-# What a member is, where the rule that decides about it says so.
-MEMBER = "member"
-BROKEN = "broken"
-UNSUITABLE = "unsuitable"
-UNREACHABLE = "unreachable"
 
 # What to do about two members that claim to be one.
 TWINS = {
@@ -138,6 +141,9 @@ def duplicate(s: Situation) -> Details:
     return None
 
 
+PRESENT.take(DATA, "innodb_cluster", "replica")
+
+
 @PRESENT.rule("refuse", "{members} is in the living group {theirs}, not in {group}", guards="living", settle=True)
 def foreign_group(s: Situation) -> Details:
     """a declared member is in a living group of another name"""
@@ -189,7 +195,7 @@ def settings(s: Situation) -> Details:
 
 @PRESENT.rule(
     "clone",
-    "this server has transactions that the group lacks ({errant}); its data is replaced by a clone of {donor}",
+    "this server has transactions that the group lacks ({errant}); its data is replaced by a clone of {donor}, and lost is: {lost}",
     guards="living",
     settle=True,
     kind=BROKEN,
@@ -198,7 +204,8 @@ def errant_clone(s: Situation) -> Details:
     """a group is alive, this server has transactions that it lacks, and clone=reprovision"""
     if s.wish.get("clone") != "reprovision" or not s.errant or s.clone_obstacle:
         return None
-    return {"errant": str(s.errant), "donor": s.clone_donors[0]}
+    lost = s.mine.data and str(s.mine.data) or "no schema"
+    return {"errant": str(s.errant), "donor": s.clone_donors[0], "lost": lost}
 
 
 @PRESENT.rule(
@@ -216,30 +223,7 @@ def errant(s: Situation) -> Details:
     return when(s.errant, errant=str(s.errant), why=why)
 
 
-@PRESENT.rule(
-    "clone",
-    "this server has schemas ({schemas}) that no transaction covers; its data is replaced by a clone of {donor}",
-    guards="unlogged",
-    settle=True,
-    kind=BROKEN,
-)
-def unlogged_clone(s: Situation) -> Details:
-    """a group is alive, this server has schemas and not one transaction, and clone=reprovision"""
-    if s.wish.get("clone") != "reprovision" or not s.home or not s.unlogged or s.clone_obstacle:
-        return None
-    return {"schemas": names(s.unlogged), "donor": s.clone_donors[0]}
-
-
-@PRESENT.rule(
-    "refuse",
-    "this server has schemas ({schemas}) and not one transaction: the other members would never get them, and the first write to them would put "
-    "these into ERROR; load a dump of them with gtid_mode=ON, or give them up (clone=reprovision from a living group)",
-    guards="unlogged",
-    kind=BROKEN,
-)
-def unlogged(s: Situation) -> Details:
-    """this server is in no group, and has schemas and not one transaction (it ran without GTIDs, or they were reset)"""
-    return when(s.unlogged, schemas=names(s.unlogged))
+PRESENT.take(DATA, "different_data", "unlogged_clone", "unlogged")
 
 
 @PRESENT.rule(
@@ -270,6 +254,9 @@ def purged(s: Situation) -> Details:
     if s.purged_at_all_donors and s.wish.get("clone") in ("when_needed", "reprovision"):
         why = "; it cannot be cloned: " + s.clone_obstacle
     return when(s.purged_at_all_donors, purged=str(s.purged_at_all_donors), why=why)
+
+
+PRESENT.take(DATA, "outside_clone", "outside")
 
 
 @PRESENT.rule("join", "a group is alive ({members} ONLINE)", guards="living")
@@ -357,6 +344,9 @@ def sees_others(s: Situation) -> Details:
         if others and not is_live(facts):
             return {"member": address, "others": names(others)}
     return None
+
+
+PRESENT.take(DATA, "tables", "outside_history", "mark")
 
 
 @PRESENT.rule("refuse", "complete outage, and no member has everybody's transactions: {sets}", guards="superset")

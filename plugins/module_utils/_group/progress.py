@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Row
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import size
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Facts, transactions
 
@@ -18,16 +19,6 @@ GOES_ON = "; the server goes on by itself: run again to wait for it, with a long
 
 # Stages of a clone in which data are copied; the others have no size.
 COPYING = ("FILE COPY", "PAGE COPY", "REDO COPY")
-
-
-def size(number: float) -> str:
-    """Bytes for a sentence, in the unit that keeps the number short."""
-    value = float(number)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
 
 
 def transactions_left(facts: Facts, me: str) -> int:

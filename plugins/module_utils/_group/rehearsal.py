@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Iterable
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, Entry, ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Facts, Situation
@@ -23,6 +24,9 @@ def expected(s: Situation, decision: Decision) -> dict[str, ServerFacts]:
     how = decision.rule if decision.action == "wait" else decision.action
     if how == "reset_flag":
         facts[s.me] = mine._replace(bootstrap_flag=False, bootstrap_flag_source="")
+    elif how == "mark":
+        marked = str(GtidSet(mine.gtid_executed).union(decision.details["mark"]))
+        facts[s.me] = mine._replace(gtid_executed=marked, gtid_purged=decision.details["mark"])
     elif how in ("join", "starting"):
         facts[s.me] = mine._replace(settings={**mine.settings, **dict(decision.details.get("adopt") or ())})
         return online(facts, s.me, s.home.addresses if s.home else ())
@@ -34,7 +38,7 @@ def expected(s: Situation, decision: Decision) -> dict[str, ServerFacts]:
         donor = facts.get(decision.details["donor"])
         has = donor.gtid_executed if donor else mine.gtid_executed
         facts[s.me] = mine._replace(
-            gtid_executed=has, gtid_purged=has, received="", schemas=[], cloning_from="", clone_active=True,
+            gtid_executed=has, gtid_purged=has, received="", data=donor.data if donor else None, cloning_from="", clone_active=True,
             state="OFFLINE", role="", view={},
         )  # fmt: skip
     elif how == "leave":

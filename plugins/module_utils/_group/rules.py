@@ -14,6 +14,12 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, NamedTuple, Optional, TypeVar
 
+# What a member is, where the rule that decides about it says so.
+MEMBER = "member"
+BROKEN = "broken"
+UNSUITABLE = "unsuitable"
+UNREACHABLE = "unreachable"
+
 Details = Optional[Dict[str, Any]]
 Condition = Callable[[Any], Details]
 Given = TypeVar("Given", bound=Condition)
@@ -65,6 +71,10 @@ class Table:
             return condition
 
         return note
+
+    def take(self, other: Table, *names: str) -> None:
+        """Put rules of another table here, in this order."""
+        self.rules += [next(rule for rule in other.rules if rule.name == name) for name in names]
 
     def decide(self, situation: Any, rules: list[Rule] | None = None) -> Decision:
         """The Decision of the first rule that applies. rules: others than the table's (tests leave some out)."""

@@ -45,6 +45,11 @@ def transactions(facts: ServerFacts) -> GtidSet:
     return GtidSet(facts.gtid_executed).union(GtidSet(facts.received))
 
 
+def has_unlogged_data(facts: ServerFacts) -> bool:
+    """Whether a server holds schemas, and no transaction can have brought them there: it has none."""
+    return bool(facts.data and facts.data.schemas) and not transactions(facts)
+
+
 def is_live(facts: ServerFacts) -> bool:
     """Whether the server takes part in a group, as far as it knows itself."""
     return facts.reachable and facts.state in LIVE
@@ -214,11 +219,6 @@ class Situation:
         return least if least is not None else GtidSet()
 
     @property
-    def unlogged(self) -> list[str]:
-        """Schemas of this server that no transaction can have brought there: it has none."""
-        return self.mine.schemas if not transactions(self.mine) else []
-
-    @property
     def clone_obstacle(self) -> str:
         """Why this server cannot be provisioned by clone, or ''."""
         if not has_clone(self.mine.version):
@@ -274,14 +274,16 @@ class Situation:
         if self.wish.get("bootstrap_from"):
             return str(self.wish["bootstrap_from"])
 
-        def rank(address: str) -> tuple[bool, bool, Version, int]:
+        def rank(address: str) -> tuple[bool, bool, bool, Version, int]:
             facts = self.facts[address]
             try:
                 version = effective_version(facts.version)
             except VersionError:
                 version = Version(999, 0, 0)
             unsuitable = bool(unsuitable_reason(facts))
-            return (address not in self.supersets, unsuitable, version, self.members.index(address))
+            # Among servers without one transaction: one that holds data nevertheless.
+            blank = not has_unlogged_data(facts)
+            return (address not in self.supersets, blank, unsuitable, version, self.members.index(address))
 
         able = [address for address in self.acting if address in self.asked]
         return min(able, key=rank) if able else ""
@@ -297,5 +299,10 @@ class Situation:
         for address in self.asked:
             alone = self.alone(address)
             has = transactions(self.facts[address]) or "nothing"
-            words.append(f"{address} has {has}" + (f" (alone: {alone})" if alone else ""))
+            data = self.facts[address].data
+            words.append(
+                f"{address} has {has}"
+                + (f" (alone: {alone})" if alone else "")
+                + (f", with {data}" if data and data.schemas else "")
+            )
         return "; ".join(words)

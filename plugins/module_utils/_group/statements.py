@@ -30,6 +30,7 @@ STATEMENTS: dict[str, tuple[tuple[tuple[int, int, int], str | None], ...]] = {
     "reset_persist": (((5, 7, 17), None), ((8, 0, 11), "RESET PERSIST IF EXISTS {name}")),
     "clone_instance": (((5, 7, 17), None), ((8, 0, 17), "CLONE INSTANCE FROM %s@%s:{port} IDENTIFIED BY %s REQUIRE SSL")),
     "install_clone_plugin": (((5, 7, 17), None), ((8, 0, 17), "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")),
+    "add_purged": (((5, 7, 17), None), ((8, 0, 1), "SET GLOBAL gtid_purged = %s")),
     "set_as_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_set_as_primary(%s)")),
     "set_as_primary_timeout": (((5, 7, 17), None), ((8, 0, 29), "SELECT group_replication_set_as_primary(%s, {seconds})")),
     "switch_to_single_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_switch_to_single_primary_mode()")),

@@ -99,6 +99,11 @@ def has_clone(version: object) -> bool:
     return effective_version(version) >= (8, 0, 17)
 
 
+def has_json_aggregates(version: object) -> bool:
+    """Whether one statement can answer with rows of several kinds."""
+    return effective_version(version) >= (5, 7, 22)
+
+
 def has_persist(version: object) -> bool:
     """Whether variables can be persisted by the server."""
     return effective_version(version) >= (8, 0, 11)

@@ -26,6 +26,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 if TYPE_CHECKING:
     from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 
+# A donor clones one server at a time; its refusal comes inside of the error of this server.
+BUSY = "Donor Error: 3634"
 _STATUS = "SELECT STATE AS state, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
 _PROGRESS = (
     "SELECT STAGE AS stage, STATE AS state, ESTIMATE AS estimate, DATA AS data FROM performance_schema.clone_progress"
@@ -57,6 +59,7 @@ class Cloner:
         self.run = run
         self.turn = run.turn
         self.thread: Background | None = None
+        self.recorded = 0  # statements before the clone
 
     def clone(self, donor: str) -> None:
         """Begin, and wait for the end."""
@@ -68,6 +71,7 @@ class Cloner:
         if self.turn.closed:
             run.run_statement("SET GLOBAL read_only = OFF")
         self.turn.clone_from, self.turn.own_clone = donor, True
+        self.recorded = len(run.recorder.statements)
         try:
             if not mine.clone_active:
                 run.execute("install_clone_plugin")
@@ -97,6 +101,9 @@ class Cloner:
             runs = self.thread is not None and self.thread.is_alive()
             error = self.thread.error if self.thread is not None and not runs else None
             if error is not None and not error.lost:
+                if BUSY in str(error) and self.run.left() > 0:
+                    self.later(connection)
+                    return
                 raise self.failed(error)
             text = f"CLONE of {self.turn.clone_from}: the server restarts"
             state = message = ""
@@ -124,6 +131,16 @@ class Cloner:
             if state == "In Progress" or not answered:
                 self.turn.pause(text)
             time.sleep(operation.POLL)
+
+    def later(self, connection: Connection) -> None:
+        """The donor clones another member: back to the loop, which chooses anew."""
+        text = f"CLONE of {self.turn.clone_from}: it clones another member first"
+        for name in self.turn.closed:
+            connection.run(f"SET GLOBAL {name} = ON")
+        del self.run.recorder.statements[self.recorded :]
+        self.thread, self.turn.clone_from, self.turn.own_clone, self.turn.closed = None, "", False, []
+        self.turn.pause(text)
+        time.sleep(operation.POLL)
 
     def failed(self, error: ServerError | str, local: Connection | None = None) -> Refusal:
         """A Refusal, after the server takes no writes again where it took none before."""

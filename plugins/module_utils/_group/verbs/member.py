@@ -31,6 +31,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation i
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.starting import Starter
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause, Turn
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.clone import Cloner
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.holdings import Holdings, check_data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result
 
 LARGEST_GROUP = 9
@@ -43,8 +44,9 @@ def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
     check_range(params, "timeout", 1, 86400)
     check_range(params, "progress", 0, 3600)
     wish: dict[str, Any] = {"state": params.get("state") or "present", "clone": params.get("clone") or "never"}
-    for option in ("recovery_user", "allow_last_member", "allow_quorum_loss"):
+    for option in ("recovery_user", "allow_last_member", "allow_quorum_loss", "gtid_set_is_complete"):
         wish[option] = params.get(option)
+    wish["data"] = check_data(params.get("data"), members)
     acting = wish["acting"] = check_some(params, "acting_members", members)
     wish["group_name"] = check_uuid(params.get("group_name"))
     wish["bootstrap_without"] = check_some(params, "bootstrap_without", members) or []
@@ -57,7 +59,7 @@ def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
         raise Refusal(f"clone: '{wish['clone']}' is not allowed with state=absent (allowed: never)")
     only_with = {
         "absent": ("allow_last_member", "allow_quorum_loss"),
-        "present": ("bootstrap_from", "bootstrap_without"),
+        "present": ("bootstrap_from", "bootstrap_without", "gtid_set_is_complete"),
     }
     for state, options in only_with.items():
         for option in options:
@@ -109,6 +111,7 @@ class Member(operation.Operation):
         self.wish: dict[str, Any] = {}
         self.expecting = False  # check mode: the facts are those that are expected
         self.warned: set[str] = set()
+        self.holdings = Holdings(self)
 
     # -- look and decide -----------------------------------------------------------------------------------------------
     def check(self) -> None:
@@ -123,6 +126,7 @@ class Member(operation.Operation):
                 local.close()
         super().open()
         check_acting(self.wish["acting"], self.me)
+        self.holdings.look()
 
     def decide(self) -> Decision:
         for text in (facts.version_warning for facts in self.facts.values()):
@@ -132,7 +136,11 @@ class Member(operation.Operation):
         return decide(self.cluster.members, self.facts, self.me, self.wish["acting"], self.wish)
 
     def look(self) -> Decision:
-        return self.decide() if self.expecting else super().look()
+        if self.expecting:
+            return self.decide()
+        self.facts = self.cluster.gather()
+        self.holdings.look()
+        return self.decide()
 
     def settled(self, decision: Decision) -> Decision:
         return decision if self.expecting else super().settled(decision)
@@ -192,7 +200,12 @@ class Member(operation.Operation):
         elif decision.action == "join":
             self.join(decision)
         elif decision.action == "clone":
+            if "lost" in decision.details:
+                self.warn(decision.reason)
+            self.holdings.forget()
             self.cloner.clone(decision.details["donor"])
+        elif decision.action == "mark":
+            self.under_lock(decision, self.holdings.mark)
         elif decision.action == "bootstrap":
             self.under_lock(decision, self.bootstrap)
         elif decision.action == "leave":
@@ -240,6 +253,7 @@ class Member(operation.Operation):
             self.lasting.credentials()
             self.lasting.start_at_boot()
             self.starter.reopen()
+            self.holdings.warn()
 
     # -- bootstrap -----------------------------------------------------------------------------------------------------
     def bootstrap(self, decision: Decision) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Tables
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import networks
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import uuid_findings
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import is_uuid, listed
@@ -369,6 +370,99 @@ def test_a_twin_that_cannot_be_asked_is_refused():
 
 def test_servers_without_a_uuid_are_no_twins():
     assert uuid_findings({"db0": copy.deepcopy(PROBE), "db1": copy.deepcopy(PROBE)}) == ([], [])
+
+
+# -- what the servers hold ------------------------------------------------------------------------------------------------
+NOTHING = Data().as_dict()
+SHOP = Data(
+    schemas=[Schema("shop", 2, 1000, 98304, "2026-11-25 10:00")],
+    history="it has not one transaction with a GTID",
+    proven=True,
+)
+
+
+def held(host="db0", data_wishes=None, **by_host):
+    """Problems for that host; by_host: Data, or changes of what was seen."""
+    probes = {name: dict(copy.deepcopy(PROBE), data=NOTHING) for name in HOSTS}
+    for name, seen in by_host.items():
+        running = {
+            "installed": True,
+            "service": ACTIVE,
+            "sql": dict(SQL, uuid=f"0000000{name[2]}-e646-11f1-8004-02fc00000001"),
+        }
+        probes[name].update(running)
+        probes[name].update(seen if isinstance(seen, dict) else {"data": seen.as_dict()})
+    wishes = {
+        **WISHES,
+        "host": host,
+        "clone": "never",
+        "gtid_set_is_complete": False,
+        "bootstrap_without": [],
+        "bootstrap_from": "",
+        **(data_wishes or {}),
+    }
+    return gr_preflight(gr_members(list(HOSTS), HOSTS), probes, wishes)["problems"]
+
+
+def test_a_server_whose_history_does_not_account_for_its_data_is_refused_in_the_words_of_the_role():
+    (said,) = held(db1=SHOP)
+    assert said.startswith(
+        "db1 has shop (about 1,000 rows, 96.0 KiB, last change 2026-11-25 10:00), and its GTID history does not account for them"
+    )
+    assert "mysql_gr_clone=when_needed" in said
+    assert held("db1", db1=SHOP) == [said] == held("db2", db1=SHOP)
+    assert held(db1=SHOP, data_wishes={"clone": "when_needed"}) == []
+
+
+def test_two_servers_with_different_data_are_both_named():
+    (said,) = held(db1=SHOP, db2=SHOP._replace(schemas=[Schema("crm", 1, 7, 16384, "2026-11-01 10:00")]))
+    assert "db1 has shop (about 1,000 rows" in said and "db2 has crm (about 7 rows" in said
+
+
+@pytest.mark.parametrize(("single", "said"), [(True, ""), (False, "1 with a foreign key that cascades: shop.c")])
+def test_cascades_count_where_every_member_writes(single, said):
+    cascades = Data(schemas=SHOP.schemas, cascading=Tables(1, ["shop.c"]))
+    found = held(
+        db1=cascades,
+        data_wishes={
+            "clone": "when_needed",
+            "strict": {"server_id": 130, "single_primary_mode": False, "enforce_update_everywhere_checks": not single},
+        },
+    )
+    assert said in "".join(found) and bool(found) is bool(said)
+
+
+def test_tables_of_a_member_that_is_online_are_no_refusal():
+    keyless = Data(schemas=SHOP.schemas, without_key=Tables(1, ["shop.t"]))
+    assert "shop.t" in held(db1=keyless)[0]
+    assert (
+        held(
+            "db1",
+            db1={"data": keyless.as_dict(), "sql": dict(SQL, uuid="u1", state="ONLINE", gtid_executed=f"{GROUP}:1-9")},
+        )
+        == []
+    )
+
+
+def test_an_innodb_cluster_is_refused_also_while_it_is_online():
+    metadata = Data(cluster_metadata=True)
+    online = {"data": metadata.as_dict(), "sql": dict(SQL, uuid="u1", state="ONLINE")}
+    assert "dba.dropMetadataSchema()" in held("db1", db1=metadata)[0]
+    assert "dba.dropMetadataSchema()" in held("db1", db1=online)[0]
+
+
+def test_what_could_not_be_seen_is_not_nothing():
+    assert held("db1", db1={"data": None, "data_error": "ERROR 1146"}) == [
+        "What the server of db1 holds could not be seen: ERROR 1146"
+    ]
+
+
+def test_a_blank_host_is_told_of_the_living_groups_data():
+    online = {"data": SHOP.as_dict(), "sql": dict(SQL, uuid="u1", state="ONLINE", gtid_executed=f"{GROUP}:1-9")}
+    (said,) = held("db0", db1=online)
+    assert said.startswith(
+        "db0: the group's history does not account for its data, and this server would join without them: db1 has shop"
+    )
 
 
 def test_words():

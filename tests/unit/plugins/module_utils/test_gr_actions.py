@@ -12,6 +12,7 @@ import time
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation, starting
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Tables, mark_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ApplierError, Channel
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rehearsal import expected
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
@@ -58,6 +59,7 @@ class World:
         self.recorder = Recorder()
         self.errors = {}
         self.lock = "lock"
+        self.data = {}
         self.members = MEMBERS
         self.locks = {}
         self.holders = {}
@@ -104,6 +106,12 @@ class World:
         facts = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         self.journal.append(("all", "gather"))
         return {address: facts[address] for address in only or self.members}
+
+    def look_at_data(self, history):
+        """What the facts say is what there is."""
+
+    def with_data(self, facts):
+        return facts
 
     def connection(self, address):
         return self.connections[address]
@@ -841,3 +849,63 @@ def test_what_is_expected_of_a_wait(rule, action, details, holds):
     made = expected(Situation(MEMBERS, facts, DB0, MEMBERS, wish), Decision(action, rule, "", details))
     assert holds(made)
     assert facts[DB0].bootstrap_flag and facts[DB0].starting, "what was seen stays as it was"
+
+
+def test_a_donor_that_clones_another_member_is_waited_for():
+    lost = change(
+        group_of({DB0: "ONLINE"}, gtid_executed=f"{GROUP}:1-9", gtid_purged=f"{GROUP}:1-5"),
+        DB1,
+        gtid_executed="",
+        gtid_purged="",
+        super_read_only=True,
+    )
+    busy = ServerError("error 3862: Clone Donor Error: 3634 : Too many concurrent clone operations.", 3862)
+
+    class Busy(World):
+        tries = 0
+
+        def answer(self, address, text):
+            if "CLONE INSTANCE" in text:
+                self.tries += 1
+                if self.tries < 3:
+                    raise busy
+            return super().answer(address, text)
+
+    world = Busy(lost, lost, lost, lost, lost, lost, FORMED)
+    world.clone_may_end.set()
+    made = loop(manager(world, me=DB1, clone="when_needed"))
+    assert world.tries == 3
+    told = world.told(DB1)
+    assert told.count("SET GLOBAL super_read_only = ON") == 2, "it took writes while it waited"
+    assert [text.split(" ")[0] for text in made.recorder.statements].count("CLONE") == 1
+
+
+def test_data_that_the_history_does_not_account_for_is_marked_under_the_locks():
+    grown = Data(schemas=[Schema("shop", 1, 3, 16384, "2026-11-25 10:00")], history="not one", proven=True)
+    before = change(outage("", "", ""), DB0, data=grown)
+    mark = mark_of(before[DB0].server_uuid)
+    after = change(outage(mark, "", ""), DB0, data=grown, gtid_purged=mark)
+    world = World(before, before, before, after, after, after, FORMED)
+    made = loop(manager(world, clone="when_needed"))
+    told = world.told(DB0)
+    assert made.recorder.statements[:3] == [CLOSED, f"SET GLOBAL gtid_purged = '+{mark}'", "SET GLOBAL read_only = OFF"]
+    assert told.index("SET GLOBAL gtid_purged = %s") < told.index(ON)
+    locks = [index for index, item in enumerate(world.journal) if item[1] == "SELECT GET_LOCK"]
+    assert locks[2] < world.journal.index((DB0, "SET GLOBAL gtid_purged = %s"))
+
+
+def test_check_mode_says_what_a_clone_would_throw_away():
+    said = []
+    grown = Data(schemas=[Schema("shop", 1, 3, 16384, "2026-11-25 10:00")], history="not one", proven=True)
+    world = World(change(group_of({DB0: "ONLINE"}, gtid_executed=f"{GROUP}:1-9"), DB1, gtid_executed="", data=grown))
+    made = loop(manager(world, me=DB1, check_mode=True, warn=said.append, clone="reprovision"))
+    assert made.decision.rule == "unlogged_clone"
+    assert "lost is: shop (about 3 rows, 16.0 KiB, last change 2026-11-25 10:00)" in said[0]
+
+
+def test_tables_made_since_are_a_warning():
+    said = []
+    keyless = Data(without_key=Tables(1, ["shop.t"]))
+    made = loop(manager(World(change(group_of(dict.fromkeys(MEMBERS, "ONLINE")), DB0, data=keyless)), warn=said.append))
+    assert made.decision.action == "unchanged"
+    assert "1 without a primary key: shop.t" in said[0]

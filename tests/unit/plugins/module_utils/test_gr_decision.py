@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import member_rules
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Source, Tables, mark_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Stats
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide
@@ -64,6 +65,21 @@ SETS = dict(gtid_executed=f"{GROUP}:1-9")
 ERRANT = dict(gtid_executed=f"{GROUP}:1-5,{U2}:1-2")
 PURGED = dict(gtid_executed=f"{GROUP}:1-9", gtid_purged=f"{GROUP}:1-5")
 
+EVERYWHERE = "group_replication_enforce_update_everywhere_checks"
+APP = Schema("app", 3, 1000, 98304, "2026-11-25 10:00")
+GROWN = Data(schemas=[APP], history="it has not one transaction with a GTID", proven=True)
+DOUBTFUL = Data(schemas=[APP], history="it cannot be seen when its first binary log was begun")
+BAD_TABLES = GROWN._replace(other_engines=Tables(12, [f"app.t{n} (MyISAM)" for n in range(10)]))
+KEYLESS = Data(schemas=[APP], without_key=Tables(1, ["app.k"]))
+CASCADES = Data(schemas=[APP], cascading=Tables(1, ["app.c"]))
+
+
+def two_with_data(*sets):
+    facts = outage(*[*sets, "", "", ""][:3])
+    change(facts, DB0, data=GROWN)
+    return change(facts, DB1, data=GROWN._replace(schemas=[APP._replace(name="shop")]))
+
+
 # rule, facts, me, wish, expected action, words in the reason
 PRESENT = [
     ("not_asked", {**group_of(TWO), DB2: gone(DB2, "no socket")}, DB2, {}, "refuse", "no socket"),
@@ -80,11 +96,42 @@ PRESENT = [
     ("online", changed(group_of(THREE), DB1, server_id=130), DB0, {}, "unchanged", "already ONLINE"),
     ("recovering", changed(group_of({DB0: "ONLINE", DB1: "RECOVERING"}), DB1, server_id=130), DB1, {}, "wait", "RECOVERING"),
     ("duplicate", changed(group_of(TWO), DB1, server_id=130), DB2, {}, "refuse", "a server_id of its own and restart it"),
-    ("unlogged", changed(outage("", "", ""), DB0, schemas=["app", "shop"]), DB0, {}, "refuse", "schemas (app, shop) and not one transaction"),
-    ("unlogged", changed(group_of(TWO, **SETS), DB2, gtid_executed="", schemas=["app"]), DB2, {}, "refuse", "clone=reprovision"),
-    ("unlogged_clone", changed(group_of(TWO, **SETS), DB2, gtid_executed="", schemas=["app"]), DB2,
-     {"clone": "reprovision", "recovery_user": "repl"}, "clone", "schemas (app)"),
-    ("bootstrap", changed(outage(f"{GROUP}:1", "", ""), DB0, schemas=["app"]), DB0, {}, "bootstrap", "everybody's"),
+    ("different_data", two_with_data(), DB0, {}, "refuse", f"{DB0} has app (about 1,000 rows, 96.0 KiB, last change 2026-11-25 10:00); {DB1} has shop"),
+    ("different_data", two_with_data(), DB2, {"clone": "reprovision", "recovery_user": "repl"}, "refuse", "servers have different data"),
+    ("different_data", two_with_data(f"{U0}:1-7"), DB1, {}, "refuse", f"{DB0} has app"),
+    ("different_data", two_with_data(f"{U0}:1-7", f"{U1}:1-7"), DB1, {}, "refuse", f"{DB0} has app"),
+    ("unlogged", changed(outage(f"{U0}:1", "", ""), DB1, data=GROWN), DB1, {}, "refuse", "schemas and not one transaction: app"),
+    ("unlogged", changed(group_of(TWO, **SETS), DB2, gtid_executed="", data=GROWN), DB2, {}, "refuse", "clone=reprovision"),
+    ("unlogged_clone", changed(group_of(TWO, **SETS), DB2, gtid_executed="", data=GROWN), DB2,
+     {"clone": "reprovision", "recovery_user": "repl"}, "clone", "lost is: app (about 1,000 rows"),
+    ("bootstrap", changed(outage(f"{GROUP}:1", "", ""), DB0, data=GROWN), DB0, {}, "bootstrap", "everybody's"),
+    ("tables", changed(outage("", "", ""), DB1, data=BAD_TABLES), DB1, {}, "refuse", "12 not of InnoDB: app.t0 (MyISAM), app.t1 (MyISAM)"),
+    ("tables", changed(outage("", "", ""), DB1, data=BAD_TABLES), DB2, {}, "refuse", "and 2 more (ALTER TABLE … ENGINE=InnoDB"),
+    ("tables", changed(outage("", f"{U1}:1-9", ""), DB1, data=KEYLESS), DB0, {}, "refuse", "1 without a primary key: app.k"),
+    ("tables", changed(outage("", f"{U1}:1-9", ""), DB1, data=CASCADES), DB0, {}, "refuse", "1 with a foreign key that cascades: app.c"),
+    ("bootstrap", with_settings(changed(outage(f"{U0}:1-9", "", ""), DB0, data=CASCADES), DB0, **{EVERYWHERE: "OFF"}), DB0, {}, "bootstrap", ""),
+    # Tables made since: a group that was there before comes back.
+    ("bootstrap", changed(outage(f"{GROUP}:1-9", f"{GROUP}:1-9", ""), DB0, data=KEYLESS), DB0, {}, "bootstrap", ""),
+    ("outside_history", changed(outage("", "", ""), DB1, data=GROWN), DB1, {}, "refuse",
+     f"{DB1} has app (about 1,000 rows, 96.0 KiB, last change 2026-11-25 10:00), and its GTID history does not account for them: it has not one"),
+    ("outside_history", changed(outage("", "", ""), DB1, data=GROWN), DB0, {}, "refuse", "clone=when_needed lets them be cloned"),
+    ("outside_history", changed(outage("", "", ""), DB1, data=GROWN), DB0, {"gtid_set_is_complete": True}, "refuse", "not one transaction"),
+    ("outside_history", changed(outage("", f"{U1}:1-9", ""), DB1, data=DOUBTFUL), DB0, {}, "refuse", "gtid_set_is_complete, if every transaction"),
+    ("outside_history", changed(outage("", "", ""), DB1, data=GROWN, clone_active=False), DB0, {"clone": "when_needed", "recovery_user": "repl"},
+     "refuse", "the clone plugin is not active there"),
+    ("bootstrap", changed(outage("", f"{U1}:1-9", ""), DB1, data=DOUBTFUL), DB1, {"gtid_set_is_complete": True}, "bootstrap", ""),
+    ("mark", changed(outage("", "", ""), DB1, data=GROWN), DB1, {"clone": "when_needed", "recovery_user": "repl"}, "mark", "that no binary log has"),
+    ("other_seed", changed(outage("", "", ""), DB1, data=GROWN), DB0, {"clone": "when_needed", "recovery_user": "repl"}, "wait_for_seed", DB1),
+    ("bootstrap", changed(outage("", mark_of(U1), ""), DB1, data=GROWN, gtid_purged=mark_of(U1)), DB1, {"clone": "when_needed"}, "bootstrap", ""),
+    ("outside_clone", changed(group_of(TWO, data=GROWN, **SETS), DB2, gtid_executed="", data=Data()), DB2,
+     {"clone": "when_needed", "recovery_user": "repl", "data": {}}, "clone", "does not account for its data"),
+    ("outside", changed(group_of(TWO, data=GROWN, **SETS), DB2, gtid_executed="", data=Data()), DB2, {"data": {}}, "refuse",
+     "would join without them"),
+    ("outside", changed(group_of(TWO, **SETS), DB2, gtid_executed=""), DB2, {"data": {}}, "refuse", "nobody looked at the data of its members"),
+    ("join", changed(group_of(TWO, **SETS), DB2, gtid_executed=""), DB2, {"data": {}, "gtid_set_is_complete": True}, "join", ""),
+    ("join", changed(group_of(TWO, data=Data(), **SETS), DB2, gtid_executed=""), DB2, {"data": {}}, "join", ""),
+    ("innodb_cluster", changed(group_of(TWO), DB2, data=Data(cluster_metadata=True)), DB2, {}, "refuse", "dba.dropMetadataSchema()"),
+    ("replica", changed(outage("", "", ""), DB2, data=Data(sources=[Source(DB0, "")])), DB2, {}, "refuse", f"replicates from {DB0}"),
     ("cloning", changed(group_of({DB0: "ONLINE"}), DB1, cloning_from=DB0), DB1, {"clone": "reprovision"}, "wait", DB0),
     ("flag_under_lock", changed(outage("", "", ""), DB0, bootstrap_flag=True, lock_held_by_other=True, lock_holder="gr_peer@x (connection 7)"),
      DB1, {}, "wait", "lock held by gr_peer@x (connection 7)"),
@@ -182,7 +229,7 @@ def run(case, state):
     wish = dict(wish, state=state)
     decision = decide(MEMBERS, facts, me, wish.pop("acting", None), wish)
     assert (decision.rule, decision.action) == (rule, action), decision.reason
-    assert words in decision.reason
+    assert words in decision.reason, decision.reason
     assert "{" not in decision.reason
     assert "\n" not in decision.reason
     return decision

@@ -101,11 +101,17 @@ def test_info_of_a_server_with_the_bootstrap_flag_says_where_it_is_from(run, wor
     server = world.servers["db0"]
     server.variables["group_replication_bootstrap_group"] = "ON"
     server.cloning_from, server.schemas = "DB1:3306", ["shop"]
-    server.applier_error = {"number": 1062, "message": "Duplicate entry", "at": "2026-01-01"}
+    server.applier_error = {
+        "number": 1062,
+        "message": "Duplicate entry",
+        "at": "2026-01-01",
+        "channel": "group_replication_recovery",
+    }
     server.locked_by = 9
     member = run(INFO, group_name="8f22f846-9922-4139-b2b7-097d185a93cb")["member"]
     assert member["bootstrap_flag"] and member["bootstrap_flag_source"] == "DYNAMIC"
-    assert member["cloning_from"] == "db1:3306" and member["schemas"] == ["shop"]
+    assert member["cloning_from"] == "db1:3306" and [schema["name"] for schema in member["data"]["schemas"]] == ["shop"]
+    assert member["data"]["history"] == "it has not one transaction with a GTID"
     assert member["applier_error"]["message"] == "Duplicate entry"
     assert member["lock_holder"] == "gr_peer@h (connection 9)" and member["state"] == "OFFLINE" and member["view"] == {}
 

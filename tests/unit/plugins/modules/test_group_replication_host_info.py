@@ -13,6 +13,7 @@ import socket
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import _host, _sockets
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import seen_by_client
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, Login
 from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_host_info as host_info
 
@@ -65,7 +66,7 @@ def test_a_file_is_seen_with_its_rights(tmp_path):
 
 
 LOGIN = Login("/nowhere", "root", "geheim")
-ROW = "u\t9.7.4\t1\t0\tONLINE\tOFF\tON\tg\tdb0.lab 3306,2001:db8::1 3307\n"
+ROW = "u\t9.7.4\tu:1,\\nv:1-2\t\t0\tONLINE\tOFF\tON\tg\tdb0.lab 3306,2001:db8::1 3307\n"
 
 
 def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
@@ -79,7 +80,15 @@ def test_what_a_server_says_of_itself(monkeypatch):
     found = host_info.ask_server(LOGIN)
     assert found["update_everywhere_checks"] is True
     assert found["single_primary"] is False and found["has_transactions"] is True and found["read_only"] is False
+    assert found["gtid_executed"] == "u:1,v:1-2" and found["gtid_purged"] == ""
     assert found["seen"] == [["db0.lab", "3306"], ["2001:db8::1", "3307"]]
+
+
+def test_data_that_cannot_be_seen_is_not_no_data(monkeypatch):
+    monkeypatch.setattr(_host, "run", lambda *command, **options: Done(1, "", "ERROR 1045 (28000): Access denied\n"))
+    assert seen_by_client(LOGIN) == (None, "ERROR 1045 (28000): Access denied")
+    monkeypatch.setattr(_host, "run", lambda *command, **options: Done(0, "no json\n", ""))
+    assert seen_by_client(LOGIN)[0] is None
 
 
 def test_the_password_is_not_in_the_process_list(monkeypatch):

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server that holds data, and two blank hosts: what is refused, and the one command that makes a cluster of them.
+
+The tests of this file follow one story and stand in its order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ROOT, Lab
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "A server that holds data becomes a cluster with all of its rows on all members, or is refused before anything is changed.",
+        minutes=8,
+    ),
+]
+
+WRITER = Path(__file__).with_name("adopt_writer.py")
+PASSWORD = "App-pass.1"
+OLD = "/etc/mysql/mysql.conf.d/old.cnf"
+GROWN = f"""
+set -e
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+apt-get -qq install -y --no-install-recommends mysql-server >/dev/null 2>&1 || true
+printf '[mysqld]\\ngtid_mode=OFF\\nenforce_gtid_consistency=OFF\\nbind-address=*\\n' >{OLD}
+systemctl restart mysql
+mysql <<'SQL'
+CREATE DATABASE shop;
+CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(100));
+INSERT INTO shop.item (name) VALUES ('apple'), ('pear'), ('plum');
+CREATE TABLE shop.written (id INT PRIMARY KEY);
+CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
+GRANT ALL ON shop.* TO app@'%';
+RESET BINARY LOGS AND GTIDS;
+SQL
+"""
+
+
+@contextlib.contextmanager
+def writer(lab: Lab, host: str, port: int = 3306):
+    """An application that writes through that address; a dict that has what it saw when the context is over."""
+    seen: dict = {}
+    command = [str(ROOT / "lab/enter"), sys.executable, str(WRITER), host, str(port), "app"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=dict(os.environ, MYSQL_PWD=PASSWORD),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield seen
+    finally:
+        output, _nothing = process.communicate(timeout=60)
+        seen.update(json.loads(output))
+        print({name: value for name, value in seen.items() if name != "rows"}, len(seen["rows"]), "rows")
+
+
+def same_everywhere(lab: Lab, seen: dict) -> None:
+    """Every member has every row that was acknowledged, and the tables' checksums are the same."""
+    sums = {}
+    for member in lab.members:
+        rows = {int(row[0]) for row in lab.sql(member, "SELECT id FROM shop.written")}
+        assert set(seen["rows"]) <= rows, f"{member} lacks {sorted(set(seen['rows']) - rows)[:5]}"
+        sums[member] = lab.sql(member, "CHECKSUM TABLE shop.item, shop.written")
+    assert len({str(value) for value in sums.values()}) == 1, sums
+
+
+@pytest.fixture(scope="module", autouse=True)
+def grown_db1(lab):
+    lab.down()
+    lab.up()
+    lab.give("db1", "bash", GROWN, timeout=400)
+    assert lab.sql("db1", "SELECT @@gtid_mode, @@gtid_executed") == [["OFF", ""]]
+
+
+def untouched(lab: Lab, before: dict) -> None:
+    """No host has anything that it did not have before."""
+    assert lab.started("db1") == before
+    assert lab.on("db1", "ls", "/etc/mysql/mysql.conf.d").split() == ["mysql.cnf", "mysqld.cnf", "old.cnf"]
+    for blank in ("db0", "db2"):
+        assert lab.on(blank, "sh", "-c", "command -v mysqld || echo none").strip() == "none"
+
+
+def test_data_that_the_history_does_not_account_for_is_refused_before_anything_is_changed(lab):
+    before = lab.started("db1")
+    run = lab.site()
+    assert run.code != 0
+    assert "db1 has shop (about" in run.flat and "its GTID history does not account for them" in run.flat, run
+    assert "mysql_gr_clone=when_needed lets them be cloned from it" in run.flat, run
+    untouched(lab, before)
+
+
+def test_tables_that_a_group_does_not_replicate_are_refused_before_anything_is_changed(lab):
+    lab.sql("db1", "CREATE TABLE shop.log (id INT PRIMARY KEY) ENGINE=MyISAM")
+    lab.sql("db1", "CREATE TABLE shop.nokey (id INT)")
+    before = lab.started("db1")
+    run = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert run.code != 0
+    assert "1 not of InnoDB: shop.log (MyISAM)" in run.flat and "1 without a primary key: shop.nokey" in run.flat, run
+    untouched(lab, before)
+    lab.sql("db1", "DROP TABLE shop.log, shop.nokey")
+
+
+def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_restart_only(lab):
+    with writer(lab, lab.address("db1")) as seen:
+        run = lab.site("-e", "mysql_gr_clone=when_needed")
+        assert run.code == 0, run
+        lab.one_group()
+    assert len(seen["rows"]) > 100
+    assert seen["longest_gap"] < 30, seen["errors"]
+    same_everywhere(lab, seen)
+    again = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert again.code == 0 and set(again.changed.values()) == {0}, again
+
+
+def test_a_table_that_was_made_since_is_a_warning(lab):
+    lab.sql("db1", "CREATE TABLE shop.nokey (id INT)")
+    run = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert run.code == 0 and "1 without a primary key: shop.nokey" in run.flat, run
+    lab.sql("db1", "DROP TABLE shop.nokey")
