@@ -8,6 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from typing import Any, Mapping, NamedTuple, Sequence
@@ -48,6 +49,18 @@ def read(path: str, limit: int = 1 << 20) -> str:
             return source.read(limit)
     except OSError:
         return ""
+
+
+def checksum_of(path: str, algorithm: str) -> str | None:
+    """A file's checksum, or None where it cannot be read."""
+    found = hashlib.new(algorithm)
+    try:
+        with open(path, "rb") as source:
+            for block in iter(lambda: source.read(1 << 20), b""):
+                found.update(block)
+    except OSError:
+        return None
+    return found.hexdigest()
 
 
 class Login(NamedTuple):

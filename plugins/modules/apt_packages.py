@@ -81,14 +81,13 @@ packages:
 """
 
 import contextlib
-import hashlib
 import os
 import re
 from typing import Iterator, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines, last_start
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, read, run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, checksum_of, read, run
 
 POLICY = "/usr/sbin/policy-rc.d"
 APT = (
@@ -123,14 +122,7 @@ def no_starts(policy: str = POLICY) -> Iterator[None]:
 def is_there(path: str, checksum: str) -> bool:
     """Whether the file has that checksum, written sha256:…"""
     algorithm, _colon, wanted = checksum.partition(":")
-    found = hashlib.new(algorithm)
-    try:
-        with open(path, "rb") as source:
-            for block in iter(lambda: source.read(1 << 20), b""):
-                found.update(block)
-    except FileNotFoundError:
-        return False
-    return found.hexdigest() == wanted.lower()
+    return checksum_of(path, algorithm) == wanted.lower()
 
 
 def planned(simulation: str) -> list[str]:

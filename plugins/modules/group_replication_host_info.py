@@ -151,7 +151,6 @@ host:
 
 import glob
 import grp
-import hashlib
 import os
 import pwd
 import sys
@@ -160,7 +159,7 @@ from typing import Any, NamedTuple, Sequence
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, read, reason, run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, checksum_of, read, reason, run
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve
 
 SQL = (
@@ -274,12 +273,10 @@ def service_state(name: str) -> dict[str, Any]:
 
 def look_at(path: str) -> list[str] | None:
     """[checksum, mode, owner, group] of a file, or None without one."""
-    try:
-        found = os.stat(path)
-        with open(path, "rb") as source:
-            checksum = hashlib.sha1(source.read()).hexdigest()
-    except OSError:
+    checksum = checksum_of(path, "sha1")
+    if checksum is None:
         return None
+    found = os.stat(path)
     try:
         user = pwd.getpwuid(found.st_uid).pw_name
     except KeyError:

@@ -8,24 +8,13 @@ Private to this collection.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from typing import Any, Iterator
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import checksum_of
+
 CHECKSUM = re.compile(r"(sha256:[0-9a-fA-F]{64}|sha384:[0-9a-fA-F]{96}|sha512:[0-9a-fA-F]{128})")
-
-
-def checksum_of(path: str, algorithm: str) -> str | None:
-    """The file's checksum, or None where it cannot be read."""
-    found = hashlib.new(algorithm)
-    try:
-        with open(path, "rb") as source:
-            for block in iter(lambda: source.read(1 << 20), b""):
-                found.update(block)
-    except OSError:
-        return None
-    return found.hexdigest()
 
 
 def package_problems(option: str, package: dict[str, Any], when: str = "") -> Iterator[str]:
