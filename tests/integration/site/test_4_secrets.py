@@ -144,6 +144,28 @@ def test_an_account_that_cannot_be_written_is_named_without_any_password(lab, tm
     lab.sql("db0", "DROP USER IF EXISTS other")
 
 
+@pytest.mark.parametrize(
+    ("required", "shown"),
+    [
+        ({"subject": "/CN=app", "issuer": "/CN=ca"}, "REQUIRE SUBJECT '/CN=app' ISSUER '/CN=ca'"),
+        ({"x509": True}, "REQUIRE X509"),
+        (None, "REQUIRE NONE"),
+    ],
+)
+def test_what_an_account_requires_of_its_client_s_certificate_is_set(lab, tmp_path, required, shown):
+    """And not dropped without a word; another run changes nothing."""
+    account = {"name": "certified", "password": secrets.token_urlsafe(18)}
+    given = tmp_path / "users.json"
+    given.write_text(json.dumps({"mysql_gr_users": [dict(account, tls_requires=required) if required else account]}))
+    try:
+        for changed in (1, 0):
+            run = lab.site("-e", f"@{given}", "--tags", "mysql_gr_content")
+            assert run.code == 0 and sum(run.changed.values()) == changed, run
+        assert shown in lab.sql("db0", "SHOW CREATE USER certified@'%'")[0][0]
+    finally:
+        lab.sql("db0", "DROP USER certified@'%'")
+
+
 def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_password(lab):
     """A host name that is too long for MySQL."""
     run = lab.site("--tags", "mysql_gr_accounts", "-v", "-e", "mysql_gr_account_host=" + "a" * 300)

@@ -251,6 +251,14 @@ def test_every_row_of_the_table_has_a_case():
     assert {rule.action for rule in member_rules.PRESENT.rules + member_rules.ABSENT.rules} <= set(member_rules.ACTIONS)
 
 
+@pytest.mark.parametrize("state", ["OFFLINE", "ERROR"])
+def test_only_a_member_in_error_is_stopped_before_it_bootstraps(state):
+    facts = outage("", "", "")
+    facts[DB0] = facts[DB0]._replace(state=state)
+    found = decide(MEMBERS, facts, DB0)
+    assert (found.action, found.details["stop_first"]) == ("bootstrap", state == "ERROR")
+
+
 def test_join_says_what_goes_with_it():
     facts = group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"})
     facts = with_settings(
