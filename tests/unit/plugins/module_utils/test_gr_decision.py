@@ -170,6 +170,11 @@ PRESENT = [
     ("purged_clone", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2,
      {"clone": "when_needed", "recovery_user": "repl"}, "clone", f"{GROUP}:1-5"),
     ("purged", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2, {}, "refuse", f"{GROUP}:1-5"),
+    ("purged", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2, {}, "refuse", "clone=when_needed would provision it"),
+    ("purged_clone", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2,
+     {"clone": "when_needed", "recovery_user": "repl"}, "clone", f"by a clone of {DB0}"),
+    ("unlogged", no_clone_donor(changed(group_of(TWO, **SETS), DB2, gtid_executed="", data=GROWN)), DB2,
+     {"clone": "reprovision", "recovery_user": "repl"}, "refuse", "not one transaction"),
     ("purged", no_clone_donor(changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged="")), DB2,
      {"clone": "when_needed", "recovery_user": "repl"}, "refuse", "cannot be cloned"),
     ("join", group_of(TWO), DB2, {}, "join", f"{DB0}, {DB1} ONLINE"),
@@ -208,6 +213,7 @@ PRESENT = [
 ]  # fmt: skip
 
 ABSENT = [
+    ("leave", group_of(THREE), DB2, {"group_name": GROUP}, "leave", "majority"),
     ("not_asked", {**group_of(TWO), DB2: gone(DB2, "no socket")}, DB2, {}, "refuse", "no socket"),
     ("leave_wrong_name", group_of(THREE), DB0, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
     ("leave_starting", changed(outage("", "", ""), DB0, starting=True), DB0, {}, "wait", "under way"),
