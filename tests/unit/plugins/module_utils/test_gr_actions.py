@@ -909,3 +909,16 @@ def test_tables_made_since_are_a_warning():
     made = loop(manager(World(change(group_of(dict.fromkeys(MEMBERS, "ONLINE")), DB0, data=keyless)), warn=said.append))
     assert made.decision.action == "unchanged"
     assert "1 without a primary key: shop.t" in said[0]
+
+
+def test_an_account_that_cannot_be_compared_is_set_and_a_lost_connection_is_no_such_account():
+    """MySQL 5.7 may keep the channel's account in a file."""
+    world = World(FORMED)
+    world.errors["slave_master_info"] = ServerError("no such table", 1146)
+    made = manager(world)
+    made.facts = dict(FORMED)
+    made.lasting.credentials()
+    assert any("SOURCE_USER='repl'" in text for text in made.recorder.statements)
+    world.errors["slave_master_info"] = ServerError("the connection was lost", 2013, lost=True)
+    with pytest.raises(ServerError, match="lost"):
+        made.lasting.credentials()

@@ -14,8 +14,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import config, look
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import config, look, read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Server
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     proxysql_config,
     proxysql_hostgroup,
@@ -329,3 +330,46 @@ def test_a_wait_has_a_length(run, option):
         f"{option} is -1; allowed are whole numbers of seconds from 0."
         in run(proxysql_hostgroup_info, **{option: -1})["msg"]
     )
+
+
+# ---- older and other versions ---------------------------------------------------------------------------------------------
+
+
+def moved(model):
+    """The monitor has moved a server since the LOAD."""
+    model.put("", groups=[(2, 4, 3, 1, 1, 3, 1, 100, "")], servers=[(2, "a", 3306, *Server())])
+    model.load()
+    model.db.execute("UPDATE runtime_mysql_servers SET hostgroup_id=3")
+    return model
+
+
+def test_the_servers_of_the_last_load_are_those_of_the_peers_where_the_version_has_them(model):
+    moved(model)
+    assert list(read.read_loaded(model)) == [(2, "a", 3306)]
+    model.version = "2.5.5"
+    assert list(read.read_loaded(model)) == [(3, "a", 3306)]
+
+
+@pytest.mark.parametrize(("error", "known"), [("near PROXY_SELECT: syntax error", True), ("disk I/O error", False)])
+def test_a_program_that_says_it_is_newer_and_does_not_know_the_peers_query(model, monkeypatch, error, known):
+    moved(model)
+    query = model.query
+
+    def answer(statement):
+        if statement == read.LOADED_SERVERS:
+            raise AdminError("statement", error)
+        return query(statement)
+
+    monkeypatch.setattr(model, "query", answer)
+    if known:
+        assert list(read.read_loaded(model)) == [(3, "a", 3306)]
+    else:
+        with pytest.raises(AdminError, match=error):
+            read.read_loaded(model)
+
+
+def test_hostgroups_of_other_tables_are_known_and_a_version_without_such_a_table_has_none(model):
+    model.db.execute("INSERT INTO mysql_galera_hostgroups VALUES (22, 24, 23, 21)")
+    assert read.read_foreign(model) == dict.fromkeys((21, 22, 23, 24), "mysql_galera_hostgroups")
+    model.db.execute("DROP TABLE mysql_aws_aurora_hostgroups")
+    assert read.read_foreign(model) == {}
