@@ -28,7 +28,7 @@ TESTS = "tests/unit/plugins/module_utils"
 WHAT = {
     "gtid": (["_group/gtid.py"], ["test_gtid.py"]),
     "decision": (
-        ["_group/present_rules.py", "_group/member_rules.py"],
+        ["_group/present_rules.py", "_group/data_rules.py", "_group/member_rules.py"],
         ["test_gr_decision.py", "test_gr_properties.py"],
     ),
     "comparison": (["_proxysql/rows.py"], ["test_proxysql_rows.py"]),

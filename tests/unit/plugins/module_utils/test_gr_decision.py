@@ -193,6 +193,13 @@ PRESENT = [
     ("flag_elsewhere", changed(outage("", "", ""), DB2, bootstrap_flag=True, bootstrap_flag_source="DYNAMIC"), DB0,
      {"acting": [DB0, DB1]}, "refuse", DB2),
     ("configured_otherwise", changed(outage("", "", ""), DB2, group_name=OTHER_GROUP), DB0, {}, "refuse", OTHER_GROUP),
+    ("configured_otherwise", changed(outage("", "", ""), DB2, group_name=UUIDS[DB0]), DB0, {}, "refuse", UUIDS[DB0]),
+    # Members that it has lost sight of are no living ones.
+    ("bootstrap", changed(group_of({DB0: "ERROR"}), DB0, view={U0: entry(DB0, "ERROR"), "ffffffff-0000-0000-0000-000000000000":
+                                                               entry("db9:3306", "UNREACHABLE")}), DB0, {}, "bootstrap", ""),
+    ("unasked", {**outage("", "", ""), DB2: gone(DB2)}, DB0, {}, "refuse", f"({DB2} does not answer (timed out))"),
+    ("unlogged_clone", changed(group_of(TWO, **SETS), DB2, gtid_executed="", data=GROWN), DB2,
+     {"clone": "reprovision", "recovery_user": "repl"}, "clone", f"by a clone of {DB0}"),
     ("sees_others", changed(group_of({DB0: "ERROR"}), DB0, view={U0: entry(DB0, "ERROR"), "ffffffff-0000-0000-0000-000000000000":
                                                                  entry("db9:3306")}), DB1, {}, "refuse", "db9:3306"),
     ("conflict", outage(f"{U0}:1", f"{U1}:1", ""), DB0, {}, "refuse", f"(alone: {U0}:1)"),

@@ -450,7 +450,8 @@ def test_attributes_are_compared_on_disk():
     assert not rows.same_row(USERS, ONE, dict(ONE, attributes="{}"), False)
 
 
-@pytest.mark.parametrize("other", ["a", "b", "c", "d", "e", "f", "", "*", "*14"])
+# The hashes of the first two are below and above this one.
+@pytest.mark.parametrize("other", ["2", "a", "", "*", "*14"])
 def test_a_hash_is_of_one_password(other):
     assert rows.same_password("secret", HASH) and rows.same_password(HASH, "secret")
     assert not rows.same_password(other, HASH) and not rows.same_password(HASH, other)
