@@ -280,6 +280,10 @@ def described(holders: Iterable[tuple[str, Data]]) -> str:
     return "; ".join(f"{name} has {data}" for name, data in holders)
 
 
+ENGINE_STEP = "ALTER TABLE … ENGINE=InnoDB"
+KEY_STEP = "ALTER TABLE … ADD PRIMARY KEY (…)"
+
+
 def table_problems(data: Data, update_everywhere: bool) -> list[str]:
     """What a group would not replicate, and the statement that mends each kind."""
     found = []

@@ -58,7 +58,7 @@ _STATS = "SELECT * FROM performance_schema.replication_group_member_stats"
 _CHANNELS = """SELECT CHANNEL_NAME AS channel, SERVICE_STATE AS service_state, RECEIVED_TRANSACTION_SET AS received,
  LAST_ERROR_NUMBER AS error_number, LAST_ERROR_MESSAGE AS error_message
  FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME IN (%s, %s)"""
-_APPLIER_ERROR = """SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message, LAST_ERROR_TIMESTAMP AS at
+_APPLIER_ERROR = """SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message, LAST_ERROR_TIMESTAMP AS at, CHANNEL_NAME AS channel
  FROM performance_schema.replication_applier_status_by_worker WHERE CHANNEL_NAME IN (%s, %s) AND LAST_ERROR_NUMBER <> 0
  ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1"""
 _PLUGINS = """SELECT PLUGIN_NAME AS name, PLUGIN_STATUS AS status FROM information_schema.PLUGINS
@@ -101,6 +101,7 @@ class ApplierError(NamedTuple):
     number: int
     message: str
     at: str  # by the server's clock
+    channel: str = ""
 
 
 class Stats(NamedTuple):
@@ -215,7 +216,9 @@ def gather(connection: Connection, address: str, lock: str = "", own: bool = Fal
     facts = _with_channels(facts, connection.query(_CHANNELS, (APPLIER_CHANNEL, RECOVERY_CHANNEL)))
     failed = connection.query(_APPLIER_ERROR, (APPLIER_CHANNEL, RECOVERY_CHANNEL)) if facts.plugin_active else []
     if failed:
-        error = ApplierError(int(failed[0]["number"]), str(failed[0]["message"]), str(failed[0]["at"]))
+        error = ApplierError(
+            int(failed[0]["number"]), str(failed[0]["message"]), str(failed[0]["at"]), str(failed[0]["channel"])
+        )
         facts = facts._replace(applier_error=error)
     row = connection.query(_LAST, (lock or lock_name(facts.group_name),))[0]
     held = row["lock_holder"] is not None and row["lock_holder"] != row["connection_id"]

@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
-    ACCOUNT_REFUSED,
-    CR_SSL_ERROR,
     ER_GR_COMMAND_FAILURE,
     ER_GR_NOT_CONFIGURED,
     ER_GR_RUNNING,
     ServerError,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL, ApplierError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.troubles import (
+    DISK_FULL_LOGGED,
+    applier_trouble,
+    disk_trouble,
+    donor_trouble,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version, stays_read_only
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 
 MOST_FAILED_STARTS = 5
+LASTING = 5  # seconds for which an error stays that no new try takes away
 OPENED_WITHIN = 5  # seconds after which a member that is ONLINE is not going to open itself any more
 # What the error log says when a START may have success later ...
 PASSING = (
@@ -71,6 +76,9 @@ class Starter:
         self.run = run
         self.turn = run.turn
         self.closed_now = False
+        self.error_seen: ApplierError | None = None
+        self.error_since = 0.0
+        self.look_at_disk = 0.0
 
     def prepare(self) -> None:
         """No writes before a START: a member that does not get into its group would take them from whoever connects to it, and they would keep
@@ -201,41 +209,52 @@ class Starter:
 
     # -- once it is started --------------------------------------------------------------------------------------------
     def watch(self) -> None:
-        """Fail at once when no waiting helps: the donor refuses, or this server cannot apply what it gets."""
+        """Fail at once when no waiting helps: the donor refuses, this server cannot apply what it gets, or has no room for it."""
         mine = self.run.mine
-        if mine.state == "RECOVERING":
-            self.watch_donor()
-        error = mine.applier_error
-        if error is None or not self.turn.started_at or error.at < self.turn.started_at or mine.state == "ONLINE":
+        if mine.state == "ONLINE" or not mine.reachable:
             return
+        trouble = ""
         if mine.state == "RECOVERING":
-            self.stop()
-        raise Refusal(
-            f"this server cannot apply the group's transactions: {error.message} (its data differ from the group's; clone=reprovision would "
-            "replace them)",
-            error_log=self.error_log(),
-        )
+            trouble = donor_trouble(mine.channels.get(RECOVERY_CHANNEL), self.run.wish["recovery_user"])
+        if mine.applier_error is not None and not trouble and self.lasts(mine.applier_error):
+            trouble = applier_trouble(mine.applier_error)
+        if trouble:
+            if self.turn.started_at and mine.state == "RECOVERING":
+                # This run started it: do not leave a member behind that cannot recover.
+                self.stop()
+            raise Refusal(trouble, error_log=self.error_log())
+        if mine.state == "RECOVERING" and time.monotonic() >= self.look_at_disk:
+            self.look_at_disk = time.monotonic() + LASTING
+            trouble = self.full_disk()
+            if trouble:
+                # A STOP would wait for space, too.
+                raise Refusal(trouble, error_log=self.error_log())
 
-    def watch_donor(self) -> None:
-        """Fail at once when the donor takes neither account nor certificate."""
-        channel = self.run.mine.channels.get(RECOVERY_CHANNEL)
-        if channel is None or not channel.error_number:
-            return
-        said = channel.error_message
-        if channel.error_number == CR_SSL_ERROR:
-            text = f"the recovery channel gets no TLS connection to its donor: {said}"
-        elif channel.error_number in ACCOUNT_REFUSED or "Access denied" in said:
-            user = f" '{self.run.wish['recovery_user']}'" if self.run.wish["recovery_user"] else ""
-            text = (
-                f"the donor refuses the recovery account{user}: {said} (check recovery_user, recovery_password and that the account exists on "
-                "every member)"
-            )
-        else:
-            return
+    def lasts(self, error: ApplierError) -> bool:
+        """Whether this is an error of the START at hand. Of a START that was not this run's: whether the error stays while the member recovers; one
+        from before goes away when the channel is started."""
         if self.turn.started_at:
-            # This run started it: do not leave a member behind that cannot recover.
-            self.stop()
-        raise Refusal(text, error_log=self.error_log())
+            return error.at >= self.turn.started_at
+        if self.run.mine.state != "RECOVERING":
+            return False
+        if self.error_seen != error:
+            self.error_seen, self.error_since = error, time.monotonic()
+        return time.monotonic() - self.error_since >= LASTING
+
+    def full_disk(self) -> str:
+        """What the server says of a full disk that it waits for, or ''."""
+        try:
+            rows = self.run.local.query(DISK_FULL_LOGGED)
+        except ServerError as error:
+            if error.lost:
+                raise
+            return ""  # before 8.0.22 there is no such table
+        try:
+            space = os.statvfs(self.run.mine.datadir)
+            free: int | None = space.f_bavail * space.f_frsize
+        except OSError:
+            free = None  # a server of another host
+        return disk_trouble(rows[0]["data"] if rows else "", free)
 
     def error_log(self, lines: int = 20) -> list[str]:
         """The last lines of this server's error log since the START: from its own table, else from the file."""

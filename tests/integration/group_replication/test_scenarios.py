@@ -479,6 +479,48 @@ def test_a_member_that_cannot_apply_ends_the_run_with_the_appliers_error(group):
     group.same_rows("nowhere to go")
 
 
+def applier_error(server):
+    rows = server.sql(
+        "SELECT LAST_ERROR_NUMBER AS n FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0"
+    )
+    return rows[0]["n"] if rows else ""
+
+
+def test_a_wait_for_a_member_that_was_started_before_ends_with_its_appliers_error(group):
+    """It is RECOVERING and tries donor after donor, each with the same error, or has given up; this run has not started it."""
+    group.out(2)
+    opened(group[2])
+    group.unlogged(2, "CREATE TABLE scenario.twice (id INT PRIMARY KEY)")
+    group[0].sql("CREATE TABLE scenario.twice (id INT PRIMARY KEY)")
+    group[2].sql("START GROUP_REPLICATION")
+    wait_for(lambda: applier_error(group[2]), 60, "the applier's error")
+    call = group.backend.start_call(["db2"])
+    result = call.wait()["db2"]
+    assert result.get("failed"), result
+    assert "'twice' already exists" in result["msg"] and "clone=reprovision" in result["msg"], result["msg"]
+    assert call.seconds < 60, call.seconds
+    group.out(2)
+    group.unlogged(2, "SET GLOBAL super_read_only = OFF")
+    group.unlogged(2, "DROP TABLE scenario.twice")
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group[0].sql("DROP TABLE scenario.twice")
+    group.is_one_group()
+
+
+def test_a_recovery_account_that_is_locked_ends_the_run_at_once(group):
+    group.out(2)
+    group[0].sql("ALTER USER repl@'%' ACCOUNT LOCK")
+    try:
+        result = group.call("db2")["db2"]
+        assert result.get("failed"), result
+        assert "Account is locked" in result["msg"] and "ACCOUNT UNLOCK in the group" in result["msg"], result["msg"]
+    finally:
+        group[0].sql("ALTER USER repl@'%' ACCOUNT UNLOCK")
+    group.is_one_group(0, 1)
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group.is_one_group()
+
+
 def test_schemas_that_no_transaction_covers_are_refused(blank):
     for server in blank.servers:
         assert blank.gtid(server) == ""

@@ -160,6 +160,8 @@ class Member(operation.Operation):
             decision = self.settled(decision)
             if decision.action == "refuse" and self.expecting:
                 return  # what comes after what check mode would do, only the real run will see
+            if decision.rule == "not_asked" and self.turn.started_at:
+                raise self.starter.failed(f"{decision.reason}; it has ended since START GROUP_REPLICATION")
             self.refuse(decision)
             if decision.action == "unchanged":
                 self.decision = self.decision or decision

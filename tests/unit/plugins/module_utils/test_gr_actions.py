@@ -922,3 +922,38 @@ def test_an_account_that_cannot_be_compared_is_set_and_a_lost_connection_is_no_s
     world.errors["slave_master_info"] = ServerError("the connection was lost", 2013, lost=True)
     with pytest.raises(ServerError, match="lost"):
         made.lasting.credentials()
+
+
+def test_an_error_of_a_start_that_was_not_this_run_s_ends_the_wait_when_it_stays(monkeypatch):
+    """The server joined at boot, or the run before was ended: RECOVERING, and its applier has stopped."""
+    monkeypatch.setattr(starting, "LASTING", 0.05)
+    world = World(unappliable("RECOVERING", "2025-12-31"))
+    with pytest.raises(Refusal, match="cannot apply the group's transactions"):
+        loop(manager(world, me=DB1, timeout=60))
+    assert "STOP GROUP_REPLICATION" not in world.told(DB1), "it was not this run that started it"
+    monkeypatch.setattr(starting, "LASTING", 5)
+    world = World(unappliable("RECOVERING", "2025-12-31"), unappliable("RECOVERING", "2025-12-31"), FORMED)
+    assert loop(manager(world, me=DB1)).decision.action == "unchanged"
+
+
+def test_a_full_disk_ends_the_wait(tmp_path):
+    recovering = change(
+        group_of({DB0: "ONLINE", DB1: "RECOVERING", DB2: "ONLINE"}), DB1, datadir=str(tmp_path / "gone")
+    )
+    world = World(recovering)
+    answer = world.answer
+    full = [{"data": "Disk is full writing './binlog.000003' (OS errno 28 - No space left on device)."}]
+    world.answer = lambda where, text: full if "No space left" in text else answer(where, text)
+    with pytest.raises(Refusal, match="the disk of this server is full, and it waits for space: Disk is full writing"):
+        loop(manager(world, me=DB1, timeout=60))
+    assert "STOP GROUP_REPLICATION" not in world.told(DB1)
+
+
+def test_a_server_that_ends_after_its_start_says_what_its_log_says(monkeypatch):
+    world = World(group_of({DB0: "ONLINE"}), {**group_of({DB0: "ONLINE"}), DB1: gone(DB1)})
+    made = manager(world, me=DB1)
+    monkeypatch.setattr(made.starter, "error_log", lambda: ["[ERROR] out of memory"])
+    with pytest.raises(
+        Refusal, match="it has ended since START GROUP_REPLICATION. The error log says: .*out of memory"
+    ):
+        loop(made)
