@@ -64,8 +64,19 @@ problems:
   type: list
   elements: str
   sample: ["unknown variable 'max_conections=200'."]
+current:
+  description: O(lines) as they would be for what the server runs with; those that name no variable of it are missing. None without a running server.
+  returned: always
+  type: list
+  elements: str
+persisted:
+  description: Options in O(lines) that are persisted in the data directory (C(SET PERSIST)), which has precedence over every option file.
+  returned: always
+  type: list
+  elements: str
 """
 
+import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
@@ -132,6 +143,52 @@ def ask(login: Login, options: dict[str, str]) -> list[str]:
     return problems
 
 
+def same_value(wanted: str, found: str) -> bool:
+    """Whether a running server has the value of an option."""
+    words = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}
+
+    def plain(text: str) -> str:
+        return words.get(text.strip().upper(), text.strip().upper())
+
+    return same(wanted, found) or plain(wanted) == plain(found)
+
+
+def running_lines(lines: list[str], variables: dict[str, str], plugins: list[str]) -> list[str]:
+    """The lines as they would be for what the server runs with: a line that says the same stays as it is, one of no variable is left out."""
+    found = []
+    # As a variable it says only whether there is one.
+    logs = variables.get("log_bin_basename", "")
+    variables = {**variables, "log_bin": os.path.basename(logs) or variables.get("log_bin", "")}
+    for line in lines:
+        name, wanted = parse_line(line)
+        name = without_loose(name)
+        if name == "plugin_load_add":
+            # group_replication.so has the plugin group_replication, mysql_clone.so the plugin clone.
+            if any(plugin in wanted for plugin in plugins):
+                found.append(line)
+        elif name not in variables and wanted.upper() in ("ON", "OFF"):
+            # The state of a plugin, such as mysqlx.
+            if (name in plugins) == (wanted.upper() == "ON"):
+                found.append(line)
+        elif name in variables:
+            found.append(line if same_value(wanted, variables[name]) else f"{name} = {variables[name]}")
+    return found
+
+
+def look_at_running(login: Login, lines: list[str]) -> tuple[list[str], list[str]]:
+    """(the lines for what the server runs with, those of their names that are persisted in the data directory); none where it cannot be asked."""
+    variables = login.ask("SHOW GLOBAL VARIABLES")
+    plugins = login.ask("SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_STATUS = 'ACTIVE'")
+    persisted = login.ask("SELECT VARIABLE_NAME FROM performance_schema.persisted_variables")
+    if variables.code or plugins.code:
+        return [], []
+    pairs = (line.partition("\t") for line in variables.output.splitlines())
+    names = [without_loose(parse_line(line)[0]) for line in lines]
+    kept = persisted.output.split() if persisted.code == 0 else []
+    running = {name: value for name, _tab, value in pairs}
+    return running_lines(lines, running, plugins.output.split()), [name for name in names if name in kept]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
@@ -153,10 +210,13 @@ def main() -> None:
     if done.code == NO_SUCH_PROGRAM:
         module.fail_json(msg=f"mysqld: {wanted['mysqld']} does not exist on this host")
     problems = reasons(done) if done.code else []
+    current: list[str] = []
+    persisted: list[str] = []
     if not problems and wanted["running"]:
         login = Login.of(wanted)
         problems = ask(login, {without_loose(name): value for name, value in options})
-    module.exit_json(changed=False, problems=problems)
+        current, persisted = look_at_running(login, wanted["lines"])
+    module.exit_json(changed=False, problems=problems, current=current, persisted=persisted)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
     peer_connection,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, look
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, look, without_waiting
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts, gather, unreachable
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -95,6 +95,9 @@ class Cluster:
         def ask(text: str) -> list[list[Any]]:
             return [list(row.values()) for row in self.local.query(text)]
 
+        before = without_waiting(ask)
+        if before:
+            self.local.query(before)
         self.data[self.me] = look(ask, history)
 
     def _ask(self, address: str) -> ServerFacts:

@@ -40,7 +40,7 @@ mysql <<'SQL'
 CREATE DATABASE shop;
 CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(100));
 INSERT INTO shop.item (name) VALUES ('apple'), ('pear'), ('plum');
-CREATE TABLE shop.written (id INT PRIMARY KEY);
+CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
 CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL ON shop.* TO app@'%';
 RESET BINARY LOGS AND GTIDS;
@@ -132,3 +132,42 @@ def test_a_table_that_was_made_since_is_a_warning(lab):
     run = lab.site("-e", "mysql_gr_clone=when_needed")
     assert run.code == 0 and "1 without a primary key: shop.nokey" in run.flat, run
     lab.sql("db1", "DROP TABLE shop.nokey")
+
+
+# What the role leaves on a host, made into what somebody would have written by hand; the servers go on.
+BY_HAND = """
+set -e
+cd /etc/mysql/mysql.conf.d
+cat zz-mysql-gr.cnf zz-mysql-gr-boot.cnf >group.cnf
+rm -rf zz-mysql-gr.cnf zz-mysql-gr-boot.cnf /etc/systemd/system/mysql.service.d /run/mysql-gr.loaded /etc/mysql-gr-leave.cnf
+rm -f /usr/local/sbin/mysql-gr-leave
+systemctl daemon-reload
+mysql -e 'SET PERSIST group_replication_member_weight = 60'
+"""
+
+
+def test_a_group_made_by_hand_is_adopted_without_a_restart(lab):
+    for member in lab.members:
+        lab.give(member, "bash", BY_HAND)
+    before = lab.started()
+    with writer(lab, lab.address("db1")) as seen:
+        run = lab.site("-e", "mysql_gr_clone=when_needed")
+        assert run.code == 0, run
+        lab.one_group()
+    assert lab.started() == before, "a member was restarted"
+    assert seen["failed"] == 0 and seen["longest_gap"] < 2, seen["errors"]
+    same_everywhere(lab, seen)
+    for member in lab.members:
+        assert lab.sql(member, "SELECT @@group_replication_member_weight, COUNT(*) FROM performance_schema.persisted_variables"
+                       " WHERE VARIABLE_NAME = 'group_replication_member_weight'") == [["50", "0"]]  # fmt: skip
+    again = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert again.code == 0 and set(again.changed.values()) == {0}, again
+
+
+def test_an_innodb_cluster_is_refused_before_anything_is_changed(lab):
+    lab.sql("db1", "CREATE DATABASE mysql_innodb_cluster_metadata")
+    before = lab.started()
+    run = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert run.code != 0 and "dba.dropMetadataSchema() in MySQL Shell" in run.flat, run
+    assert lab.started() == before
+    lab.sql("db1", "DROP DATABASE mysql_innodb_cluster_metadata")

@@ -126,6 +126,8 @@ class Session:
             "replication_group_members": self.view,
             "mysql.slave_master_info": lambda: [{"user": "repl", "password": "secret"}],
         }
+        if "'group_replication_consistency'" in text:
+            return [{"number": 0}]
         if text.startswith("SELECT JSON_OBJECT('schemas'"):
             none = {"number": 0, "first": None}
             held = {"schemas": [[name, 1, 3, 16384, "2026-11-25 10:00"] for name in server.schemas], "channels": None, "cluster_metadata": 0,

@@ -87,7 +87,7 @@ def test_what_a_server_says_of_itself(monkeypatch):
 def test_data_that_cannot_be_seen_is_not_no_data(monkeypatch):
     monkeypatch.setattr(_host, "run", lambda *command, **options: Done(1, "", "ERROR 1045 (28000): Access denied\n"))
     assert seen_by_client(LOGIN) == (None, "ERROR 1045 (28000): Access denied")
-    monkeypatch.setattr(_host, "run", lambda *command, **options: Done(0, "no json\n", ""))
+    monkeypatch.setattr(_host, "run", lambda *command, **options: Done(0, "1\n", ""))
     assert seen_by_client(LOGIN)[0] is None
 
 

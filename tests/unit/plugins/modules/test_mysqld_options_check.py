@@ -111,7 +111,7 @@ def test_mysqld_is_given_the_options_on_its_command_line(module, tmp_path):
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/arguments\n')
     program.chmod(0o755)
     answer = module(lines=["port = 1", 'x = "a # b"'], mysqld=str(program), running=False)
-    assert answer == {"changed": False, "problems": []}
+    assert answer == {"changed": False, "problems": [], "current": [], "persisted": []}
     assert (tmp_path / "arguments").read_text().splitlines() == [
         "--no-defaults", "--user=mysql", "--port=1", "--x=a # b", "--validate-config",
     ]  # fmt: skip
@@ -123,3 +123,35 @@ def test_mysqld_is_given_the_options_on_its_command_line(module, tmp_path):
 
 def test_login_is_what_it_says():
     assert Login("/s", "root").password == ""
+
+
+def test_what_a_server_runs_with_is_compared_line_by_line():
+    lines = [
+        "port = 3306", "innodb_buffer_pool_size = 128M", "loose-group_replication_start_on_boot = OFF", "loose-group_replication_member_weight = 50",
+        "plugin_load_add = group_replication.so", "plugin_load_add = mysql_clone.so", "mysqlx = OFF", "log_bin = binlog", "no_such_option = 1",
+    ]  # fmt: skip
+    variables = {
+        "port": "3306", "innodb_buffer_pool_size": "134217728", "group_replication_start_on_boot": "0", "group_replication_member_weight": "60",
+        "log_bin": "ON", "log_bin_basename": "/var/lib/mysql/binlog",
+    }  # fmt: skip
+    assert check.running_lines(lines, variables, ["group_replication", "InnoDB"]) == [
+        *lines[:3],
+        "group_replication_member_weight = 60",
+        "plugin_load_add = group_replication.so",
+        "mysqlx = OFF",
+        "log_bin = binlog",
+    ]
+    assert "mysqlx = OFF" not in check.running_lines(lines, variables, ["mysqlx"])
+
+
+def test_a_server_that_cannot_be_asked_runs_with_nothing_known(monkeypatch):
+    monkeypatch.setattr(Login, "ask", lambda login, text: Done(1, "", "no"))
+    assert check.look_at_running(Login("/s", "root"), ["port = 3306"]) == ([], [])
+
+
+def test_what_is_persisted_of_the_lines_is_named(monkeypatch):
+    answers = {"SHOW": "port\t3306\n", "SELECT PLUGIN": "InnoDB\n", "SELECT VARIABLE": "port\nmax_connections\n"}
+    monkeypatch.setattr(
+        Login, "ask", lambda login, text: Done(0, next(a for n, a in answers.items() if text.startswith(n)), "")
+    )
+    assert check.look_at_running(Login("/s", "root"), ["port = 3306"]) == (["port = 3306"], ["port"])
