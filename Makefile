@@ -120,6 +120,13 @@ MINUTES ?= inf
 failover-table: setup ## Every fault and all planned work RUNS times, and their table in docs/measurements/failover.md; goes on where it was (MINUTES=8: ends after these)
 	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --blank --docs
 
+APPLICATION_PACKAGES := php-cli php-mysql php-illuminate-database php-illuminate-events php-illuminate-filesystem php-illuminate-pagination sysbench
+.PHONY: applications
+applications: site ## Laravel, Django and sysbench through the proxy, also during restarts and kills (RUNS=20; TESTS="-k without" for a part)
+	@dpkg --status $(APPLICATION_PACKAGES) >/dev/null 2>&1 || lab/setup $(APPLICATION_PACKAGES)
+	python -m pip install --quiet --requirement tests/integration/applications/requirements.txt
+	python -m pytest -s -m applications tests/integration/applications --runs $(RUNS) $(TESTS)
+
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report
 	@ansible-playbook -i $(INVENTORY) examples/simkp/deploy.yml

@@ -35,6 +35,7 @@ class Suite(NamedTuple):
 SUITES = {
     "long": Suite("make test-long", "root, the lab"),
     "operations": Suite("make operations", "root, the lab"),
+    "applications": Suite("make applications", "root, the lab, php and sysbench"),
     "browser": Suite("make browser", "root, the lab, chromium"),
     "airgap": Suite("make airgap", "root, the lab"),
     "outside": Suite("make outside", "root, the lab"),

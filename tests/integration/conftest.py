@@ -20,7 +20,7 @@ def lab() -> Lab:
 
 
 # Tests that take many minutes, or need more than the lab: they run when -m names their marker.
-ON_REQUEST = {"airgap", "browser", "long", "operations"}
+ON_REQUEST = {"airgap", "applications", "browser", "long", "operations"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
