@@ -122,10 +122,16 @@ failover-table: setup ## Every fault and all planned work RUNS times, and their 
 
 APPLICATION_PACKAGES := php-cli php-mysql php-illuminate-database php-illuminate-events php-illuminate-filesystem php-illuminate-pagination sysbench
 .PHONY: applications
+applications: export LAB_WRITERS := one
 applications: site ## Laravel, Django and sysbench through the proxy, also during restarts and kills (RUNS=20; TESTS="-k without" for a part)
 	@dpkg --status $(APPLICATION_PACKAGES) >/dev/null 2>&1 || lab/setup $(APPLICATION_PACKAGES)
 	python -m pip install --quiet --requirement tests/integration/applications/requirements.txt
 	python -m pytest -s -m applications tests/integration/applications --runs $(RUNS) $(TESTS)
+
+.PHONY: anomalies
+anomalies: setup ## Stale reads, lost updates, write skew, latency and faults for each choice and level of consistency, in docs/measurements/consistency.md; goes on where it was (hours; MINUTES=60: ends after these)
+	@python3 bench/anomalies/series.py --provoke
+	python3 bench/anomalies/series.py --runs $(RUNS) --minutes $(MINUTES) --docs
 
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report

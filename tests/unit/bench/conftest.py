@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-FILES = Path(__file__).resolve().parents[3] / "bench/failover"
+FILES = Path(__file__).resolve().parents[3] / "bench"
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", FILES / f"{name}.py")
+def load(name, folder="failover"):
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", FILES / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -35,3 +35,8 @@ def load_tool():
 def watch_tool():
     pytest.importorskip("pymysql")
     return load("watch")
+
+
+@pytest.fixture(scope="session")
+def judge():
+    return load("judge", "anomalies")

@@ -90,18 +90,26 @@ def read_after_write():
     same(1, Author.objects.filter(pk=made.pk).update(credit=F("credit") + 4), "rows changed")
     made.refresh_from_db()
     same(10, made.credit, "credit")
-    same(True, Author.objects.filter(pk=made.pk, about__colour="grün", since__gt="2020-01-01T00:00Z").exists(), "exists")
+    same(
+        True, Author.objects.filter(pk=made.pk, about__colour="grün", since__gt="2020-01-01T00:00Z").exists(), "exists"
+    )
     made.delete()
     same(False, Author.objects.filter(name=read.name).exists(), "exists after delete")
 
 
 def relations():
     made = author()
-    books = Book.objects.bulk_create([Book(author=made, title=title, price="1.50") for title in ("one", "two", "three")])
+    books = Book.objects.bulk_create(
+        [Book(author=made, title=title, price="1.50") for title in ("one", "two", "three")]
+    )
     books = list(made.books.order_by("pk"))
     books[0].tags.set(Tag.objects.order_by("pk")[:3])
     books[0].tags.remove(books[0].tags.order_by("pk").last())
-    read = Author.objects.prefetch_related("books__tags").annotate(count=Count("books"), sum=Sum("books__price")).get(pk=made.pk)
+    read = (
+        Author.objects.prefetch_related("books__tags")
+        .annotate(count=Count("books"), sum=Sum("books__price"))
+        .get(pk=made.pk)
+    )
     same((3, "4.50"), (read.count, str(read.sum)), "books and their sum")
     same([2, 0, 0], sorted((len(book.tags.all()) for book in read.books.all()), reverse=True), "tags")
     same(["one"], list(Book.objects.filter(author=made, tags__name="first").values_list("title", flat=True)), "titles")
@@ -171,7 +179,11 @@ def many_rows():
 def cascades():
     made = author()
     book = made.books.create(title="with tags")
-    same(1452, error(lambda: Book.objects.create(author_id=made.pk + 10**9, title="of nobody")), "error of a book of nobody")
+    same(
+        1452,
+        error(lambda: Book.objects.create(author_id=made.pk + 10**9, title="of nobody")),
+        "error of a book of nobody",
+    )
     # The row itself, without Django's own deletion of what hangs on it: the key has ON DELETE CASCADE.
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM shop_author WHERE id = %s", [made.pk])
@@ -229,7 +241,10 @@ class Tally:
         self.checks += 1
         try:
             tenacity.Retrying(
-                stop=tenacity.stop_after_attempt(attempts), wait=tenacity.wait_fixed(0.5), before_sleep=self.again, reraise=True
+                stop=tenacity.stop_after_attempt(attempts),
+                wait=tenacity.wait_fixed(0.5),
+                before_sleep=self.again,
+                reraise=True,
             )(work)
         except (Exception, SystemExit) as problem:
             self.failed += 1
@@ -239,7 +254,11 @@ class Tally:
 def main(_kind, seconds=0, attempts=1):
     tally = Tally(attempts)
     tally.run("migrations", lambda: call_command("migrate", verbosity=0, interactive=False), 1)
-    tally.run("no migration is missing", lambda: call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0), 1)
+    tally.run(
+        "no migration is missing",
+        lambda: call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0),
+        1,
+    )
     until = time.monotonic() + seconds
     while not tally.failed:
         for check in CHECKS:

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which anomalies a recorded history contains. Pure functions; an anomaly is counted only where the history proves it.
+
+A history is a list of events, each a dictionary: client, kind, start, end (seconds on one clock), error (a text, or None
+for what was acknowledged), and by kind:
+
+- write       key, value: a register was set; each register has one writer, and its values grow
+- read        key, value, route: a register was read, through this hostgroup; value None: no row
+- increment   key, value: a counter was read with FOR UPDATE and set to one more, this value, in one transaction
+- withdrawal  key, side, seen, value: both rows of a pair were read with FOR UPDATE, in one transaction; where both held
+              1 ("seen"), this side's was set to 0 (value; None where nothing was set). One of the two must stay 1.
+
+What failed may have happened or not: it proves nothing, and is never counted as an anomaly.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+
+def acknowledged(events, kind):
+    return [event for event in events if event["kind"] == kind and event["error"] is None]
+
+
+def reads(events, route):
+    """In the order in which each client made them."""
+    return sorted(
+        (event for event in acknowledged(events, "read") if event["route"] == route), key=lambda event: event["start"]
+    )
+
+
+def number(value):
+    """A row that is not there is older than any value."""
+    return -1 if value is None else value
+
+
+def read_your_writes(events, route):
+    """Reads that returned less than their own client had been acknowledged before."""
+    written = defaultdict(list)
+    for event in acknowledged(events, "write"):
+        written[event["client"], event["key"]].append(event)
+    return [
+        read
+        for read in reads(events, route)
+        if any(
+            one["end"] <= read["start"] and one["value"] > number(read["value"])
+            for one in written[read["client"], read["key"]]
+        )
+    ]
+
+
+def monotonic_reads(events, route):
+    """Reads that returned less than the same client had read before."""
+    newest, found = {}, []
+    for read in reads(events, route):
+        seen = read["client"], read["key"]
+        if number(read["value"]) < newest.get(seen, -1):
+            found.append(read)
+        newest[seen] = max(newest.get(seen, -1), number(read["value"]))
+    return found
+
+
+def staleness(events, route):
+    """Seconds by which the stalest read was behind: from when what it should have seen was acknowledged until it began."""
+    written = defaultdict(list)
+    for event in acknowledged(events, "write"):
+        written[event["key"]].append(event)
+    return max(
+        (
+            read["start"] - one["end"]
+            for read in reads(events, route)
+            for one in written[read["key"]]
+            if one["end"] <= read["start"] and one["value"] > number(read["value"])
+        ),
+        default=0.0,
+    )
+
+
+def lost_updates(events):
+    """How many acknowledged increments were overwritten: two that set a counter to the same value."""
+    values = Counter((event["key"], event["value"]) for event in acknowledged(events, "increment"))
+    return sum(count - 1 for count in values.values())
+
+
+def write_skew(events):
+    """The pairs of which both sides were set to 0, by two transactions that had both seen both at 1."""
+    sides = defaultdict(set)
+    for event in acknowledged(events, "withdrawal"):
+        if event["seen"] == [1, 1] and event["value"] == 0:
+            sides[event["key"]].add(event["side"])
+    return sorted(key for key, both in sides.items() if len(both) == 2)
+
+
+def lost_writes(events, registers, counters):
+    """How many registers and counters hold less at the end than was acknowledged."""
+    highest = {"write": {}, "increment": {}}
+    for kind, values in highest.items():
+        for event in acknowledged(events, kind):
+            values[event["key"]] = max(values.get(event["key"], -1), event["value"])
+    ends = {"write": registers, "increment": counters}
+    return sum(number(ends[kind].get(key)) < value for kind, values in highest.items() for key, value in values.items())
+
+
+def percentile(values, share):
+    """The value that this share of all does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, min(len(ordered) - 1, round(share * len(ordered)) - 1))] if ordered else None
+
+
+def latencies(events):
+    """Seconds of each."""
+    return [event["end"] - event["start"] for event in events]
