@@ -157,7 +157,7 @@ class Pair(Session):
 
 
 def prepare():
-    """Empty tables, with the rows that are updated."""
+    """Empty tables, with the rows that are updated. The proxy may still have connections that the members have ended."""
     connection = connect("writer")
     for name, columns in TABLES.items():
         query(connection, f"DROP TABLE IF EXISTS {name}")
@@ -166,6 +166,18 @@ def prepare():
         for number in range(count):
             query(connection, f"INSERT INTO {name} VALUES (%s, 0)", number)
     connection.close()
+
+
+def patiently(work):
+    """Again and again until it succeeds, for a minute."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return work()
+        except (pymysql.Error, OSError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
 
 
 def wait_until_there():
@@ -184,15 +196,8 @@ def wait_until_there():
 
 
 def final(table):
-    """What a table holds, asked until there is an answer."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            return dict(query(connect("writer"), f"SELECT id, value FROM {table}"))
-        except (pymysql.Error, OSError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
+    """What a table holds."""
+    return patiently(lambda: dict(query(connect("writer"), f"SELECT id, value FROM {table}")))
 
 
 def main(arguments=None):
@@ -203,7 +208,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.unlocked:
         Counter.lock = ""
-    prepare()
+    patiently(prepare)
     wait_until_there()
     history, stopped, barrier = [], threading.Event(), threading.Barrier(2)
     sessions = [Registers(number, history, stopped) for number in range(SESSIONS)]
