@@ -27,7 +27,9 @@ class Choice(NamedTuple):
     update_everywhere_checks: bool
     all_write: bool  # at the proxies
     consistency: str
-    # Seconds until a silent member is expelled, where the network is fast. The server looks at once with 0, else every 15 s.
+    # Seconds until a silent member is expelled after it was noticed (5 s), where the network is fast. With 0 the server does it at once, else it looks
+    # every 15 s, and each commit waits for a dead member as long. Where all write, a member that comes back after it was expelled is given writes before
+    # it knows; else that happens to the writer only.
     member_expel_timeout: int
     described: str
 
@@ -35,7 +37,7 @@ class Choice(NamedTuple):
 CHOICES = {
     choice.name: choice
     for choice in (
-        Choice("one", False, False, False, "BEFORE_ON_PRIMARY_FAILOVER", 5, "one member of a multi-primary group writes"),
+        Choice("one", False, False, False, "BEFORE_ON_PRIMARY_FAILOVER", 0, "one member of a multi-primary group writes"),
         Choice("primary", True, False, False, "BEFORE_ON_PRIMARY_FAILOVER", 0, "the primary of a single-primary group writes"),
         Choice("all", False, True, True, "BEFORE", 5, "every member of a multi-primary group writes"),
     )

@@ -60,6 +60,10 @@ ACCOUNT_REFUSED = (
 )
 
 
+# Facts are asked for as they are: with another level a query waits for the group, and is refused while the member leaves it.
+_NO_WAITING = "SET SESSION group_replication_consistency = 'EVENTUAL'"
+
+
 class ServerError(Refusal):
     """A server could not be asked or refused a statement; str() is one sentence without secrets."""
 
@@ -166,6 +170,12 @@ class Connection:
             raise ServerError(f"{self.where}: {error}") from None
         if read_timeout:
             self.timeout(read_timeout)
+        try:
+            self.query(_NO_WAITING)
+        except ServerError as error:
+            # A server that does not have it, or has no such plugin, refuses it.
+            if error.lost:
+                raise
         return self
 
     def close(self) -> None:

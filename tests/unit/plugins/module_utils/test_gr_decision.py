@@ -14,7 +14,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Stats
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum, restart
 from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage
 
 pytestmark = [
@@ -414,6 +414,7 @@ def rendered():
         ("absent", member_rules.ABSENT),
         ("primary", primary.PRIMARY),
         ("quorum", quorum.QUORUM),
+        ("restart", restart.RESTART),
         ("fence", fence.FENCE),
     ):
         lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]

@@ -256,4 +256,11 @@ def test_what_the_group_says_against_force_is_said_and_the_variable_emptied(run,
     world.connection = failing
     answer = run(QUORUM, lost_members=["db1", "db2"])
     assert failures and "the group refuses" in answer["msg"]
-    assert world.servers["db0"].statements == ["SET GLOBAL group_replication_force_members = ''"]
+    assert world.servers["db0"].statements[1:] == ["SET GLOBAL group_replication_force_members = ''"]
+
+
+def test_sessions_do_not_wait_for_the_group(world, run):
+    """With BEFORE, a member without a majority would let its own diagnosis hang."""
+    run(INFO)
+    told = [world.servers[name].statements[:1] for name in ("db0", "db1", "db2")]
+    assert told == [["SET SESSION group_replication_consistency = 'EVENTUAL'"]] * 3

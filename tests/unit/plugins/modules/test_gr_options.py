@@ -16,10 +16,12 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_force_quorum,
     group_replication_info,
     group_replication_primary,
+    group_replication_restart,
 )
 
 BOOTSTRAP, INFO, PRIMARY = group_replication_bootstrap, group_replication_info, group_replication_primary
 FENCE, QUORUM = group_replication_fence, group_replication_force_quorum
+RESTART = group_replication_restart
 # What a module cannot do without.
 NEEDED = {
     BOOTSTRAP: {},
@@ -27,6 +29,7 @@ NEEDED = {
     PRIMARY: {"mode": "multi_primary"},
     FENCE: {"fence": "writes"},
     QUORUM: {"lost_members": ["192.0.2.2"]},
+    RESTART: {},
 }
 UUID = "8f22f846-9922-4139-b2b7-097d185a93cb"
 GOOD = {
@@ -119,6 +122,8 @@ def no_server(monkeypatch):
         (PRIMARY, {"mode": "multi_primary", "timeout": 0}, "timeout: 0 is not allowed"),
         (FENCE, {"fence": None}, "fence"),
         (FENCE, {"fence": "reads"}, "fence"),
+        (RESTART, {"first": "192.0.2.7"}, "first: '192.0.2.7:3306' is not allowed (allowed: one of members"),
+        (RESTART, {"timeout": 0}, "timeout: 0 is not allowed"),
         (QUORUM, {"lost_members": None}, "lost_members"),
         (QUORUM, {"lost_members": []}, "lost_members: an empty list is not allowed"),
         (QUORUM, {"lost_members": ["a b"]}, "lost_members: 'a b' is not allowed"),
