@@ -196,6 +196,7 @@ PRESENT = [
      {"acting": [DB0, DB1]}, "refuse", DB2),
     ("configured_otherwise", changed(outage("", "", ""), DB2, group_name=OTHER_GROUP), DB0, {}, "refuse", OTHER_GROUP),
     ("configured_otherwise", changed(outage("", "", ""), DB2, group_name=UUIDS[DB0]), DB0, {}, "refuse", UUIDS[DB0]),
+    ("sees_others", changed(group_of({DB1: "ERROR"}), DB1, view={U1: entry(DB1, "ERROR"), U0: entry("db9:3306")}), DB2, {}, "refuse", "db9:3306"),
     # Members that it has lost sight of are no living ones.
     ("bootstrap", changed(group_of({DB0: "ERROR"}), DB0, view={U0: entry(DB0, "ERROR"), "ffffffff-0000-0000-0000-000000000000":
                                                                entry("db9:3306", "UNREACHABLE")}), DB0, {}, "bootstrap", ""),
