@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # A donor clones one server at a time; its refusal comes inside of the error of this server.
 BUSY = "Donor Error: 3634"
+OF_A_CLONE = ("CLONE ", "SET GLOBAL clone_valid_donor_list", "SET GLOBAL read_only", "SET GLOBAL super_read_only")
 _STATUS = "SELECT STATE AS state, ERROR_MESSAGE AS message FROM performance_schema.clone_status"
 _PROGRESS = (
     "SELECT STAGE AS stage, STATE AS state, ESTIMATE AS estimate, DATA AS data FROM performance_schema.clone_progress"
@@ -59,7 +60,6 @@ class Cloner:
         self.run = run
         self.turn = run.turn
         self.thread: Background | None = None
-        self.recorded = 0  # statements before the clone
 
     def clone(self, donor: str) -> None:
         """Begin, and wait for the end."""
@@ -71,7 +71,6 @@ class Cloner:
         if self.turn.closed:
             run.run_statement("SET GLOBAL read_only = OFF")
         self.turn.clone_from, self.turn.own_clone = donor, True
-        self.recorded = len(run.recorder.statements)
         try:
             if not mine.clone_active:
                 run.execute("install_clone_plugin")
@@ -120,6 +119,9 @@ class Cloner:
             if answered and not runs and state != "In Progress":
                 # After the failed clone of somebody else, the next look decides.
                 if state == "Failed" and self.turn.own_clone:
+                    if BUSY in message and self.run.left() > 0:
+                        self.later(connection)
+                        return
                     raise self.failed(message, connection)
                 self.thread, self.turn.clone_from, self.turn.own_clone, self.turn.closed = None, "", False, []
                 return
@@ -137,7 +139,9 @@ class Cloner:
         text = f"CLONE of {self.turn.clone_from}: it clones another member first"
         for name in self.turn.closed:
             connection.run(f"SET GLOBAL {name} = ON")
-        del self.run.recorder.statements[self.recorded :]
+        statements = self.run.recorder.statements
+        while statements and statements[-1].startswith(OF_A_CLONE):
+            statements.pop()
         self.thread, self.turn.clone_from, self.turn.own_clone, self.turn.closed = None, "", False, []
         self.turn.pause(text)
         time.sleep(operation.POLL)

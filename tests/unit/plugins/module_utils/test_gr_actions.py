@@ -737,6 +737,19 @@ def test_a_clone_that_fails_in_a_later_turn_leaves_no_server_open_that_was_close
     assert told == ["SET GLOBAL read_only = ON", "SET GLOBAL super_read_only = ON"]
 
 
+def test_a_donor_that_refuses_in_a_later_turn_since_it_clones_another_member_is_waited_for():
+    turn = dict(cloning_turn(World(to_clone())), seconds=60)
+    world = World(to_clone())
+    answer = world.answer
+    busy = [{"state": "Failed", "message": "Clone Donor Error: 3634 : Too many concurrent clone operations."}]
+    world.answer = lambda where, text: busy if "ERROR_MESSAGE" in text else answer(where, text)
+    made = manager(world, me=DB2, turn=turn, clone="reprovision")
+    made.cloner.wait()
+    assert made.turn.clone_from == "" and not any("CLONE" in text for text in made.recorder.statements)
+    told = [text for text in world.told(DB2) if not text.startswith("SELECT")]
+    assert told == ["SET GLOBAL read_only = ON", "SET GLOBAL super_read_only = ON"]
+
+
 def test_a_clone_that_lasts_longer_than_the_timeout_is_said_to_go_on():
     world = World(to_clone())
     world.clone_states = ["In Progress"]
