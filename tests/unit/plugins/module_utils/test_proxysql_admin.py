@@ -75,7 +75,7 @@ class Wire:
         self.asked.append(text)
         if self.broken:
             raise self.broken
-        self.description, self.rows = [("name",), ("value",)], [(b"caf\xc3\xa9", None), ("plain", 7)]
+        self.description, self.rows = [("name",), ("value",)], [(b"pr\xc3\xa9", None), ("plain", 7)]
         if "version()" in text:
             self.description, self.rows = [("version",)], [("2.7.1",)]
         if text.startswith("LOAD"):
@@ -96,7 +96,7 @@ def test_rows_are_text_whatever_the_client_library_gives(monkeypatch):
         assert made.version == "2.7.1" and made.where == "127.0.0.1:6032"
         assert made.read("SELECT 1") == (
             ["name", "value"],
-            [{"name": "café", "value": None}, {"name": "plain", "value": "7"}],
+            [{"name": "pré", "value": None}, {"name": "plain", "value": "7"}],
         )
         made.execute(Statement.plain("LOAD MYSQL USERS TO RUNTIME"))
     assert wire.closed == 1
