@@ -113,7 +113,7 @@ MODULES = """
         backup_writer_hostgroup: 4
         reader_hostgroup: 3
         offline_hostgroup: 1
-        max_writers: 3
+        max_writers: 1
         writer_is_also_reader: 1
         max_transactions_behind: 100
         servers: "{{ groups.alpha | map('extract', hostvars, 'mysql_gr_address') | map('community.general.dict_kv', 'hostname') }}"

@@ -119,6 +119,7 @@ def test_a_change_is_written_through_one_proxy_only(pair):
         "proxysql_users": [*pair.lab.variable("proxy", "proxysql_users"), {"username": "second", "password": "second-1", "default_hostgroup": 3}],
         "proxysql_variables": {"mysql-max_connections": 1234},
         "proxysql_read_write_split": True,
+        "mysql_gr_writers_exceptions": ["proxysql_read_write_split"],
         "proxysql_max_transactions_behind": 77,
     }  # fmt: skip
     before = pair.loads(pair.both[1])

@@ -84,11 +84,15 @@ def test_admin_credentials_are_rotated_from_old_to_new_and_back(proxy):
 
 def test_read_write_split_comes_and_goes(proxy):
     rules = "SELECT rule_id, username, match_digest, destination_hostgroup, active, apply FROM runtime_mysql_query_rules ORDER BY rule_id"
-    run = proxy.role("-e", '{"proxysql_read_write_split": true}')
+    refused = proxy.role("-e", '{"proxysql_read_write_split": true}')
+    assert refused.code != 0 and refused.changed["proxy"] == 0, refused
+    assert "proxysql_read_write_split is true, but mysql_gr_writers is all" in refused.flat
+    split = {"proxysql_read_write_split": True, "mysql_gr_writers_exceptions": ["proxysql_read_write_split"]}
+    run = proxy.role("-e", json.dumps(split))
     assert run.code == 0, run
     found = [[str(value) for value in row] for row in proxy.run(rules)[0]]
     assert [row[3:] for row in found] == [["2", "1", "1"], ["3", "1", "1"]] and "FOR UPDATE" in found[0][2]
-    again = proxy.role("-e", '{"proxysql_read_write_split": true}')
+    again = proxy.role("-e", json.dumps(split))
     assert again.changed["proxy"] == 0, again
     run = proxy.role()
     assert run.code == 0 and run.changed["proxy"] > 0 and proxy.run(rules)[0] == [], run

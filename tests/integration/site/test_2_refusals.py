@@ -49,6 +49,20 @@ def test_a_missing_password_is_named(lab, variable):
         ("mysql_gr_install_method=magic", ("mysql_gr_install_method", "magic", "distribution")),
         ("proxysql_install_method=magic", ("proxysql_install_method", "magic", "preinstalled")),
         ("mysql_gr_port=seventy", ("mysql_gr_port", "seventy")),
+        ("mysql_gr_writers=two", ("mysql_gr_writers is 'two'", "one, primary, all")),
+        (
+            "mysql_gr_writers=one",
+            ("runs as mysql_gr_writers all", "mysql_gr_writers is 'one'", "distdb.mysql_ha.switch_mode"),
+        ),
+        ("mysql_gr_single_primary=true", ("mysql_gr_single_primary is set, which mysql_gr_writers has replaced",)),
+        (
+            "mysql_gr_consistency=EVENTUAL",
+            ("mysql_gr_consistency is EVENTUAL", "mysql_gr_writers is all", "mysql_gr_writers_exceptions"),
+        ),
+        (
+            "proxysql_max_writers=4",
+            ("proxysql_max_writers is 4 for writer hostgroup 2", "mysql_gr_writers is all", "1 to 3"),
+        ),
         ("proxysql_connect_timeout=5", ("proxysql_connect_timeout", "5", "10 to 120000")),
     ],
 )
