@@ -209,7 +209,8 @@ class Starter:
 
     # -- once it is started --------------------------------------------------------------------------------------------
     def watch(self) -> None:
-        """Fail at once when no waiting helps: the donor refuses, this server cannot apply what it gets, or has no room for it."""
+        """Fail at once when no waiting helps: the donor refuses, this server cannot apply what it gets, or has no room for it. Without room nothing
+        is stopped: a STOP would wait for space, too."""
         mine = self.run.mine
         if mine.state == "ONLINE" or not mine.reachable:
             return
@@ -219,6 +220,9 @@ class Starter:
         if mine.applier_error is not None and not trouble and self.lasts(mine.applier_error):
             trouble = applier_trouble(mine.applier_error)
         if trouble:
+            full = self.full_disk() if mine.state == "RECOVERING" else ""
+            if full:
+                raise Refusal(f"{full}; {trouble}", error_log=self.error_log())
             if self.turn.started_at and mine.state == "RECOVERING":
                 # This run started it: do not leave a member behind that cannot recover.
                 self.stop()
@@ -227,7 +231,6 @@ class Starter:
             self.look_at_disk = time.monotonic() + LASTING
             trouble = self.full_disk()
             if trouble:
-                # A STOP would wait for space, too.
                 raise Refusal(trouble, error_log=self.error_log())
 
     def lasts(self, error: ApplierError) -> bool:

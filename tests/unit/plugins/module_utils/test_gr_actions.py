@@ -960,6 +960,14 @@ def test_a_full_disk_ends_the_wait(tmp_path):
     with pytest.raises(Refusal, match="the disk of this server is full, and it waits for space: Disk is full writing"):
         loop(manager(world, me=DB1, timeout=60))
     assert "STOP GROUP_REPLICATION" not in world.told(DB1)
+    # Also where its applier says so: a STOP would wait for space, and the run with it.
+    no_room = change(dict(recovering), DB1, applier_error=ApplierError(1114, "The table 't' is full", "2026-01-02"))
+    world = World(group_of({DB0: "ONLINE", DB2: "ONLINE"}), no_room)
+    answer_too = world.answer
+    world.answer = lambda where, text: full if "No space left" in text else answer_too(where, text)
+    with pytest.raises(Refusal, match="the disk of this server is full.*The table 't' is full"):
+        loop(manager(world, me=DB1, timeout=60))
+    assert "START GROUP_REPLICATION" in world.told(DB1) and "STOP GROUP_REPLICATION" not in world.told(DB1)
 
 
 def test_a_server_that_ends_after_its_start_says_what_its_log_says(monkeypatch):
