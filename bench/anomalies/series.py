@@ -274,14 +274,12 @@ def versions(lab: Lab) -> str:
 
 
 def milliseconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{1000 * seconds:.0f}"
+    return "–" if seconds is None else f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f}"
 
 
 def row(cell: tuple[str, str, str], made: list[dict]) -> str:
     writers, level, fault = cell
     head = f"| {writers} | {level} | {fault} |"
-    if not made:
-        return head + " not run |" + " |" * 12
 
     def add(*path: str) -> int:
         total = 0
@@ -320,11 +318,17 @@ def table(every: list[dict], runs: int) -> str:
         "Write skew", "Failed", "p50, ms", "p99, ms", "Per second", "Longest gap, s", "Below half, s: median, worst",
     )  # fmt: skip
     lines = ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
+    missing = []
     for writers in WRITERS:
         for level in LEVELS:
-            for fault in FAULTS:
-                cell = (writers, level, fault)
-                lines.append(row(cell, [one for one in every if (one["writers"], one["level"], one["fault"]) == cell]))
+            made = {
+                fault: [one for one in every if (one["writers"], one["level"], one["fault"]) == (writers, level, fault)]
+                for fault in FAULTS
+            }
+            lines += [row((writers, level, fault), found) for fault, found in made.items() if found]
+            left = [fault for fault, found in made.items() if not found]
+            if left:
+                missing.append(f"`{writers}` with {level} ({', '.join(left)})")
     days = sorted({time.strftime("%Y-%m-%d", time.gmtime(one["at"])) for one in every})
     what = ", ".join(sorted({one["versions"] for one in every}))
     loads = [one["load"] for one in every] or [0.0]
@@ -336,6 +340,8 @@ def table(every: list[dict], runs: int) -> str:
             f" at most {max(loads):.1f}. {len(every)} runs; acknowledged values missing at the end of a run: {lost}.",
             "",
             *lines,
+            "",
+            f"Not run: {'; '.join(missing) or 'nothing'}.",
             *provoked(),
         ]
     )
