@@ -37,7 +37,8 @@ class Choice(NamedTuple):
 CHOICES = {
     choice.name: choice
     for choice in (
-        Choice("one", False, False, False, "BEFORE_ON_PRIMARY_FAILOVER", 0, "one member of a multi-primary group writes"),
+        # No primary is elected where another member takes over, so nothing but BEFORE makes its sessions wait for what was acknowledged.
+        Choice("one", False, False, False, "BEFORE", 0, "one member of a multi-primary group writes"),
         Choice("primary", True, False, False, "BEFORE_ON_PRIMARY_FAILOVER", 0, "the primary of a single-primary group writes"),
         Choice("all", False, True, True, "BEFORE", 5, "every member of a multi-primary group writes"),
     )
@@ -59,14 +60,20 @@ def member_problems(name: object, consistency: str, exceptions: Sequence[str]) -
         for entry in exceptions
         if entry not in EXCEPTABLE
     ]
+    choice = CHOICES[str(name)]
     if (
-        CHOICES[str(name)].all_write
+        choice.consistency in READ_YOUR_WRITES
         and consistency not in READ_YOUR_WRITES
         and "mysql_gr_consistency" not in exceptions
     ):
+        harm = (
+            "a session would not see on one member what it wrote on another"
+            if choice.all_write
+            else "the writer that takes over would serve sessions before it has what the lost one acknowledged"
+        )
         problems.append(
-            f"mysql_gr_consistency is {consistency}, but mysql_gr_writers is {name}, where a session would not see on one member what it wrote on"
-            f" another; allowed are {', '.join(READ_YOUR_WRITES)}{_way_out('mysql_gr_consistency')}"
+            f"mysql_gr_consistency is {consistency}, but mysql_gr_writers is {name}, where {harm}; allowed are {', '.join(READ_YOUR_WRITES)}"
+            f"{_way_out('mysql_gr_consistency')}"
         )
     return problems
 

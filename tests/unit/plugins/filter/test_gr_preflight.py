@@ -37,7 +37,7 @@ SQL = {
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP},
-    "writers": "one", "writers_exceptions": [], "consistency": "BEFORE_ON_PRIMARY_FAILOVER",
+    "writers": "one", "writers_exceptions": [], "consistency": "BEFORE",
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
@@ -204,7 +204,7 @@ def test_bad_members(hosts, words):
         ({"settings": {"group_replication_consistency": "EVENTUAL"}}, ["mysql_gr_writers and mysql_gr_consistency"]),
         ({"writers": "both"}, ["mysql_gr_writers is 'both'; allowed are one, primary, all."]),
         (
-            {"writers": "all"},
+            {"writers": "all", "consistency": "BEFORE_ON_PRIMARY_FAILOVER"},
             ["mysql_gr_consistency is BEFORE_ON_PRIMARY_FAILOVER, but mysql_gr_writers is all", "BEFORE, AFTER"],
         ),
         ({"writers_exceptions": ["mysql_gr_port"]}, ["mysql_gr_writers_exceptions contains 'mysql_gr_port'"]),
