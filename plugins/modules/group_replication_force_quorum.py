@@ -27,7 +27,7 @@ options:
   timeout:
     description: Seconds to wait until the rest has quorum (1 to 86400).
     type: int
-    default: 120
+    default: 300
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
   - distdb.mysql_ha.attributes.full
@@ -90,7 +90,7 @@ def main() -> None:
     spec = cluster_options()
     spec.update(
         lost_members={"type": "list", "elements": "str", "required": True},
-        timeout={"type": "int", "default": 120},
+        timeout={"type": "int", "default": 300},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     execute(module, Quorum)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder, ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence import decide_fence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import decide_primary
@@ -199,3 +199,37 @@ def test_quorum_that_is_there_counts_also_when_forcing_it_took_longer_than_the_t
     with pytest.raises(Refusal, match="after 1 seconds the group still has no quorum"):
         made.work()
     assert cluster.told[-1] == ("",)
+
+
+@pytest.mark.parametrize(
+    ("errors", "refused"),
+    [
+        # The server is busy for a moment after it has given up: its own words are kept, and the option is emptied.
+        ([ServerError("timed out", 1231), ServerError("busy", 3724), None], "the group refuses: timed out$"),
+        (
+            [ServerError("timed out", 1231), ServerError("gone", 2013, lost=True)],
+            "timed out; .* could not be emptied .gone.: set it to ''",
+        ),
+    ],
+)
+def test_what_the_server_said_is_kept_when_the_option_cannot_be_emptied_at_once(monkeypatch, errors, refused):
+    monkeypatch.setattr(quorum.time, "sleep", lambda seconds: None)
+    answers = list(errors)
+
+    class Busy:
+        me, members = DB0, MEMBERS
+        local = Connection("db0", Recorder())
+        gather = staticmethod(lambda only=None: minority([DB0], [DB1, DB2]))
+
+    def query(text, args=None):
+        error = answers.pop(0)
+        if error:
+            raise error
+        return []
+
+    made = quorum.Quorum({"timeout": 1})
+    Busy.local.open, Busy.local.query = lambda: None, query
+    made.cluster, made.lost, made.facts = Busy(), [DB1, DB2], minority([DB0], [DB1, DB2])
+    with pytest.raises(Refusal, match=refused):
+        made.work()
+    assert answers == []
