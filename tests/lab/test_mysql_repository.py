@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""lab/mysql-repository: packages become a repository that apt believes, a component per series, and nothing else does."""
+"""lab/mysql_repository.py: packages become a repository that apt believes, a component per series, and nothing else does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def package(folder, name: str, version: str) -> None:
 
 def build(source, target):
     return subprocess.run(
-        [ROOT / "lab/mysql-repository", source, target, "bookworm"], capture_output=True, text=True, check=False
+        ["python3", ROOT / "lab/mysql_repository.py", source, target, "bookworm"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -204,7 +204,7 @@ def errant_clone(s: Situation) -> Details:
     """a group is alive, this server has transactions that it lacks, and clone=reprovision"""
     if s.wish.get("clone") != "reprovision" or not s.errant or s.clone_obstacle:
         return None
-    lost = s.mine.data and str(s.mine.data) or "no schema"
+    lost = (str(s.mine.data) if s.mine.data else "") or "no schema"
     return {"errant": str(s.errant), "donor": s.clone_donors[0], "lost": lost}
 
 

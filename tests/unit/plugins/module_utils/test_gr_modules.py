@@ -30,8 +30,13 @@ NAMES = ("db0", "db1", "db2")
 @pytest.fixture
 def world(monkeypatch):
     made = World(*NAMES)
+
+    def connect(**arguments):
+        # A test may replace made.connection.
+        return made.connection(**arguments)
+
     for name in ("_TlsConnection", "_RequiredTlsConnection"):
-        monkeypatch.setattr(connection, name, lambda **arguments: made.connection(**arguments))
+        monkeypatch.setattr(connection, name, connect)
     monkeypatch.setattr(operation, "POLL", 0.001)
     monkeypatch.setattr(operation, "SETTLE", 0.001)
     return made

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""lab/mysql-repository SOURCE TARGET CODENAME: a signed package repository, laid out as MySQL's own, of the packages in SOURCE.
+"""python3 lab/mysql_repository.py SOURCE TARGET CODENAME: a signed package repository, laid out as MySQL's own, of the packages in SOURCE.
 
 SOURCE is a folder of .deb files (folders in it are looked into, too), or a .tar file of them, as MySQL publishes it
 ("deb-bundle"). TARGET is replaced: TARGET/debian is the repository, TARGET/key.asc the key that signs it. Prints the series
@@ -68,7 +67,16 @@ def series_of(files: dict[Path, dict[str, str]]) -> str:
 def sign(directory: Path, home: Path) -> str:
     gpg = ["gpg", "--homedir", str(home), "--batch", "--yes", "--quiet"]
     home.mkdir(mode=0o700)
-    run(*gpg, "--passphrase", "", "--quick-generate-key", "Lab package repository <lab@lab.example>", "rsa3072", "sign", "never")
+    run(
+        *gpg,
+        "--passphrase",
+        "",
+        "--quick-generate-key",
+        "Lab package repository <lab@lab.example>",
+        "rsa3072",
+        "sign",
+        "never",
+    )
     run(*gpg, "--clearsign", "--output", str(directory / "InRelease"), str(directory / "Release"))
     key = run(*gpg, "--armor", "--export")
     # The agent that gpg has started ends with its directory otherwise only some time later.
@@ -135,6 +143,6 @@ def main(source: Path, target: Path, codename: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
-        refuse("usage: lab/mysql-repository SOURCE TARGET CODENAME")
+        refuse("usage: python3 lab/mysql_repository.py SOURCE TARGET CODENAME")
     os.umask(0o022)
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
