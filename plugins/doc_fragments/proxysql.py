@@ -187,9 +187,14 @@ options:
     default: true
 """
 
-    HOSTGROUP = "options:" + textwrap.indent(_HOSTGROUP, "  ")
+    HOSTGROUP: str
 
-    HOSTGROUPS = r"""
+    HOSTGROUPS: str
+
+
+# ansible-test reads the class and knows literals only.
+ModuleDocFragment.HOSTGROUP = "options:" + textwrap.indent(_HOSTGROUP, "  ")
+ModuleDocFragment.HOSTGROUPS = r"""
 options:
   drain_timeout:
     description:
