@@ -138,7 +138,7 @@ def main(source: Path, target: Path, codename: str) -> None:
         (build / name).rename(target / name)
         shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
     build.rmdir()
-    print(" ".join(series for _, series in sorted(found)))
+    print(" ".join(series for _number, series in sorted(found)))
 
 
 if __name__ == "__main__":
