@@ -284,9 +284,11 @@ def test_one_role_again_for_a_second_cluster(project):
 
 
 def test_the_site_playbook_by_its_full_name_finds_nothing_to_do(project):
+    """The second cluster was made by one role alone: it gets the account of the proxies' monitor, and nothing else is to be done."""
     run = project.play("distdb.mysql_ha.site")
     assert set(run.changed) >= {"db0", "db4", "proxy"}
-    assert not any(run.changed.values()), run
+    assert run.what_changed == ["db3: distdb.mysql_ha.mysql_gr : Write accounts"], run
+    assert not any(project.play("distdb.mysql_ha.site").changed.values())
 
 
 def test_the_status_playbook_shows_both_clusters(project):
