@@ -70,7 +70,8 @@ def gr_live_settings(old: str, new: str, version: str) -> dict[str, Any]:
     for name in changed:
         if name in LIVE_BY_FUNCTION:
             continue
-        if name not in after or name not in LIVE or since < LIVE[name]:
+        # An event scheduler that is DISABLED stays so until the server is restarted.
+        if name not in after or name not in LIVE or since < LIVE[name] or "DISABLED" in (before.get(name), after[name]):
             return {"possible": False, "variables": {}}
         variables[name] = int(after[name]) if after[name].isdigit() else after[name]
     return {"possible": True, "variables": variables}

@@ -42,7 +42,7 @@ RETURN = r"""
 _value:
   description: >-
     C(problems): sentences, none when all is well; C(new_uuid): hosts whose server shares its C(server_uuid) with another one and holds no
-    data of a group, so that it can be given a new one.
+    data of a group, so that it can be given a new one; C(warnings): sentences about what changes for a server that held data before.
   type: dict
 """
 
@@ -50,6 +50,7 @@ from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_data import data_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import host_problems, uuid_findings
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_newcomers import newcomer_findings
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import (
     member_problems,
     variable_problems,
@@ -62,9 +63,12 @@ def gr_preflight(members: list[dict[str, Any]], probes: dict[str, Any], wishes: 
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, members, probes[member["name"]], wishes)
+    if problems:
+        return {"problems": problems, "warnings": [], "new_uuid": renew}
     # What is said about data supposes that all the rest is well.
-    problems = problems or data_problems(members, probes, wishes)
-    return {"problems": problems, "new_uuid": renew}
+    brought = newcomer_findings(members, probes, wishes)
+    problems = data_problems(members, probes, wishes) + brought.problems
+    return {"problems": problems, "warnings": brought.warnings, "new_uuid": renew}
 
 
 class FilterModule:

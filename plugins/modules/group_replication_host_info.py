@@ -52,6 +52,11 @@ options:
     type: list
     elements: path
     default: []
+  accounts:
+    description: Names of accounts that are to be made, of which to say which a running server has already.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
   - distdb.mysql_ha.attributes.looks
@@ -142,7 +147,9 @@ host:
         What the server holds - C(schemas) (each with C(name), C(tables), and about how many C(rows) and C(bytes), and when it was C(changed)),
         C(other_engines), C(without_key) and C(cascading) (tables that are not InnoDB's, have no primary key, or a foreign key that cascades; C(number)
         and the C(first) ten), C(sources) (from whom it replicates), C(cluster_metadata) (whether it belongs to an InnoDB Cluster), and C(history),
-        why its GTID history does not account for its data, with C(proven), whether that is proven. Null where it could not be seen.
+        why its GTID history does not account for its data, with C(proven), whether that is proven. Null where it could not be seen. Of a running
+        server also C(brings) - C(accounts) (name, host part and whether it is locked, of O(accounts)), C(definers) (views, routines, triggers and
+        events whose definer is no account) and C(events) (those that are enabled).
       type: dict
     data_error:
       description: Why RV(host.data) could not be seen.
@@ -347,7 +354,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
     if running["active"] in ("active", "reloading"):
         login = Login.of(wanted)
         answer["sql"] = ask_server(login)
-        answer["data"], answer["data_error"] = data.seen_by_client(login)
+        answer["data"], answer["data_error"] = data.seen_by_client(login, wanted["accounts"])
     return answer
 
 
@@ -362,6 +369,7 @@ def main() -> None:
             service=dict(type="str", default="mysql"),
             datadir=dict(type="path", default="/var/lib/mysql"),
             files=dict(type="list", elements="path", default=[]),
+            accounts=dict(type="list", elements="str", default=[]),
             **Login.options(),
         ),
         supports_check_mode=True,

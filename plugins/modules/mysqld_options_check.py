@@ -14,6 +14,7 @@ description:
   - Has the installed C(mysqld) check the options (C(--validate-config), from MySQL 8.0.16 on) and, where a server runs, asks it about those that
     C(mysqld) does not check - whether it knows the time zone, and whether options that a data directory has for good differ.
   - Changes nothing and writes no file. C(mysqld) is given the options on its command line.
+  - With O(file), also reads the other option files of the server for what they say against the options.
   - It cannot foresee everything that keeps a server from starting, for instance too little memory.
   - Used by the role P(distdb.mysql_ha.mysql_gr#role).
 options:
@@ -35,6 +36,9 @@ options:
     description: Account of the operating system that the server runs as.
     type: str
     default: mysql
+  file:
+    description: The option file that O(lines) are to be in. It need not exist.
+    type: path
   running:
     description: Whether to ask the running server too.
     type: bool
@@ -69,6 +73,12 @@ current:
   returned: always
   type: list
   elements: str
+overridden:
+  description: Options in O(lines) to which an option file that is read after O(file) gives another value, with both values and its name.
+  returned: always
+  type: list
+  elements: str
+  sample: ["max_connections = 500 in /etc/mysql/mysql.conf.d/zzz.cnf (wanted: 151)"]
 persisted:
   description: Options in O(lines) that are persisted in the data directory (C(SET PERSIST)), which has precedence over every option file.
   returned: always
@@ -77,30 +87,20 @@ persisted:
 """
 
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import NO_SUCH_PROGRAM, Done, Login, reason, run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._server_files import (
+    overridden,
+    parse_line,
+    same,
+    same_value,
+    without_loose,
+)
 
 # A data directory has these for good: another value keeps the server from starting.
 FOR_GOOD = ("lower_case_table_names", "innodb_page_size", "innodb_data_file_path", "innodb_undo_directory")
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", "\\": "\\", '"': '"', "'": "'"}
-
-
-def parse_line(line: str) -> tuple[str, str]:
-    """Name (with underscores) and value of a line of an option file, as mysqld would read it."""
-    name, _equals, value = line.partition("=")
-    value = value.strip()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        value = value[1:-1]
-    value = re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[0]), value)
-    return name.strip().replace("-", "_"), value
-
-
-def without_loose(name: str) -> str:
-    return name[len("loose_") :] if name.startswith("loose_") else name
 
 
 def reasons(done: Done) -> list[str]:
@@ -110,16 +110,6 @@ def reasons(done: Done) -> list[str]:
         lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
         found.append(lines[-1] if lines else f"mysqld ended with code {done.code}")
     return found
-
-
-def same(wanted: str, found: str) -> bool:
-    """Whether two values of an option are the same, as texts or as sizes."""
-
-    def size(text: str) -> str:
-        match = re.match(r"^(\d+)([KMG])$", text.strip().upper())
-        return str(int(match[1]) * UNITS[match[2]]) if match else text.strip()
-
-    return size(wanted) == size(found)
 
 
 def ask(login: Login, options: dict[str, str]) -> list[str]:
@@ -141,16 +131,6 @@ def ask(login: Login, options: dict[str, str]) -> list[str]:
                 f"{name}={options[name]}: the data directory was made with {found}, which cannot be changed"
             )
     return problems
-
-
-def same_value(wanted: str, found: str) -> bool:
-    """Whether a running server has the value of an option."""
-    words = {"1": "ON", "0": "OFF", "TRUE": "ON", "FALSE": "OFF", "YES": "ON", "NO": "OFF"}
-
-    def plain(text: str) -> str:
-        return words.get(text.strip().upper(), text.strip().upper())
-
-    return same(wanted, found) or plain(wanted) == plain(found)
 
 
 def running_lines(lines: list[str], variables: dict[str, str], plugins: list[str]) -> list[str]:
@@ -196,6 +176,7 @@ def main() -> None:
             check_arguments=dict(type="list", elements="str", default=["--validate-config"]),
             mysqld=dict(type="path", default="/usr/sbin/mysqld"),
             user=dict(type="str", default="mysql"),
+            file=dict(type="path"),
             running=dict(type="bool", default=True),
             **Login.options(),
         ),
@@ -216,7 +197,8 @@ def main() -> None:
         login = Login.of(wanted)
         problems = ask(login, {without_loose(name): value for name, value in options})
         current, persisted = look_at_running(login, wanted["lines"])
-    module.exit_json(changed=False, problems=problems, current=current, persisted=persisted)
+    later = overridden(wanted["lines"], wanted["file"]) if wanted["file"] else []
+    module.exit_json(changed=False, problems=problems, overridden=later, current=current, persisted=persisted)
 
 
 if __name__ == "__main__":

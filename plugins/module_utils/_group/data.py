@@ -83,6 +83,23 @@ _LOOK = (
     "WHERE SCHEMA_NAME = 'mysql_innodb_cluster_metadata'), 'gtid_executed', @@GLOBAL.gtid_executed, 'gtid_purged', @@GLOBAL.gtid_purged, "
     "'gtid_mode', @@GLOBAL.gtid_mode, 'log_bin', @@GLOBAL.log_bin, 'log_bin_basename', @@GLOBAL.log_bin_basename) AS seen"
 )
+# Views and routines that run with the rights of their caller need no definer.
+_DEFINERS = _tables(
+    "CONCAT(place, '.', object, ' (', definer, ')') AS name",
+    "(SELECT TABLE_SCHEMA AS place, TABLE_NAME AS object, DEFINER AS definer FROM information_schema.VIEWS WHERE SECURITY_TYPE = 'DEFINER' "
+    "UNION ALL SELECT ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES WHERE SECURITY_TYPE = 'DEFINER' "
+    "UNION ALL SELECT TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS "
+    "UNION ALL SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS) AS o "
+    f"WHERE place {_USER} AND definer NOT IN (SELECT CONCAT(User, '@', Host) FROM mysql.user)",
+)
+_EVENTS = _tables(
+    "CONCAT(EVENT_SCHEMA, '.', EVENT_NAME) AS name",
+    f"information_schema.EVENTS WHERE STATUS = 'ENABLED' AND EVENT_SCHEMA {_USER}",
+)
+_BRINGS = (
+    "SELECT JSON_OBJECT('accounts', (SELECT JSON_ARRAYAGG(JSON_ARRAY(User, Host, account_locked = 'Y')) FROM mysql.user WHERE User IN (%s)), "
+    f"'definers', {_DEFINERS}, 'events', {_EVENTS}) AS seen"
+)
 _OLDEST_TABLE = (
     "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name, UNIX_TIMESTAMP(CREATE_TIME) AS at FROM information_schema.TABLES "
     f"WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA {_USER} AND CREATE_TIME IS NOT NULL ORDER BY CREATE_TIME LIMIT 1"
@@ -221,7 +238,17 @@ def without_waiting(ask: Ask) -> str:
     return "SET SESSION group_replication_consistency = 'EVENTUAL'" if int(found[0][0]) else ""
 
 
-def seen_by_client(login: Login) -> tuple[dict[str, Any] | None, str]:
+def brings(ask: Ask, accounts: Iterable[str]) -> dict[str, Any]:
+    """What else a server brings into a group: accounts of these names (user, host, locked), objects whose definer is no account, events."""
+    names = ", ".join(f"X'{name.encode().hex()}'" for name in accounts) or "NULL"
+    seen = json.loads(ask(_BRINGS % names)[0][0])
+    return {
+        "accounts": sorted([user, host, bool(locked)] for user, host, locked in seen["accounts"] or []),
+        **{name: _counted(seen[name])._asdict() for name in ("definers", "events")},
+    }
+
+
+def seen_by_client(login: Login, accounts: Iterable[str] = ()) -> tuple[dict[str, Any] | None, str]:
     """(what the running server of this host holds or None, why that could not be seen); by the client program, where there is no PyMySQL yet."""
 
     def ask(statement: str) -> list[list[str]]:
@@ -232,7 +259,11 @@ def seen_by_client(login: Login) -> tuple[dict[str, Any] | None, str]:
 
     try:
         before = without_waiting(ask)
-        return look(lambda text: ask(f"{before}; {text}" if before else text)).as_dict(), ""
+
+        def look_at(text: str) -> list[list[str]]:
+            return ask(f"{before}; {text}" if before else text)
+
+        return {**look(look_at).as_dict(), "brings": brings(look_at, accounts)}, ""
     except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
         return None, str(error)
 

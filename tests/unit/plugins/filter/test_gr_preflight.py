@@ -21,7 +21,7 @@ HOSTS = {f"db{n}": {"mysql_gr_address": f"192.0.2.13{n}", "mysql_gr_server_id": 
 PROBE = {
     "os": {"id": "debian", "like": [], "family": "debian", "version": "12", "codename": "bookworm", "name": "Debian GNU/Linux 12"},
     "memory": 2 << 30, "python": [3, 11], "address_is_local": True, "ports": [], "package_lists": True, "installed": False,
-    "packages": {}, "half_installed": [], "resolved": {},
+    "packages": {}, "half_installed": [], "resolved": {}, "files": {},
     "service": {"exists": False, "active": "inactive", "enabled": False, "reload": False}, "version": "9.7.4-2", "uuid": "", "relay_logs": [], "sql": {},
 }  # fmt: skip
 SQL = {
@@ -41,7 +41,8 @@ WISHES = {
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
-    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"},
+    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"}, "account_host": "%",
+    "expected_accounts": [{"name": "monitor", "host": "%"}], "settings_of": {"db0": {}, "db1": {}, "db2": {}},
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
     "firewall": "none", "firewall_clients": [],
@@ -71,7 +72,7 @@ def with_host(host, **variables):
 
 
 def test_nothing_stands_against_blank_hosts():
-    assert look() == {"problems": [], "new_uuid": []}
+    assert look() == {"problems": [], "warnings": [], "new_uuid": []}
 
 
 def test_nothing_stands_against_networks_of_clients():
@@ -383,6 +384,10 @@ SHOP = Data(
 
 def held(host="db0", data_wishes=None, **by_host):
     """Problems for that host; by_host: Data, or changes of what was seen."""
+    return found_of(host, data_wishes, **by_host)["problems"]
+
+
+def found_of(host, data_wishes, **by_host):
     probes = {name: dict(copy.deepcopy(PROBE), data=NOTHING) for name in HOSTS}
     for name, seen in by_host.items():
         running = {
@@ -401,7 +406,7 @@ def held(host="db0", data_wishes=None, **by_host):
         "bootstrap_from": "",
         **(data_wishes or {}),
     }
-    return gr_preflight(gr_members(list(HOSTS), HOSTS), probes, wishes)["problems"]
+    return gr_preflight(gr_members(list(HOSTS), HOSTS), probes, wishes)
 
 
 def test_a_server_whose_history_does_not_account_for_its_data_is_refused_in_the_words_of_the_role():
@@ -463,6 +468,81 @@ def test_a_blank_host_is_told_of_the_living_groups_data():
     assert said.startswith(
         "db0: the group's history does not account for its data, and this server would join without them: db1 has shop"
     )
+
+
+# -- what a server brings along that was never a member -------------------------------------------------------------------
+NONE, LOGGED = Tables(), dict(SQL, uuid="u1", gtid_executed="00000001-e646-11f1-8004-02fc00000001:1-9")
+
+
+def brought(accounts=(), definers=NONE, events=NONE, seen=None, **data_wishes):
+    """(problems, warnings) for db1, whose server has this."""
+    brings = {"accounts": [list(a) for a in accounts], "definers": definers._asdict(), "events": events._asdict()}
+    data = {**Data(schemas=SHOP.schemas).as_dict(), "brings": brings}
+    found = found_of("db1", data_wishes, db1={"data": data, "sql": LOGGED, **(seen or {})})
+    return "\n".join(found["problems"]), "\n".join(found["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("account", "problem", "warning"),
+    [
+        (("repl", "%", False), "", "db1: 'repl'@'%' becomes the role's: it gets another password"),
+        (("monitor", "%", False), "", "'monitor'@'%' becomes the role's"),
+        (("repl", "%", True), "db1: the role needs 'repl'@'%', locked or a role: ALTER USER … ACCOUNT UNLOCK", ""),
+        (("repl", "192.0.2.%", False), "MySQL would take 'repl'@'192.0.2.%' for members that log in as repl, gr_peer", ""),
+        (("gr_peer", "192.0.2.13_", False), "'gr_peer'@'192.0.2.13_'", ""),
+        (("gr_peer", "192.0.2.128/255.255.255.128", False), "'gr_peer'@'192.0.2.128/255.255.255.128'", ""),
+        (("", "192.0.2.131", False), "''@'192.0.2.131'", ""),
+        # Nobody of the group comes from there.
+        (("repl", "198.51.100.%", False), "", ""),
+        (("repl", "198.51.100.0/no", False), "", ""),
+        (("repl", "localhost", False), "", ""),
+        (("", "localhost", False), "", ""),
+        (("", "%", False), "", ""),
+        # Where a proxy comes from is not known here.
+        (("monitor", "198.51.100.7", False), "", "MySQL takes 'monitor'@'198.51.100.7', whose host part is more exact, for who comes from there as monitor"),
+        (("", "198.51.100.7", False), "", "MySQL takes ''@'198.51.100.7'"),
+    ],
+)  # fmt: skip
+def test_accounts_with_the_names_of_the_roles(account, problem, warning):
+    problems, warnings = brought([account])
+    assert problem in problems and bool(problem) is bool(problems)
+    assert warning in warnings and bool(warning) is bool(warnings)
+
+
+def test_a_less_exact_account_is_not_in_the_way():
+    assert brought([("repl", "%", True), ("repl", "192.0.%", False)], account_host="192.0.2.%") == ("", "")
+
+
+def test_definers_that_are_no_accounts_are_counted():
+    _problems, warnings = brought(definers=Tables(12, ["shop.v (gone@%)"]))
+    assert "12 views, routines, triggers or events whose definer is no account" in warnings
+    assert "shop.v (gone@%) and 11 more" in warnings
+
+
+EVENTS = Tables(1, ["shop.purge"])
+
+
+@pytest.mark.parametrize(
+    ("wishes", "problem", "warning"),
+    [
+        ({"clone": "when_needed"}, "db1: 1 events are enabled: shop.purge. Its clones have them enabled, too", ""),
+        ({"clone": "when_needed", "settings_of": {"db0": {"event-scheduler": "OFF"}, "db1": {}}}, "(db1 has none)", ""),
+        ({"clone": "when_needed", "settings_of": {"db0": {"event_scheduler": "OFF"}, "db1": {"event_scheduler": "ON"}}}, "", ""),
+        ({"clone": "when_needed", "writers": "primary", "consistency": "BEFORE_ON_PRIMARY_FAILOVER"}, "", ""),
+        ({"clone": "never"}, "", "Other members get them REPLICA_SIDE_DISABLED"),
+    ],
+)  # fmt: skip
+def test_an_event_runs_once(wishes, problem, warning):
+    problems, warnings = brought(events=EVENTS, **wishes)
+    assert problem in problems and bool(problem) is bool(problems)
+    assert warning in warnings and bool(warning) is bool(warnings)
+
+
+def test_what_belongs_to_the_role_or_to_a_group_already_is_no_news():
+    ours = {"files": {"/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf": ["sum", "0640", "root", "mysql"]}}
+    online = {"sql": dict(SQL, uuid="u1", state="ONLINE", gtid_executed=f"{GROUP}:1-9")}
+    everything = {"accounts": [("repl", "%", True)], "definers": EVENTS, "events": EVENTS, "clone": "when_needed"}
+    assert brought(seen=ours, **everything) == brought(seen=online, **everything) == ("", "")
 
 
 def test_words():

@@ -53,6 +53,8 @@ def test_a_new_member_needs_no_restart():
         ("server_id = 130", "server_id = 131", (False, {})),
         ("plugin_load_add = ", "plugin_load_add = mysql_clone.so\nplugin_load_add = ", (False, {})),
         ("server_id = 130", "server_id = 130\ninnodb_buffer_pool_size = 1G", (False, {})),
+        ("server_id = 130", "server_id = 130\nevent_scheduler = OFF", (True, {"event_scheduler": "OFF"})),
+        ("server_id = 130", "server_id = 130\nevent_scheduler = DISABLED", (False, {})),
     ],
 )
 def test_what_needs_a_restart(old, new, found):

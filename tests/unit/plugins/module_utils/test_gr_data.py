@@ -118,5 +118,22 @@ def test_without_schemas_there_is_nothing_to_account_for(tmp_path):
     assert len(server.asked) == 1
 
 
+def test_what_else_a_server_brings():
+    seen = {"accounts": [["repl", "10.%", 1], ["", "db", 0]], "definers": {"number": 1, "first": ["shop.v (gone@%)"]},
+            "events": {"number": 0, "first": None}}  # fmt: skip
+    asked = []
+
+    def ask(text):
+        asked.append(text)
+        return [[json.dumps(seen)]]
+
+    assert data.brings(ask, ["", "o'b"]) == {
+        "accounts": [["", "db", False], ["repl", "10.%", True]],
+        "definers": {"number": 1, "first": ["shop.v (gone@%)"]},
+        "events": {"number": 0, "first": []},
+    }
+    assert "User IN (X'', X'6f2762')" in asked[0]
+
+
 def test_the_mark_belongs_to_one_server():
     assert data.mark_of(UUID) == data.mark_of(UUID.upper()) != data.mark_of(UUID.replace("0", "1"))

@@ -12,6 +12,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines, last_start
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, Login
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._server_files import overridden
 from ansible_collections.distdb.mysql_ha.plugins.modules import mysqld_options_check as check
 
 # As mysqld 9.7.4 writes it.
@@ -111,7 +112,7 @@ def test_mysqld_is_given_the_options_on_its_command_line(module, tmp_path):
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/arguments\n')
     program.chmod(0o755)
     answer = module(lines=["port = 1", 'x = "a # b"'], mysqld=str(program), running=False)
-    assert answer == {"changed": False, "problems": [], "current": [], "persisted": []}
+    assert answer == {"changed": False, "problems": [], "overridden": [], "current": [], "persisted": []}
     assert (tmp_path / "arguments").read_text().splitlines() == [
         "--no-defaults", "--user=mysql", "--port=1", "--x=a # b", "--validate-config",
     ]  # fmt: skip
@@ -119,6 +120,53 @@ def test_mysqld_is_given_the_options_on_its_command_line(module, tmp_path):
     assert module(lines=["port = 1"], mysqld=str(program), running=False)["problems"]
     missing = module(lines=[], mysqld=str(tmp_path / "none"))
     assert missing["failed"] and "does not exist on this host" in missing["msg"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes option files, given by name and text; overridden() of lines that are to be in m.d/zz.cnf."""
+    folder = tmp_path / "m.d"
+    folder.mkdir()
+
+    def write(lines, **texts):
+        main = f"!includedir {tmp_path}/none/\n!includedir {folder}/\n" + texts.pop("main", "")
+        (tmp_path / "my.cnf").write_text(main)
+        for name, text in texts.items():
+            (folder / name.replace("_", ".")).write_text(text)
+        found = overridden(lines, str(folder / "zz.cnf"), [str(tmp_path / "absent.cnf"), str(tmp_path / "my.cnf")])
+        return [text.replace(str(tmp_path), "") for text in found]
+
+    return write
+
+
+LINES = [
+    "max_connections = 151",
+    "loose-group_replication_autorejoin_tries = 3",
+    "log_bin = binlog",
+    "plugin_load_add = a.so",
+    "port = 1",
+]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({"zzz_cnf": "[mysqld]\nmax-connections = 500 # many\n"}, ["max_connections = 500 in /m.d/zzz.cnf (wanted: 151)"]),
+        ({"main": "[server]\nloose_group-replication-autorejoin_tries=0"}, ["group_replication_autorejoin_tries = 0 in /my.cnf (wanted: 3)"]),
+        ({"zzz_cnf": "[mysqld-9.7]\nskip-log-bin"}, ["log_bin = OFF in /m.d/zzz.cnf (wanted: binlog)"]),
+        ({"zzz_cnf": "[mysqld]\nport=2", "main": "[mysqld]\nport = '1'\n"}, []),
+        # Read before ours, of another program, of another kind of file, the same, and what adds up.
+        ({"a_cnf": "[mysqld]\nport=2", "zz_cnf": "[mysqld]\nport=3", "zzz_cnf": "[client]\nport=4\n"}, []),
+        ({"zzz_txt": "[mysqld]\nport=2", "zzzz_cnf": "[mysqld]\nmax_connections=151\nplugin_load_add=b.so\n# port=4\n"}, []),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_read_later_counts(files, texts, found):
+    assert files(LINES, **texts) == found
+
+
+def test_files_that_include_each_other_come_to_an_end(tmp_path):
+    (tmp_path / "my.cnf").write_text(f"!include {tmp_path}/my.cnf\n")
+    assert overridden(LINES, str(tmp_path / "zz.cnf"), [str(tmp_path / "my.cnf")]) == []
 
 
 def test_login_is_what_it_says():

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server that was never a member brings along beside its tables: accounts, definers and events. Pure functions; nobody is asked.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_network
+from typing import Any, Iterable, NamedTuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import SHOWN, Tables
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import CLONING
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import in_group
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import plain_name
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import CHOICES
+
+
+class Findings(NamedTuple):
+    """Sentences: what stands against the server, and what its operator should know."""
+
+    problems: list[str]
+    warnings: list[str]
+
+
+def newcomer_findings(members: list[dict[str, Any]], probes: dict[str, Any], wishes: dict[str, Any]) -> Findings:
+    """Of this host, where the role has never set its server up."""
+    name = wishes["host"]
+    probe = probes.get(name, {})
+    brings = (probe.get("data") or {}).get("brings")
+    if not brings or in_group(probe) or probe["files"].get(wishes["paths"]["mysql_gr_config_file"]):
+        return Findings([], [])
+    found = account_findings(brings["accounts"], member_addresses(members, probe), wishes)
+    if not any(in_group(other) for other in probes.values()):
+        # Its data may become the group's.
+        found.warnings.extend(definer_warnings(Tables(**brings["definers"])))
+        event = event_findings(Tables(**brings["events"]), wishes)
+        found = Findings(found.problems + event.problems, found.warnings + event.warnings)
+    return Findings([f"{name}: {text}" for text in found.problems], [f"{name}: {text}" for text in found.warnings])
+
+
+def member_addresses(members: list[dict[str, Any]], probe: dict[str, Any]) -> list[str]:
+    """Names and addresses under which members connect to this server."""
+    return [text for m in members for text in (m["address"], *probe["resolved"].get(m["address"], []))]
+
+
+# -- accounts --------------------------------------------------------------------------------------------------------------
+def admits(pattern: str, address: str) -> bool:
+    """Whether an account with this host part is one for who comes from there."""
+    if "/" in pattern:
+        try:
+            return ip_address(address) in ip_network(pattern, strict=False)
+        except ValueError:
+            return False
+    wanted = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in pattern)
+    return re.fullmatch(wanted, address, re.IGNORECASE) is not None
+
+
+def exact(host: str) -> int:
+    """How exact a host part is: MySQL takes the account with the most exact one first."""
+    wildcard = re.search(r"[%_]", host)
+    return wildcard.start() if wildcard else 255
+
+
+# By what an account is to the role's own: in the way, or not.
+IN_THE_WAY = {
+    "locked": "the role needs {accounts}, locked or a role: ALTER USER … ACCOUNT UNLOCK, or set {options} to other names.",
+    "first": "MySQL would take {accounts} for members that log in as {own}, as its host part is more exact: DROP USER, set mysql_gr_account_host to that"
+    " host part, or set {options} to other names.",
+}  # fmt: skip
+BESIDE = {
+    "taken": "{accounts} becomes the role's: it gets another password and other privileges, and whoever else uses it is locked out (other names:"
+    " {options}).",
+    "elsewhere": "MySQL takes {accounts}, whose host part is more exact, for who comes from there as {expected}.",
+}  # fmt: skip
+
+
+def account_findings(accounts: list[Any], addresses: list[str], wishes: dict[str, Any]) -> Findings:
+    """Accounts that are in the way of the role's own, and such as become the role's own."""
+    own = dict.fromkeys(wishes["accounts"].values(), wishes["account_host"])
+    expected = {account["name"]: account.get("host", "%") for account in wishes["expected_accounts"]}
+    wanted = {**expected, **own}
+
+    def kind(user: str, host: str, locked: bool) -> str:
+        if wanted.get(user) == host:
+            return "locked" if locked else "taken"
+        # One without a name is for every name.
+        rivals = [wanted[user]] if user else wanted.values()
+        if host == "localhost" or not any(host != other and exact(host) >= exact(other) for other in rivals):
+            return ""
+        if user not in expected and any(admits(host, address) for address in addresses):
+            return "first"
+        # Where they come from is not known here.
+        return "elsewhere" if user not in own and expected else ""
+
+    kinds: dict[str, list[str]] = {}
+    for user, host, locked in accounts:
+        kinds.setdefault(kind(user, host, locked), []).append(f"'{user}'@'{host}'")
+    words = {"own": named(own), "expected": named(expected), "options": " and ".join(wishes["accounts"])}
+
+    def said(sentences: dict[str, str]) -> list[str]:
+        return [text.format(accounts=named(kinds[k]), **words) for k, text in sentences.items() if k in kinds]
+
+    return Findings(said(IN_THE_WAY), said(BESIDE))
+
+
+def named(names: Iterable[str]) -> str:
+    """The first ten, and how many more there are."""
+    every = list(names)
+    return str(Tables(len(every), every[:SHOWN]))
+
+
+# -- definers and events ---------------------------------------------------------------------------------------------------
+def definer_warnings(definers: Tables) -> list[str]:
+    """Objects that cannot be used."""
+    if not definers.number:
+        return []
+    return [
+        f"{definers.number} views, routines, triggers or events whose definer is no account, so that they fail: {definers} (CREATE USER makes it one)."
+    ]
+
+
+def event_findings(events: Tables, wishes: dict[str, Any]) -> Findings:
+    """A clone has events enabled as they were, and one that takes no writes runs none; who gets them by the binary log has them disabled."""
+    cloned = wishes["clone"] in CLONING
+    silent = [
+        h for h, settings in wishes["settings_of"].items() if "event_scheduler" not in map(plain_name, settings or {})
+    ]
+    if not events.number or not silent or cloned and CHOICES[wishes["writers"]].single_primary:
+        return Findings([], [])
+    said = f"{events.number} events are enabled: {events}."
+    if not cloned:
+        return Findings(
+            [],
+            [
+                f"{said} Other members get them REPLICA_SIDE_DISABLED: once this server is gone, ALTER EVENT … ENABLE on another one."
+            ],
+        )
+    return Findings(
+        [f"{said} Its clones have them enabled, too, and each would run once on every member. Say where they run by event_scheduler in"
+         f" mysql_gr_settings of every host ({named(silent)} has none): ON for one, OFF for the others. With mysql_gr_writers: primary the primary"
+         " alone runs them."], [],
+    )  # fmt: skip
