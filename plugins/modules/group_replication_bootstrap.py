@@ -121,6 +121,11 @@ options:
       - For the action plugin of the same name alone, which lets the module work in turns and reports in between. What the turn
         before has left.
     type: dict
+  service:
+    description:
+      - Name of the server's systemd service on the managed host. With it, waiting for a server that restarts after a clone ends when systemd has given
+        up or starts it again and again, with the server's last words.
+    type: str
   error_log:
     description:
       - Path of the server's error log on the managed host, whose end is reported when a start fails.
@@ -254,6 +259,7 @@ def main() -> None:
         timeout={"type": "int", "default": 300},
         progress={"type": "int", "default": 10},
         turn={"type": "dict"},
+        service={"type": "str"},
         error_log={"type": "path"},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)

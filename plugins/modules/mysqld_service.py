@@ -68,67 +68,14 @@ errors:
   sample: ["Failed to open the bootstrap file /no/such/file"]
 """
 
-import os
 import time
-from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines, last_start
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import last_start
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._service import ErrorLog, State, last_words, state_of
 
 POLL = 0.5
-MOST = 5
-
-
-class State(NamedTuple):
-    """What systemd says of the service."""
-
-    active: str
-    sub: str
-    entered: str  # when it last became active
-    job: bool  # something is still to be done
-
-    @property
-    def is_up(self) -> bool:
-        return self.active == "active" and not self.job
-
-
-def parse_state(text: str) -> State:
-    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return State(
-        found.get("ActiveState", ""),
-        found.get("SubState", ""),
-        found.get("ActiveEnterTimestampMonotonic", ""),
-        bool(found.get("Job", "")),
-    )
-
-
-class ErrorLog:
-    """What is written into the error log from now on."""
-
-    def __init__(self, path: str | None) -> None:
-        self.path = path
-        self.offset = self._size()
-
-    def _size(self) -> int:
-        try:
-            return os.path.getsize(self.path) if self.path else 0
-        except OSError:
-            return 0
-
-    def text(self) -> str:
-        if not self.path:
-            return ""
-        try:
-            with open(self.path, "rb") as source:
-                # A log that was rotated meanwhile is read from its beginning.
-                source.seek(self.offset if self.offset <= self._size() else 0)
-                return source.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
-
-    def aborting(self) -> bool:
-        return "[Server] Aborting" in last_start(self.text())
 
 
 class Service:
@@ -137,10 +84,6 @@ class Service:
     def __init__(self, name: str, log: ErrorLog) -> None:
         self.name = name
         self.log = log
-
-    def state(self) -> State:
-        properties = "ActiveState,SubState,ActiveEnterTimestampMonotonic,Job"
-        return parse_state(run(["systemctl", "show", self.name, f"--property={properties}"]).output)
 
     def begin(self, verb: str) -> str:
         """Ask systemd to do it; why it refused, or ''."""
@@ -154,12 +97,12 @@ class Service:
         end = time.monotonic() + timeout
         aborting_since = None
         while time.monotonic() < end:
-            state = self.state()
+            state = state_of(self.name)
             if state.is_up and state.entered != before.entered:
                 return ""
             if state.sub == "auto-restart" or (state.active in ("failed", "inactive") and not state.job):
                 return "the server ended while it started"
-            if self.log.aborting():
+            if "[Server] Aborting" in last_start(self.log.text()):
                 aborting_since = aborting_since or time.monotonic()
                 if time.monotonic() - aborting_since > grace:
                     return "the server gave its start up and does not end"
@@ -171,10 +114,6 @@ class Service:
         run(["systemctl", "--no-block", "stop", self.name])
         run(["systemctl", "kill", "--signal=KILL", self.name])
         run(["systemctl", "stop", self.name], timeout=60)
-
-    def errors(self) -> list[str]:
-        found = error_lines(last_start(self.log.text()))
-        return found or run(["journalctl", "--unit", self.name, "--lines", "5", "--output", "cat"]).output.splitlines()
 
 
 def main() -> None:
@@ -190,7 +129,7 @@ def main() -> None:
     )
     wanted = module.params
     service = Service(wanted["name"], ErrorLog(wanted["error_log"]))
-    before = service.state()
+    before = state_of(service.name)
     if wanted["state"] == "started" and before.is_up:
         module.exit_json(changed=False)
     if module.check_mode:
@@ -199,7 +138,7 @@ def main() -> None:
     why = why or service.wait(before, wanted["timeout"], wanted["grace"])
     if why:
         service.end()
-        errors = service.errors()[-MOST:]
+        errors = last_words(service.name, last_start(service.log.text()))
         module.fail_json(msg=f"{wanted['name']}: {why}: {'; '.join(errors)}", errors=errors)
     module.exit_json(changed=True)
 

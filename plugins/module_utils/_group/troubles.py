@@ -11,6 +11,7 @@ from __future__ import annotations
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ACCOUNT_REFUSED, CR_SSL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import ENGINE_STEP, KEY_STEP
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ApplierError, Channel
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._service import State
 
 # What an applier says, and what helps: numbers of the server.
 ER_BEFORE_DML = 3098  # Group Replication refuses tables of another engine, without a primary key, or with cascades
@@ -21,6 +22,7 @@ DISK_FULL_LOGGED = (
     "SELECT DATA AS data FROM performance_schema.error_log WHERE LOGGED >= NOW() - INTERVAL 600 SECOND "
     "AND (DATA LIKE 'Disk is full writing%' OR DATA LIKE '%No space left on device%') ORDER BY LOGGED DESC LIMIT 1"
 )
+MOST_RESTARTS = 3  # that a server may need to come up after a clone, which itself takes one
 LEAST_FREE = 16 << 20  # bytes of disk with which a server goes on
 
 
@@ -61,3 +63,11 @@ def disk_trouble(logged: str, free: int | None) -> str:
     if not logged or (free is not None and free >= LEAST_FREE):
         return ""
     return f"the disk of this server is full, and it waits for space: {logged} (free some, and run again)"
+
+
+def service_trouble(state: State, restarts: int) -> str:
+    """Why a server that does not answer will not come back by itself, or ''; restarts: how many it had when it was last heard of."""
+    if state.sub in ("failed", "dead") and not state.job:
+        return f"its service is {state.active} ({state.result})"
+    more = state.restarts - restarts
+    return f"its service was restarted {more} times, and ended each time" if more >= MOST_RESTARTS else ""

@@ -20,6 +20,7 @@ CARRIED: dict[str, Any] = {
     "clone_from": "",
     "own_clone": False,
     "closed": [],  # what a clone opened and a failed one closes again
+    "heard": [],  # how often its service had been restarted, and how long its error log was, when the server was last heard of
     "most_left": 0,  # transactions
 }
 
@@ -38,6 +39,7 @@ class Turn:
     clone_from: str
     own_clone: bool
     closed: list[str]
+    heard: list[int]
     most_left: int
 
     def __init__(self, given: Mapping[str, Any]) -> None:

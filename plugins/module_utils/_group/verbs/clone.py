@@ -21,7 +21,9 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     login_connection,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import statement
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.troubles import service_trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._service import ErrorLog, last_words, state_of
 
 if TYPE_CHECKING:
     from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
@@ -116,6 +118,7 @@ class Cloner:
                 # Of whatever kind: on its way down and up, a server refuses in several ways.
                 connection.close()
                 answered = False
+                self.watch_service()
             if answered and not runs and state != "In Progress":
                 # After the failed clone of somebody else, the next look decides.
                 if state == "Failed" and self.turn.own_clone:
@@ -133,6 +136,22 @@ class Cloner:
             if state == "In Progress" or not answered:
                 self.turn.pause(text)
             time.sleep(operation.POLL)
+
+    def watch_service(self) -> None:
+        """Fail at once when the service of the server that does not answer has given up, or is started again and again."""
+        service, path = self.run.params.get("service"), self.run.params.get("error_log")
+        if not service:
+            return
+        state = state_of(service)
+        self.turn.heard = self.turn.heard or [state.restarts, ErrorLog(path).offset]
+        restarts, offset = self.turn.heard
+        trouble = service_trouble(state, restarts)
+        if trouble:
+            words = last_words(service, ErrorLog(path, offset).text())
+            raise Refusal(
+                f"cloned from {self.turn.clone_from}, and the server does not come back: {trouble}: {'; '.join(words)}",
+                error_log=words,
+            )
 
     def later(self, connection: Connection) -> None:
         """The donor clones another member: back to the loop, which chooses anew."""

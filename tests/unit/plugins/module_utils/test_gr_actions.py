@@ -18,8 +18,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rehearsal i
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Situation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import clone
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._service import parse_state
 from gr_model import GROUP, MEMBERS, UUIDS, change, entry, facts_of, gone, group_of, outage
 
 pytestmark = [
@@ -725,6 +727,28 @@ def test_a_clone_in_turns_is_begun_once_and_waited_for_over_the_restart():
     assert any("CLONE INSTANCE" in text for text in result["statements"])
     assert "secret" not in str(result["statements"])
     assert not any("CLONE INSTANCE" in text for text in world.told(DB2))
+
+
+def test_a_server_that_does_not_come_back_after_its_clone_ends_the_wait(tmp_path, monkeypatch):
+    """At once, also over turns, and with what it has written since."""
+    log = tmp_path / "error.log"
+    log.write_text("2026-11-25T18:00:00Z 0 [ERROR] [MY-000067] [Server] of before\n")
+    turn = dict(cloning_turn(World(to_clone())), seconds=0.001)
+    for restarts in (1, 2, 4):
+        world = World(to_clone())
+        world.clone_states = ["gone"]
+        shown = f"ActiveState=activating\nSubState=auto-restart\nNRestarts={restarts}"
+        monkeypatch.setattr(clone, "state_of", lambda name, shown=shown: parse_state(shown))
+        made = manager(world, me=DB2, turn=turn, clone="reprovision")
+        made.params = {**made.params, "service": "mysql", "error_log": str(log)}
+        with pytest.raises((Pause, Refusal)) as ended:
+            made.cloner.wait()
+        turn = dict(made.turn.left_over(), seconds=0.001)
+        with log.open("a") as writing:
+            writing.write("2026-11-25T18:42:21Z 0 [ERROR] [MY-012576] [InnoDB] Unable to open ./ibdata1\n")
+    assert str(ended.value) == (
+        "cloned from db0:3306, and the server does not come back: its service was restarted 3 times, and ended each time: Unable to open ./ibdata1"
+    )
 
 
 def test_a_clone_that_fails_in_a_later_turn_leaves_no_server_open_that_was_closed():

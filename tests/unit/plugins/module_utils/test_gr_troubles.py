@@ -12,7 +12,9 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.troubles im
     applier_trouble,
     disk_trouble,
     donor_trouble,
+    service_trouble,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._service import parse_state
 
 pytestmark = [
     pytest.mark.unit,
@@ -63,3 +65,22 @@ def test_without_a_channel_nobody_refuses():
 def test_a_disk_that_has_room_again_is_not_full(free, full):
     assert ("Disk is full writing" in disk_trouble("Disk is full writing './binlog.000003'", free)) is full
     assert disk_trouble("", free) == ""
+
+
+@pytest.mark.parametrize(
+    ("active", "sub", "more", "words"),
+    [
+        ("active", "running", 0, ""),
+        ("deactivating", "stop-sigterm", 0, ""),
+        ("activating", "start", 1, ""),
+        # On its way into the next start, which systemd shows for a moment.
+        ("failed", "failed-before-auto-restart", 1, ""),
+        ("activating", "auto-restart", 3, "its service was restarted 3 times, and ended each time"),
+        ("failed", "failed", 1, "its service is failed (exit-code)"),
+        ("inactive", "dead", 0, "its service is inactive (exit-code)"),
+    ],
+)
+def test_a_service_that_does_not_come_back(active, sub, more, words):
+    shown = f"ActiveState={active}\nSubState={sub}\nNRestarts={4 + more}\nResult=exit-code\nJob=\n"
+    assert service_trouble(parse_state(shown), 4) == words
+    assert service_trouble(parse_state(""), 0) == ""
