@@ -116,11 +116,8 @@ def named(names: Iterable[str]) -> str:
 # -- definers and events ---------------------------------------------------------------------------------------------------
 def definer_warnings(definers: Tables) -> list[str]:
     """Objects that cannot be used."""
-    if not definers.number:
-        return []
-    return [
-        f"{definers.number} views, routines, triggers or events whose definer is no account, so that they fail: {definers} (CREATE USER makes it one)."
-    ]
+    said = f"views, routines, triggers or events fail, as their definer is no account ({definers.number}: {definers}); CREATE USER makes it one."
+    return [said] if definers.number else []
 
 
 def event_findings(events: Tables, wishes: dict[str, Any]) -> Findings:
@@ -131,16 +128,10 @@ def event_findings(events: Tables, wishes: dict[str, Any]) -> Findings:
     ]
     if not events.number or not silent or cloned and CHOICES[wishes["writers"]].single_primary:
         return Findings([], [])
-    said = f"{events.number} events are enabled: {events}."
+    said = f"it has enabled events ({events.number}: {events})"
     if not cloned:
-        return Findings(
-            [],
-            [
-                f"{said} Other members get them REPLICA_SIDE_DISABLED: once this server is gone, ALTER EVENT … ENABLE on another one."
-            ],
-        )
+        return Findings([], [f"{said}, and others get them REPLICA_SIDE_DISABLED: once this server is gone, ALTER EVENT … ENABLE on another one."])  # fmt: skip
     return Findings(
-        [f"{said} Its clones have them enabled, too, and each would run once on every member. Say where they run by event_scheduler in"
-         f" mysql_gr_settings of every host ({named(silent)} has none): ON for one, OFF for the others. With mysql_gr_writers: primary the primary"
-         " alone runs them."], [],
+        [f"{said}, and so have its clones: each would run once on every member. Say where they run by event_scheduler in mysql_gr_settings of every host"
+         f" ({named(silent)} has none): ON for one, OFF for the others. With mysql_gr_writers: primary the primary alone runs them."], [],
     )  # fmt: skip

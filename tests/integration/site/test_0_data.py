@@ -29,11 +29,12 @@ pytestmark = [
 WRITER = Path(__file__).with_name("adopt_writer.py")
 PASSWORD = "App-pass.1"
 OLD = "/etc/mysql/mysql.conf.d/old.cnf"
+LATER = "/etc/mysql/mysql.conf.d/zzz.cnf"
 GROWN = f"""
 set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install -y --no-install-recommends mysql-server >/dev/null 2>&1 || true
+apt-get -qq install -y --no-install-recommends mysql-server </dev/null
 printf '[mysqld]\\ngtid_mode=OFF\\nenforce_gtid_consistency=OFF\\nbind-address=*\\n' >{OLD}
 systemctl restart mysql
 mysql <<'SQL'
@@ -43,6 +44,10 @@ INSERT INTO shop.item (name) VALUES ('apple'), ('pear'), ('plum');
 CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
 CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL ON shop.* TO app@'%';
+CREATE DEFINER=gone@'%' VIEW shop.pears AS SELECT * FROM shop.item WHERE name = 'pear';
+CREATE EVENT shop.purge ON SCHEDULE EVERY 1 DAY DO DELETE FROM shop.item WHERE name = 'plum';
+CREATE USER repl@'%' IDENTIFIED BY '{PASSWORD}';
+SET PERSIST max_connections = 500;
 RESET BINARY LOGS AND GTIDS;
 SQL
 """
@@ -96,12 +101,16 @@ def untouched(lab: Lab, before: dict) -> None:
 
 
 def test_data_that_the_history_does_not_account_for_is_refused_before_anything_is_changed(lab):
+    nearer = f"repl@'{lab.address('db1').rpartition('.')[0]}.%'"
+    lab.sql("db1", f"CREATE USER {nearer}")
     before = lab.started("db1")
     run = lab.site()
     assert run.code != 0
     assert "db1 has shop (about" in run.flat and "its GTID history does not account for them" in run.flat, run
     assert "mysql_gr_clone=when_needed lets them be cloned from it" in run.flat, run
+    assert "db1: MySQL would take 'repl'@'" in run.flat, run
     untouched(lab, before)
+    lab.sql("db1", f"DROP USER {nearer}")
 
 
 def test_tables_that_a_group_does_not_replicate_are_refused_before_anything_is_changed(lab):
@@ -111,8 +120,18 @@ def test_tables_that_a_group_does_not_replicate_are_refused_before_anything_is_c
     run = lab.site("-e", "mysql_gr_clone=when_needed")
     assert run.code != 0
     assert "1 not of InnoDB: shop.log (MyISAM)" in run.flat and "1 without a primary key: shop.nokey" in run.flat, run
+    assert "it has enabled events (1: shop.purge), and so have its clones" in run.flat, run
     untouched(lab, before)
-    lab.sql("db1", "DROP TABLE shop.log, shop.nokey")
+    lab.sql("db1", "DROP TABLE shop.log, shop.nokey; DROP EVENT shop.purge")
+
+
+def test_a_file_that_is_read_after_the_roles_own_is_refused_before_anything_is_changed(lab):
+    lab.give("db1", f"cat >{LATER}", "[mysqld]\nmax-connections = 400\n")
+    before = lab.started("db1")
+    run = lab.site("-e", "mysql_gr_clone=when_needed")
+    assert run.code != 0 and f"max_connections = 400 in {LATER} (wanted: 151)" in run.flat, run
+    lab.on("db1", "rm", LATER)
+    untouched(lab, before)
 
 
 def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_restart_only(lab):
@@ -120,6 +139,12 @@ def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_r
         run = lab.site("-e", "mysql_gr_clone=when_needed")
         assert run.code == 0, run
         lab.one_group()
+    assert "db1: 'repl'@'%' becomes the role's" in run.flat and "is no account (1: shop.pears (gone@%))" in run.flat, (
+        run
+    )
+    assert lab.sql("db1", "SELECT @@max_connections, COUNT(*) FROM performance_schema.persisted_variables") == [
+        ["151", "0"]
+    ]
     assert len(seen["rows"]) > 100
     assert seen["longest_gap"] < 30, seen["errors"]
     same_everywhere(lab, seen)

@@ -515,8 +515,7 @@ def test_a_less_exact_account_is_not_in_the_way():
 
 def test_definers_that_are_no_accounts_are_counted():
     _problems, warnings = brought(definers=Tables(12, ["shop.v (gone@%)"]))
-    assert "12 views, routines, triggers or events whose definer is no account" in warnings
-    assert "shop.v (gone@%) and 11 more" in warnings
+    assert "as their definer is no account (12: shop.v (gone@%) and 11 more)" in warnings
 
 
 EVENTS = Tables(1, ["shop.purge"])
@@ -525,11 +524,11 @@ EVENTS = Tables(1, ["shop.purge"])
 @pytest.mark.parametrize(
     ("wishes", "problem", "warning"),
     [
-        ({"clone": "when_needed"}, "db1: 1 events are enabled: shop.purge. Its clones have them enabled, too", ""),
+        ({"clone": "when_needed"}, "db1: it has enabled events (1: shop.purge), and so have its clones", ""),
         ({"clone": "when_needed", "settings_of": {"db0": {"event-scheduler": "OFF"}, "db1": {}}}, "(db1 has none)", ""),
         ({"clone": "when_needed", "settings_of": {"db0": {"event_scheduler": "OFF"}, "db1": {"event_scheduler": "ON"}}}, "", ""),
         ({"clone": "when_needed", "writers": "primary", "consistency": "BEFORE_ON_PRIMARY_FAILOVER"}, "", ""),
-        ({"clone": "never"}, "", "Other members get them REPLICA_SIDE_DISABLED"),
+        ({"clone": "never"}, "", "others get them REPLICA_SIDE_DISABLED"),
     ],
 )  # fmt: skip
 def test_an_event_runs_once(wishes, problem, warning):
