@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import closing
 
 import pytest
@@ -16,7 +17,7 @@ pytestmark = [
     pytest.mark.members,
     pytest.mark.integration,
     pytest.mark.claim(
-        "group_replication_bootstrap does the right thing in 24 situations on real servers: join, rejoin, outage, clone, refusal, leaving.",
+        "group_replication_bootstrap does the right thing in 25 situations on real servers: join, rejoin, outage, clone, refusal, leaving.",
         minutes=18,
     ),
 ]
@@ -221,6 +222,32 @@ def test_errant_transaction_is_refused_then_cloned(group):
     )
     group.is_one_group()
     assert "errant" not in group.rows(group[2])
+
+
+@pytest.mark.skipif("GR_MYSQLD_ROOT" in os.environ, reason="servers without systemd")
+@pytest.mark.parametrize(
+    ("pause", "words"), [("100ms", "its service is failed"), ("4s", "its service was restarted 3 times")]
+)
+def test_a_server_that_does_not_come_back_after_its_clone_ends_the_wait(group, pause, words):
+    """systemd gives up after five starts within 10 s; slower ones it would go on with for ever."""
+    group.out(2)
+    group[2].sql("SET GLOBAL super_read_only = OFF")
+    group[2].sql("SET GLOBAL read_only = OFF")
+    group.insert(2, "errant")
+    folder = "/run/systemd/system/mysql.service.d"
+    lines = f"[Service]\nRestartSec={pause}\nExecStartPre=/bin/sh -c 'echo the volume is not there; exit 1'\n"
+    group[2].on("sh", "-c", f"mkdir -p {folder}; cat >{folder}/broken.conf; systemctl daemon-reload", text=lines)
+    started = time.monotonic()
+    try:
+        result = group.call("db2", clone="reprovision", service="mysql", error_log="/var/log/mysql/error.log")["db2"]
+    finally:
+        group[2].on("sh", "-c", f"rm {folder}/broken.conf; systemctl daemon-reload; systemctl reset-failed mysql")
+    assert result["failed"] and "the server does not come back: " + words in result["msg"], result
+    assert "the volume is not there" in result["msg"]
+    assert time.monotonic() - started < 60, "it waited for its timeout of 150 s"
+    group[2].start()
+    assert decisions(group.call("db2")) == {"db2": "join"}
+    group.is_one_group()
 
 
 def test_purged_binary_logs_are_refused_then_cloned(group):
