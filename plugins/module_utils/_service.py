@@ -76,8 +76,9 @@ class ErrorLog:
 
 
 def last_words(name: str, log: str) -> list[str]:
-    """The errors in a part of its error log, or without one the end of its journal."""
-    words = (
-        error_lines(log) or run(["journalctl", "--unit", name, "--lines", "5", "--output", "cat"]).output.splitlines()
-    )
-    return words[-LAST_WORDS:]
+    """The errors in a part of its error log, or without one the end of its journal: what its processes say, else what systemd says of them."""
+    words = error_lines(log)
+    unit = name if "." in name else f"{name}.service"
+    for whose in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
+        words = words or run(["journalctl", whose, "--quiet", "--lines=5", "--output=cat"]).output.splitlines()
+    return list(dict.fromkeys(words))[-LAST_WORDS:]
