@@ -72,8 +72,7 @@ IN_THE_WAY = {
     " host part, or set {options} to other names.",
 }  # fmt: skip
 BESIDE = {
-    "taken": "{accounts} becomes the role's: it gets another password and other privileges, and whoever else uses it is locked out (other names:"
-    " {options}).",
+    "taken": "the role takes {accounts} over: another password, other privileges, and whoever else uses it is locked out (other names: {options}).",
     "elsewhere": "MySQL takes {accounts}, whose host part is more exact, for who comes from there as {expected}.",
 }  # fmt: skip
 
@@ -98,7 +97,7 @@ def account_findings(accounts: list[Any], addresses: list[str], wishes: dict[str
 
     kinds: dict[str, list[str]] = {}
     for user, host, locked in accounts:
-        kinds.setdefault(kind(user, host, locked), []).append(f"'{user}'@'{host}'")
+        kinds.setdefault(kind(user, host, locked), []).append(f"{user or '(no name)'}@{host}")
     words = {"own": named(own), "expected": named(expected), "options": " and ".join(wishes["accounts"])}
 
     def said(sentences: dict[str, str]) -> list[str]:

@@ -485,13 +485,13 @@ def brought(accounts=(), definers=NONE, events=NONE, seen=None, **data_wishes):
 @pytest.mark.parametrize(
     ("account", "problem", "warning"),
     [
-        (("repl", "%", False), "", "db1: 'repl'@'%' becomes the role's: it gets another password"),
-        (("monitor", "%", False), "", "'monitor'@'%' becomes the role's"),
-        (("repl", "%", True), "db1: the role needs 'repl'@'%', locked or a role: ALTER USER … ACCOUNT UNLOCK", ""),
-        (("repl", "192.0.2.%", False), "MySQL would take 'repl'@'192.0.2.%' for members that log in as repl, gr_peer", ""),
-        (("gr_peer", "192.0.2.13_", False), "'gr_peer'@'192.0.2.13_'", ""),
-        (("gr_peer", "192.0.2.128/255.255.255.128", False), "'gr_peer'@'192.0.2.128/255.255.255.128'", ""),
-        (("", "192.0.2.131", False), "''@'192.0.2.131'", ""),
+        (("repl", "%", False), "", "db1: the role takes repl@% over: another password"),
+        (("monitor", "%", False), "", "the role takes monitor@% over"),
+        (("repl", "%", True), "db1: the role needs repl@%, locked or a role: ALTER USER … ACCOUNT UNLOCK", ""),
+        (("repl", "192.0.2.%", False), "MySQL would take repl@192.0.2.% for members that log in as repl, gr_peer", ""),
+        (("gr_peer", "192.0.2.13_", False), "gr_peer@192.0.2.13_", ""),
+        (("gr_peer", "192.0.2.128/255.255.255.128", False), "gr_peer@192.0.2.128/255.255.255.128", ""),
+        (("", "192.0.2.131", False), "(no name)@192.0.2.131", ""),
         # Nobody of the group comes from there.
         (("repl", "198.51.100.%", False), "", ""),
         (("repl", "198.51.100.0/no", False), "", ""),
@@ -499,8 +499,8 @@ def brought(accounts=(), definers=NONE, events=NONE, seen=None, **data_wishes):
         (("", "localhost", False), "", ""),
         (("", "%", False), "", ""),
         # Where a proxy comes from is not known here.
-        (("monitor", "198.51.100.7", False), "", "MySQL takes 'monitor'@'198.51.100.7', whose host part is more exact, for who comes from there as monitor"),
-        (("", "198.51.100.7", False), "", "MySQL takes ''@'198.51.100.7'"),
+        (("monitor", "198.51.100.7", False), "", "MySQL takes monitor@198.51.100.7, whose host part is more exact, for who comes from there as monitor"),
+        (("", "198.51.100.7", False), "", "MySQL takes (no name)@198.51.100.7"),
     ],
 )  # fmt: skip
 def test_accounts_with_the_names_of_the_roles(account, problem, warning):
