@@ -44,7 +44,7 @@ status: venv ## Members and hostgroups of the running lab
 
 .PHONY: down
 down: ## Remove the lab's hosts, networks and processes
-	@lab/down
+	@lab/down --all
 
 .PHONY: clean
 clean: down ## Remove the lab's image and caches too

@@ -4,9 +4,9 @@
 """Run suites of tests and end with one line that counts them all.
 
     python3 tools/run_tests.py SUITE [SUITE ...]
-    suites: all, lint, unit, lab, conformance, long, molecule, molecule:SCENARIO, outside, airgap
+    suites: all, lint, unit, lab, members, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
-"all" is what "make test" runs: the lab's suites, and those that need no lab beside the longest of them.
+"all" is what "make test" runs: the lab's suites, and beside them those that need a second lab or none.
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
 A command without counts of its own (a linter, a molecule scenario) counts as one test.
 """
@@ -26,20 +26,21 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "reports"
 
 # The order matters: "site" begins with blank hosts and leaves a cluster, on which the next ones look.
-# "group_replication" puts the members' data aside and blanks them again and again, so it comes last.
 LAB_SUITES = [
     "tests/lab",
     "tests/integration/site",
     "tests/testinfra",
     "tests/integration/proxysql",
     "tests/conformance",
-    "tests/integration/group_replication",
 ]
-# These need no lab. "all" runs them beside the last of the lab's suites, which spends most of its time waiting for servers.
-WITHOUT_LAB = ["lint", "unit", "conformance"]
+# Blanks the members again and again and spends most of its time waiting for them, so it has a lab of its own.
+MEMBERS_SUITE = "tests/integration/group_replication"
+MEMBERS_LAB = "members"
+# What runs beside the lab's suites: lint, unit and conformance need no lab.
+BESIDE = ["members", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
-LONG_SUITES = ["tests/integration/proxysql", "tests/integration/group_replication"]
+LONG_SUITES = ["tests/integration/proxysql", MEMBERS_SUITE]
 
 
 def github(pattern: str) -> list[str]:
@@ -134,10 +135,10 @@ class Tally:
 
 
 def beside(log: Path, *names: str) -> subprocess.Popen[bytes]:
-    """Suites in a process of their own that steps back for everything else on this machine."""
+    """Suites in a process of their own."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            ["nice", "-n", "19", sys.executable, __file__, *names],
+            [sys.executable, __file__, *names],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -179,21 +180,34 @@ def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
         tally.pytest(suite, suite, *arguments)
 
 
+def members(tally: Tally) -> None:
+    """The scenarios of Group Replication, in a second lab of this checkout that has no proxy."""
+    os.environ["LAB_NAME"] = MEMBERS_LAB
+    tally.command("second lab up", ["lab/up", "db0", "db1", "db2"])
+    tally.command("its site", ["ansible-playbook", "-i", "inventories/lab", "site.yml", "--limit", "mysql_gr"])
+    tally.pytest(MEMBERS_SUITE, MEMBERS_SUITE)
+    tally.command("second lab down", ["lab/down"])
+    del os.environ["LAB_NAME"]
+
+
 def lab(tally: Tally) -> None:
-    for suite in LAB_SUITES:
+    """One after the other, in one lab."""
+    for suite in [*LAB_SUITES, MEMBERS_SUITE]:
         lab_suite(tally, suite)
     tally.command("lab down", ["lab/down"])
 
 
 def everything(tally: Tally) -> None:
-    *first, last = LAB_SUITES
-    for suite in first:
-        lab_suite(tally, suite, *(["-m", "members"] if suite == "tests/conformance" else []))
+    first, *others = LAB_SUITES
+    # It looks at what a lab changes on the machine, so it is alone; and it makes the image that both labs need.
+    lab_suite(tally, first)
+    tally.command("passwords of both labs", ["lab/secrets"])
     log = REPORTS / "beside.log"
-    with beside(log, *WITHOUT_LAB) as others:
-        lab_suite(tally, last)
+    with beside(log, *BESIDE) as process:
+        for suite in others:
+            lab_suite(tally, suite, *(["-m", "members"] if suite == "tests/conformance" else []))
         tally.command("lab down", ["lab/down"])
-        tally.add(f"{', '.join(WITHOUT_LAB)}, beside {last}", others, log)
+        tally.add(f"{', '.join(BESIDE)}, beside the others", process, log)
 
 
 def conformance(tally: Tally) -> None:
@@ -234,6 +248,7 @@ SUITES = {
     "lint": lint,
     "unit": unit,
     "lab": lab,
+    "members": members,
     "long": long,
     "conformance": conformance,
     "molecule": molecule,

@@ -8,6 +8,7 @@ The tests of this file follow one story and stand in its order.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -41,7 +42,7 @@ def test_check_mode_on_blank_hosts_succeeds_and_installs_nothing(lab):
 def test_killed_at_any_task_and_run_again_it_converges_to_one_group(lab):
     """Each run is killed some tasks further than the one before it got to, from blank hosts to a finished cluster."""
     killed_in = []
-    for tasks in (6, 12, 18, 24, 30, 36, 42, 48, 56, 64, 72):
+    for tasks in (6, 15, 24, 33, 42, 51, 60, 69):
         process = lab.start()
         seen, lines = 0, []
         for line in process.stdout:
@@ -83,6 +84,20 @@ def test_a_run_killed_before_systemd_has_read_its_files_is_made_good(lab):
     again = lab.site()
     assert again.code == 0, again
     assert again.what_changed == []
+
+
+def test_a_good_setting_is_taken_by_one_member_after_the_other(lab):
+    """The next test begins with blank hosts: nothing is to be put back."""
+    before = lab.started()
+    wanted = ("-e", json.dumps({"mysql_gr_settings": {"innodb_log_buffer_size": "24M"}}))
+    run = lab.site(*wanted)
+    assert run.code == 0, run
+    assert all(now != then for now, then in zip(lab.started().values(), before.values()))
+    for member in lab.members:
+        assert lab.sql(member, "SELECT @@innodb_log_buffer_size") == [[str(24 << 20)]]
+    lab.one_group()
+    again = lab.site(*wanted)
+    assert again.code == 0 and set(again.changed.values()) == {0}, again
 
 
 def test_blank_hosts_converge_within_two_minutes(lab):

@@ -19,10 +19,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def converged(lab):
-    lab.up()
-    run = lab.site()
-    assert run.code == 0, run
+def kept_table(lab, converged):
     lab.sql(
         lab.members[0],
         "CREATE TABLE IF NOT EXISTS simkp.kept (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)",

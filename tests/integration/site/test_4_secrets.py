@@ -15,6 +15,7 @@ from support import ROOT, wait_for
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
         "Passwords are in no output, however a run fails and however verbose it is, and in no command line."
     ),
@@ -37,17 +38,6 @@ while not select.select([sys.stdin], [], [], 0)[0]:
             seen.add(words.replace(needle, b"<NEEDLE>").replace(b"\0", b" ")[:200])
 print(sorted(seen), flush=True)
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def converged(lab):
-    lab.up()
-    run = lab.site()
-    assert run.code == 0, run
-    yield
-    # Accounts as the inventory has them.
-    run = lab.site()
-    assert run.code == 0, run
 
 
 @contextlib.contextmanager

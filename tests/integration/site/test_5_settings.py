@@ -12,19 +12,13 @@ from support import wait_for
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
         "Settings with which a server does not start are refused before a file is written, or the old file is put back and no other member is touched."
     ),
 ]
 
 FILE = "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def converged(lab):
-    lab.up()
-    run = lab.site()
-    assert run.code == 0, run
 
 
 def files(lab) -> dict[str, str]:
@@ -77,18 +71,3 @@ def test_a_server_that_does_not_start_gets_its_old_file_back_and_nobody_else_is_
     wait_for(lambda: sorted(lab.view(lab.members[0]).values()) == ["ONLINE"] * 3, 90, "three ONLINE members")
     run = lab.site()
     assert run.code == 0 and set(run.changed.values()) == {0}, run
-
-
-def test_a_good_setting_is_taken_by_one_member_after_the_other(lab):
-    running = starts(lab)
-    wanted = ("-e", json.dumps({"mysql_gr_settings": {"innodb_log_buffer_size": "24M"}}))
-    run = lab.site(*wanted)
-    assert run.code == 0, run
-    assert all(now != before for now, before in zip(starts(lab).values(), running.values()))
-    for member in lab.members:
-        assert lab.sql(member, "SELECT @@innodb_log_buffer_size") == [[str(24 << 20)]]
-    lab.one_group()
-    again = lab.site(*wanted)
-    assert again.code == 0 and set(again.changed.values()) == {0}, again
-    run = lab.site()
-    assert run.code == 0, run

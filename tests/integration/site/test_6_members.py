@@ -15,21 +15,11 @@ from support import ROOT
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
         "Members and names that are not as the inventory has them are refused in one sentence, or made good."
     ),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def converged(lab):
-    lab.up()
-    run = lab.site()
-    assert run.code == 0, run
-    yield
-    run = lab.site()
-    assert run.code == 0, run
-    lab.one_group()
 
 
 def refused(run, *words: str) -> None:

@@ -13,17 +13,11 @@ from support import ROOT
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
         "A playbook changes the members that --limit names and nobody else, or refuses in one sentence.", minutes=2
     ),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def converged(lab):
-    lab.up()
-    run = lab.site()
-    assert run.code == 0, run
 
 
 def test_one_member_is_restarted_and_nobody_else(lab):

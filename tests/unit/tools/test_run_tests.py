@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,24 +36,38 @@ def test_counts_of_a_run_beside(tool, tmp_path, script, passed, failed, skipped)
     assert (tally.passed, tally.failed, tally.skipped) == (passed, failed, skipped)
 
 
-def test_make_test_leaves_no_suite_out(tool):
-    """Every test that needs no lab runs beside; every suite of the lab runs by itself."""
+def test_make_test_leaves_no_suite_out(tool, monkeypatch):
+    """Every suite of tests/ runs, in the lab, in the second lab or without one."""
     module = tool("run_tests")
     ran = []
 
     class Recorder(module.Tally):
         def pytest(self, name, *arguments, inside=False):
-            ran.append((name, *arguments[1:3]))
+            ran.append((arguments[0], *arguments[1:3]))
 
         def command(self, name, command):
-            pass
+            ran.append((os.environ.get("LAB_NAME"), *command[:1]))
 
         def add(self, name, process, log):
             process.wait()
 
-    module.live_group = lambda: []
-    module.beside = lambda log, *names: (ran.append(names), subprocess.Popen([sys.executable, "-c", ""]))[1]
+    monkeypatch.setattr(module, "live_group", lambda: [])
+    monkeypatch.setattr(
+        module, "beside", lambda log, *names: (ran.append(names), subprocess.Popen([sys.executable, "-c", ""]))[1]
+    )
     module.everything(Recorder())
-    assert [entry[0] for entry in ran if isinstance(entry[0], str) and "/" in entry[0]] == module.LAB_SUITES
-    assert ("tests/conformance", "-m", "members") in ran
-    assert ("lint", "unit", "conformance") in ran
+    assert tuple(module.BESIDE) in ran
+    for name in module.BESIDE:
+        module.SUITES[name](Recorder())
+    on_request = {"tests/integration/applications", "tests/integration/operations", "tests/integration/failover",
+                  "tests/integration/airgap", "tests/outside"}  # fmt: skip
+    folders = {f"tests/{name}" for name in ("lab", "unit", "conformance", "testinfra", "outside")}
+    folders |= {
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests/integration").iterdir() if list(path.glob("test_*.py"))
+    }
+    assert {entry[0] for entry in ran if str(entry[0]).startswith("tests/")} == folders - on_request
+    assert ("tests/conformance", "-m", "members") in ran and ("tests/conformance", "-m", "not members") in ran
+    assert [entry for entry in ran if entry[0] == "members"] == [
+        tuple(module.BESIDE), ("members", "lab/up"), ("members", "ansible-playbook"), ("members", "lab/down"),
+    ]  # fmt: skip
+    assert "LAB_NAME" not in os.environ
