@@ -84,7 +84,7 @@ conformance: venv ## The same tests on the stand-in and, with LAB_PROXYSQL_BIN, 
 	@python3 tools/run_tests.py conformance
 
 .PHONY: test
-test: setup ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
+test: setup application-tools ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@tools/vagrant-validate --install
 	python3 tools/run_tests.py all
 
@@ -121,12 +121,15 @@ failover-table: setup ## Every fault and all planned work RUNS times, and their 
 	@python3 tools/failover_series.py --runs $(RUNS) --minutes $(MINUTES) --blank --docs
 
 APPLICATION_PACKAGES := php-cli php-mysql php-illuminate-database php-illuminate-events php-illuminate-filesystem php-illuminate-pagination sysbench
-.PHONY: applications
-applications: export LAB_WRITERS := one
-applications: site ## Laravel, Django and sysbench through the proxy, also during restarts and kills (RUNS=20; TESTS="-k without" for a part)
+.PHONY: application-tools
+application-tools: setup
 	@dpkg --status $(APPLICATION_PACKAGES) >/dev/null 2>&1 || lab/setup $(APPLICATION_PACKAGES)
 	python -m pip install --quiet --requirement tests/integration/applications/requirements.txt
-	python -m pytest -s -m applications tests/integration/applications --runs $(RUNS) $(TESTS)
+
+.PHONY: applications
+applications: export LAB_WRITERS := one
+applications: application-tools site ## Laravel, Django and sysbench through the proxy, also during restarts and kills (RUNS=20; TESTS="-k without" for a part)
+	@python -m pytest -s -m applications tests/integration/applications --runs $(RUNS) $(TESTS)
 
 .PHONY: anomalies
 anomalies: setup ## Stale reads, lost updates, write skew, latency and faults for each choice and level of consistency, in docs/measurements/consistency.md; goes on where it was (hours; MINUTES=60: ends after these)

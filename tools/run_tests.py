@@ -4,7 +4,7 @@
 """Run suites of tests and end with one line that counts them all.
 
     python3 tools/run_tests.py SUITE [SUITE ...]
-    suites: all, lint, unit, lab, members, conformance, long, molecule, molecule:SCENARIO, outside, airgap
+    suites: all, lint, unit, lab, members, applications, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
 "all" is what "make test" runs: the lab's suites, and beside them those that need a second lab or none.
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
@@ -34,10 +34,13 @@ LAB_SUITES = [
     "tests/conformance",
 ]
 # Blanks the members again and again and spends most of its time waiting for them, so it has a lab of its own.
+MEMBERS = ["db0", "db1", "db2"]
 MEMBERS_SUITE = "tests/integration/group_replication"
-MEMBERS_LAB = "members"
+# On the default choice of who writes; the rest of it takes longer (make applications).
+APPLICATIONS_SUITE = "tests/integration/applications"
+SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
 # What runs beside the lab's suites: lint, unit and conformance need no lab.
-BESIDE = ["members", "lint", "unit", "conformance"]
+BESIDE = ["members", "applications", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/proxysql", MEMBERS_SUITE]
@@ -180,14 +183,26 @@ def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
         tally.pytest(suite, suite, *arguments)
 
 
+def second_lab(tally: Tally, name: str, hosts: list[str], suite: str, *arguments: str, **environment: str) -> None:
+    """A suite on a converged lab of its own beside this checkout's lab."""
+    environment["LAB_NAME"] = name
+    os.environ.update(environment)
+    site = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
+    tally.command(f"lab {name} up", ["lab/up", *hosts])
+    tally.command(f"site of lab {name}", site if "proxy" in hosts else [*site, "--limit", "mysql_gr"])
+    tally.pytest(suite, suite, *arguments)
+    tally.command(f"lab {name} down", ["lab/down"])
+    for variable in environment:
+        del os.environ[variable]
+
+
 def members(tally: Tally) -> None:
-    """The scenarios of Group Replication, in a second lab of this checkout that has no proxy."""
-    os.environ["LAB_NAME"] = MEMBERS_LAB
-    tally.command("second lab up", ["lab/up", "db0", "db1", "db2"])
-    tally.command("its site", ["ansible-playbook", "-i", "inventories/lab", "site.yml", "--limit", "mysql_gr"])
-    tally.pytest(MEMBERS_SUITE, MEMBERS_SUITE)
-    tally.command("second lab down", ["lab/down"])
-    del os.environ["LAB_NAME"]
+    second_lab(tally, "members", MEMBERS, MEMBERS_SUITE)
+
+
+def applications(tally: Tally) -> None:
+    choice = {"LAB_WRITERS": "one", "LAB_PREPARE": "1"}
+    second_lab(tally, "applications", [*MEMBERS, "proxy"], APPLICATIONS_SUITE, *SHORT, **choice)
 
 
 def lab(tally: Tally) -> None:
@@ -249,6 +264,7 @@ SUITES = {
     "unit": unit,
     "lab": lab,
     "members": members,
+    "applications": applications,
     "long": long,
     "conformance": conformance,
     "molecule": molecule,

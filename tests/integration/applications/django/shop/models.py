@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from django.db import models
 
+# The database's own cascade, where this Django has it.
+CASCADE = getattr(models, "DB_CASCADE", models.CASCADE)
+
 
 class Author(models.Model):
     name = models.CharField(max_length=100, unique=True)
@@ -19,7 +22,7 @@ class Tag(models.Model):
 
 
 class Book(models.Model):
-    author = models.ForeignKey(Author, on_delete=models.DB_CASCADE, related_name="books")
+    author = models.ForeignKey(Author, on_delete=CASCADE, related_name="books")
     title = models.CharField(max_length=100)
     price = models.DecimalField(max_digits=8, decimal_places=2, default=0)
     state = models.CharField(max_length=10, default="draft", db_index=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
+from ..models import CASCADE
+
 
 def key():
     return models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
@@ -34,7 +36,7 @@ class Migration(migrations.Migration):
             "Book",
             [
                 ("id", key()),
-                ("author", models.ForeignKey("shop.Author", models.DB_CASCADE, related_name="books")),
+                ("author", models.ForeignKey("shop.Author", CASCADE, related_name="books")),
                 ("title", models.CharField(max_length=100)),
                 ("cost", models.DecimalField(max_digits=8, decimal_places=2, default=0)),
                 ("tags", models.ManyToManyField("shop.Tag")),
