@@ -12,7 +12,7 @@ short_description: Install packages and package files by one call of apt-get, wi
 version_added: 1.0.0
 description:
   - Installs packages by name and package files from the host's disk together, so that apt-get finds their order.
-    M(ansible.builtin.apt) takes package files one at a time, each after what it depends on.
+    The apt module of ansible.builtin takes package files one at a time, each after what it depends on.
   - No service is started or restarted by the installation. A policy (C(/usr/sbin/policy-rc.d)) of the host's own is put back afterwards.
   - What an earlier, failed installation left half configured is finished first.
   - When a package's own configuration step fails, the message quotes what the step printed and the ends of O(logs).

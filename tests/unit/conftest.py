@@ -44,3 +44,9 @@ except ImportError:
 
 if os.path.basename(COLLECTIONS) == "ansible_collections" and COLLECTIONS not in list(ansible_collections.__path__):
     ansible_collections.__path__ = [COLLECTIONS] + list(ansible_collections.__path__)
+
+
+def pytest_configure(config):
+    """The markers of pyproject.toml that these tests have: ansible-test does not read that file."""
+    config.addinivalue_line("markers", "unit: needs nothing")
+    config.addinivalue_line("markers", "claim(text, minutes): what a file or test proves")

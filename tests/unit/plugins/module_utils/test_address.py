@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_members
+from address_cases import HOSTS, WRONG
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     AddressError,
     classify,
@@ -17,53 +17,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     normal_address,
     parse_address,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import address_problems
 
 pytestmark = [
     pytest.mark.unit,
     pytest.mark.claim(
         "An address is one and the same in the inventory, in modules and in filters, or refused everywhere."
     ),
-]
-
-HOSTS = [
-    ("192.0.2.130", "ipv4", "192.0.2.130"),
-    (" 192.0.2.130 ", "ipv4", "192.0.2.130"),
-    ("2001:DB8:0:0::130", "ipv6", "2001:db8::130"),
-    ("[2001:DB8::1]", "ipv6", "2001:db8::1"),
-    ("::ffff:192.0.2.1", "ipv6", "::ffff:192.0.2.1"),
-    ("fe80::1%eth0", "ipv6", "fe80::1%eth0"),
-    ("db0", "name", "db0"),
-    ("DB0.Example.COM", "name", "db0.example.com"),
-    ("db0.example.com.", "name", "db0.example.com"),
-    ("db-0", "name", "db-0"),
-    ("db_0", "name", "db_0"),
-    ("3com.example", "name", "3com.example"),
-]
-WRONG = [
-    "",
-    ".",
-    "a b",
-    "192.168.1.300",
-    "192.168.1",
-    "192.168.01.2",
-    "1234",
-    "db0.1",
-    "192.0.2.130:3306",
-    "[192.0.2.130]",
-    "[db0]",
-    "[2001:db8::1",
-    "[2001:db8::1]:3306",
-    "2001:db8::1::2",
-    "fe80::1%",
-    "-db0",
-    "db0-",
-    "db0..example",
-    "db0..",
-    "a" * 64,
-    "a." * 127 + "aa",
-    "db0;x",
-    "dé",
 ]
 
 
@@ -111,19 +70,6 @@ def test_what_a_server_reports_is_shown_in_the_canonical_form_and_what_was_found
     assert format_address("DB0.Lab.Example", 3306) == "db0.lab.example:3306"
     assert format_address("2001:DB8::1", 3306) == "[2001:db8::1]:3306"
     assert join_address("DB0", 3306) == "DB0:3306"
-
-
-@pytest.mark.parametrize(("text", "kind", "canonical"), HOSTS)
-def test_the_inventory_and_the_modules_agree(text, kind, canonical):
-    member = gr_members(["host"], {"host": {"mysql_gr_address": text}})[0]
-    assert (member["kind"], member["address"]) == (kind, canonical)
-    assert member["sql"] == normal_address(member["sql"]) == format_address(text, 3306)
-
-
-@pytest.mark.parametrize("text", WRONG[1:])
-def test_the_preflight_refuses_what_the_modules_refuse(text):
-    member = gr_members(["host"], {"host": {"mysql_gr_address": text}})[0]
-    assert address_problems(member, 3), "nothing may be installed for an address that the modules refuse afterwards"
 
 
 def test_nobody_else_joins_a_host_and_a_port():
