@@ -84,7 +84,7 @@ def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[R
         address = addresses.get(host, "")
         seen = cluster["members"].get(address, {})
         own = ((result or {}).get("cluster") or {}).get("members", {}).get(address, {})
-        remark = seen.get("why") or own.get("why") or ""
+        remark = seen.get("why") or own.get("why") or "; ".join((own or seen).get("replicates_from") or [])
         if not result or not result.get("cluster"):
             remark = why_not(result)
         rows.append(

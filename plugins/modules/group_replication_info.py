@@ -150,6 +150,11 @@ cluster:
         transactions_to_certify:
           description: Number of transactions waiting for certification, or null when not in a group.
           type: int
+        replicates_from:
+          description: For each replication channel from a server outside of the group, from where, and how far behind it is or why it stands still.
+          type: list
+          elements: str
+          sample: ["replicates from 192.0.2.140:3306, 3 transactions behind"]
         differing_settings:
           description: Settings that must be equal in a group and differ from the group's.
           type: list

@@ -134,6 +134,7 @@ def _member(s: Situation) -> dict[str, Any]:
         "gtid_executed": facts.gtid_executed,
         "received": facts.received,
         "errant": str(_errant(s)) if facts.reachable else "",
+        "replicates_from": [str(inbound) for inbound in facts.inbound],
         "transactions_behind": own.transactions_behind if own else None,
         "transactions_to_certify": own.transactions_to_certify if own else None,
         "differing_settings": [f"{item.name}: {item.mine}, group: {item.theirs}" for item in differences],

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Row
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     VersionError,
@@ -50,7 +51,7 @@ _VARIABLES = """SELECT VARIABLE_NAME AS name, VARIABLE_VALUE AS value FROM perfo
  WHERE VARIABLE_NAME LIKE 'group\\_replication\\_%' OR VARIABLE_NAME IN ('lower_case_table_names', 'default_table_encryption',
  'transaction_write_set_extraction', 'log_error', 'datadir')"""
 _PERSISTED = """SELECT VARIABLE_NAME AS name, VARIABLE_VALUE AS value FROM performance_schema.persisted_variables
- WHERE VARIABLE_NAME LIKE 'group\\_replication\\_%'"""
+ WHERE VARIABLE_NAME LIKE 'group\\_replication\\_%' OR VARIABLE_NAME = 'skip_replica_start'"""
 _FLAG_SOURCE = """SELECT VARIABLE_SOURCE AS source, VARIABLE_PATH AS path FROM performance_schema.variables_info
  WHERE VARIABLE_NAME = 'group_replication_bootstrap_group'"""
 _MEMBERS = "SELECT * FROM performance_schema.replication_group_members"
@@ -58,6 +59,17 @@ _STATS = "SELECT * FROM performance_schema.replication_group_member_stats"
 _CHANNELS = """SELECT CHANNEL_NAME AS channel, SERVICE_STATE AS service_state, RECEIVED_TRANSACTION_SET AS received,
  LAST_ERROR_NUMBER AS error_number, LAST_ERROR_MESSAGE AS error_message
  FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME IN (%s, %s)"""
+# From servers outside of the group.
+_INBOUND = """SELECT c.CHANNEL_NAME AS channel, c.HOST AS host, c.PORT AS port, s.SOURCE_UUID AS source_uuid, s.SERVICE_STATE AS receiver,
+ a.SERVICE_STATE AS applier, s.RECEIVED_TRANSACTION_SET AS received, NULLIF(s.LAST_ERROR_MESSAGE, '') AS receiver_error,
+ COALESCE((SELECT MAX(NULLIF(LAST_ERROR_MESSAGE, '')) FROM performance_schema.replication_applier_status_by_worker AS w
+ WHERE w.CHANNEL_NAME = c.CHANNEL_NAME AND w.LAST_ERROR_NUMBER <> 0),
+ (SELECT MAX(NULLIF(LAST_ERROR_MESSAGE, '')) FROM performance_schema.replication_applier_status_by_coordinator AS k
+ WHERE k.CHANNEL_NAME = c.CHANNEL_NAME AND k.LAST_ERROR_NUMBER <> 0)) AS applier_error
+ FROM performance_schema.replication_connection_configuration AS c
+ JOIN performance_schema.replication_connection_status AS s ON s.CHANNEL_NAME = c.CHANNEL_NAME
+ JOIN performance_schema.replication_applier_status AS a ON a.CHANNEL_NAME = c.CHANNEL_NAME
+ WHERE c.CHANNEL_NAME NOT IN (%s, %s)"""
 _APPLIER_ERROR = """SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message, LAST_ERROR_TIMESTAMP AS at, CHANNEL_NAME AS channel
  FROM performance_schema.replication_applier_status_by_worker WHERE CHANNEL_NAME IN (%s, %s) AND LAST_ERROR_NUMBER <> 0
  ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1"""
@@ -93,6 +105,28 @@ class Channel(NamedTuple):
     service_state: str
     error_number: int
     error_message: str
+
+
+class Inbound(NamedTuple):
+    """A replication channel from a server outside of the group."""
+
+    channel: str
+    address: str
+    source_uuid: str = ""
+    receiver: str = "ON"
+    applier: str = "ON"
+    behind: int = 0  # transactions that were received and not applied yet
+    error: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it receives and applies."""
+        return self.receiver == "ON" and self.applier == "ON"
+
+    def __str__(self) -> str:
+        if self.runs and not self.error:
+            return f"replicates from {self.address}, {self.behind} transactions behind"
+        return f"does not replicate from {self.address} any more (receiver {self.receiver}, applier {self.applier}): {self.error or 'no error'}"
 
 
 class ApplierError(NamedTuple):
@@ -158,6 +192,7 @@ class ServerFacts(NamedTuple):
     view_id: str = ""
     stats: dict[str, Stats] = {}
     channels: dict[str, Channel] = {}
+    inbound: list[Inbound] = []
     applier_error: ApplierError | None = None
     data: Data | None = None  # beside its GTID set; None where nobody looked
     lock_held_by_other: bool = False
@@ -174,6 +209,8 @@ def _plain(value: Any) -> Any:
         return value.as_dict()
     if hasattr(value, "_asdict"):
         return value._asdict()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return value
@@ -214,6 +251,7 @@ def gather(connection: Connection, address: str, lock: str = "", own: bool = Fal
     if facts.state != "OFFLINE":
         facts = _with_stats(facts, connection.query(_STATS))
     facts = _with_channels(facts, connection.query(_CHANNELS, (APPLIER_CHANNEL, RECOVERY_CHANNEL)))
+    facts = _with_inbound(facts, connection.query(_INBOUND, (APPLIER_CHANNEL, RECOVERY_CHANNEL)))
     failed = connection.query(_APPLIER_ERROR, (APPLIER_CHANNEL, RECOVERY_CHANNEL)) if facts.plugin_active else []
     if failed:
         error = ApplierError(
@@ -299,3 +337,21 @@ def _with_channels(facts: ServerFacts, rows: list[Row]) -> ServerFacts:
     }
     received = next((row["received"] for row in rows if row["channel"] == APPLIER_CHANNEL), "") or ""
     return facts._replace(channels=channels, received=received.replace("\n", ""))
+
+
+def _with_inbound(facts: ServerFacts, rows: list[Row]) -> ServerFacts:
+    executed = GtidSet(facts.gtid_executed)
+    return facts._replace(
+        inbound=[
+            Inbound(
+                row["channel"],
+                format_address(row["host"], int(row["port"])),
+                (row["source_uuid"] or "").lower(),
+                row["receiver"],
+                row["applier"],
+                (GtidSet((row["received"] or "").replace("\n", "")) - executed).count(),
+                str(row["receiver_error"] or row["applier_error"] or ""),
+            )
+            for row in rows
+        ]
+    )

@@ -99,6 +99,12 @@ def has_clone(version: object) -> bool:
     return effective_version(version) >= (8, 0, 17)
 
 
+def can_clone(donor: object, recipient: object) -> bool:
+    """Whether a server of one version can be cloned into one of the other."""
+    one, other = effective_version(donor), effective_version(recipient)
+    return one == other or (one.series == other.series and min(one, other) >= (8, 0, 37))
+
+
 def has_json_aggregates(version: object) -> bool:
     """Whether one statement can answer with rows of several kinds."""
     return effective_version(version) >= (5, 7, 22)

@@ -81,7 +81,8 @@ class Cloner:
         except ServerError as error:
             raise self.failed(error) from None
         text = statement(mine.version, "clone_instance", port=port)
-        words = (run.wish["recovery_user"], host, run.params.get("recovery_password"))
+        user, password = run.donor_account
+        words = (user, host, password)
         if run.check_mode:
             run.run_statement(text, words, (2,))
             return

@@ -37,6 +37,7 @@ class Server:
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
+        self.privileges, self.events, self.login_plugin, self.inbound = [], [], "auth_socket", []
 
     def role(self):
         return "PRIMARY" if self.variables[MODE] == "OFF" or self.primary else "SECONDARY"
@@ -60,6 +61,12 @@ class World:
             server.variables[MODE], server.variables[CHECKS] = ("ON", "OFF") if primary else ("OFF", "ON")
             server.globals["super_read_only"] = server.globals["read_only"] = int(bool(primary) and name != primary)
         return self
+
+    def arrived(self, server, gtids):
+        """Whether these transactions are there. A channel brings them at once."""
+        if any(one["applier"] == "ON" for one in server.inbound):
+            server.gtid_executed = gtids
+        return server.gtid_executed == gtids
 
     def connection(self, **arguments):
         host = arguments.get("host") or arguments["unix_socket"].rpartition("/")[2]
@@ -112,6 +119,17 @@ class Session:
                 gtid_mode="ON", enforce_gtid_consistency="ON", log_bin=1,
             )]  # fmt: skip
         tables = {
+            "performance_schema.replication_connection_configuration": lambda: server.inbound,
+            "information_schema.USER_PRIVILEGES": lambda: [{"privilege": name} for name in server.privileges],
+            "information_schema.EVENTS": lambda: [{"name": name} for name in server.events],
+            "AS cipher": lambda: [
+                {"clone": 1, "members": int(server.state == "ONLINE"), "cipher": "TLS_AES_256_GCM_SHA384"}
+            ],
+            "mysql.user": lambda: [{"plugin": server.login_plugin}],
+            "@@GLOBAL.event_scheduler": lambda: [{"now": "ON"}],
+            "@@GLOBAL.server_uuid AS uuid": lambda: [{"uuid": server.uuid.upper()}],
+            "@@GLOBAL.gtid_executed AS executed": lambda: [dict(server.globals, executed=server.gtid_executed)],
+            "WAIT_FOR_EXECUTED_GTID_SET": lambda: [{"missing": int(not self.world.arrived(server, args[0]))}],
             "performance_schema.global_variables": lambda: pairs(server.variables),
             "performance_schema.persisted_variables": lambda: pairs(server.persisted),
             "performance_schema.variables_info": lambda: [{"source": "DYNAMIC", "path": None}],
@@ -196,6 +214,15 @@ class Session:
                 server.globals["super_read_only"] = 0
         elif found:
             server.variables[found[1]] = found[2]
+        elif text == "SET PERSIST super_read_only = ON":
+            server.persisted["super_read_only"] = "ON"
+        elif text.startswith("CLONE INSTANCE"):
+            donor = world.servers[args[1]]
+            server.gtid_executed, server.schemas = donor.gtid_executed, list(donor.schemas)
+        elif "REPLICA FOR CHANNEL" in text:
+            server.inbound = [dict(one, receiver="OFF", applier="OFF") for one in server.inbound]
+        elif "REPLICA ALL FOR CHANNEL" in text:
+            server.inbound = []
         elif text.startswith("SET PERSIST"):
             server.persisted[text.split()[2]] = args[0]
             server.variables[text.split()[2]] = args[0]

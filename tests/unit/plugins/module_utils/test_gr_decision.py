@@ -14,7 +14,14 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Stats
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum, restart
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import (
+    cut_over,
+    fence,
+    primary,
+    provision,
+    quorum,
+    restart,
+)
 from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage
 
 pytestmark = [
@@ -423,6 +430,8 @@ def rendered():
         ("quorum", quorum.QUORUM),
         ("restart", restart.RESTART),
         ("fence", fence.FENCE),
+        ("provision", provision.PROVISION),
+        ("cut_over", cut_over.CUT_OVER),
     ):
         lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]
         for number, rule in enumerate(table.rules, 1):

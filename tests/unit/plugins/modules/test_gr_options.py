@@ -12,16 +12,19 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import connection, operation
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_bootstrap,
+    group_replication_cut_over,
     group_replication_fence,
     group_replication_force_quorum,
     group_replication_info,
     group_replication_primary,
+    group_replication_provision,
     group_replication_restart,
 )
 
 BOOTSTRAP, INFO, PRIMARY = group_replication_bootstrap, group_replication_info, group_replication_primary
 FENCE, QUORUM = group_replication_fence, group_replication_force_quorum
 RESTART = group_replication_restart
+FROM = {"source": "192.0.2.9", "source_user": "adopt", "source_password": "source-Secret-1"}
 # What a module cannot do without.
 NEEDED = {
     BOOTSTRAP: {},
@@ -30,6 +33,8 @@ NEEDED = {
     FENCE: {"fence": "writes"},
     QUORUM: {"lost_members": ["192.0.2.2"]},
     RESTART: {},
+    group_replication_provision: FROM,
+    group_replication_cut_over: FROM,
 }
 UUID = "8f22f846-9922-4139-b2b7-097d185a93cb"
 GOOD = {
