@@ -25,6 +25,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import
     without_waiting,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import has_statement
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import can_clone, has_clone
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -213,6 +214,8 @@ def _version_problems(source: SourceFacts, mine: ServerFacts) -> list[str]:
         return [
             f"it runs MySQL {source.version} and this server {mine.version}: a clone needs the same series, before 8.0.37 the same version"
         ]
+    if not has_statement(mine.version, "persist_only"):
+        return [f"this server runs MySQL {mine.version}, which has no {HELD} (it came with 8.0.26)"]
     return (
         []
         if source.clone_active

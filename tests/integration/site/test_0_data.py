@@ -8,15 +8,9 @@ The tests of this file follow one story and stand in its order.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from support import ROOT, Lab
+from support import Lab
+from support_adopt import PASSWORD, same_everywhere, writer
 
 pytestmark = [
     pytest.mark.integration,
@@ -26,8 +20,6 @@ pytestmark = [
     ),
 ]
 
-WRITER = Path(__file__).with_name("adopt_writer.py")
-PASSWORD = "App-pass.1"
 OLD = "/etc/mysql/mysql.conf.d/old.cnf"
 LATER = "/etc/mysql/mysql.conf.d/zzz.cnf"
 GROWN = f"""
@@ -51,37 +43,6 @@ SET PERSIST max_connections = 500;
 RESET BINARY LOGS AND GTIDS;
 SQL
 """
-
-
-@contextlib.contextmanager
-def writer(lab: Lab, host: str, port: int = 3306):
-    """An application that writes through that address; a dict that has what it saw when the context is over."""
-    seen: dict = {}
-    command = [str(ROOT / "lab/enter"), sys.executable, str(WRITER), host, str(port), "app"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=dict(os.environ, MYSQL_PWD=PASSWORD),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield seen
-    finally:
-        output, _nothing = process.communicate(timeout=60)
-        seen.update(json.loads(output))
-        print({name: value for name, value in seen.items() if name != "rows"}, len(seen["rows"]), "rows")
-
-
-def same_everywhere(lab: Lab, seen: dict) -> None:
-    """Every member has every row that was acknowledged, and the tables' checksums are the same."""
-    sums = {}
-    for member in lab.members:
-        rows = {int(row[0]) for row in lab.sql(member, "SELECT id FROM shop.written")}
-        assert set(seen["rows"]) <= rows, f"{member} lacks {sorted(set(seen['rows']) - rows)[:5]}"
-        sums[member] = lab.sql(member, "CHECKSUM TABLE shop.item, shop.written")
-    assert len({str(value) for value in sums.values()}) == 1, sums
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,7 +96,7 @@ def test_a_file_that_is_read_after_the_roles_own_is_refused_before_anything_is_c
 
 
 def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_restart_only(lab):
-    with writer(lab, lab.address("db1")) as seen:
+    with writer(lab.address("db1")) as seen:
         run = lab.site("-e", "mysql_gr_clone=when_needed")
         assert run.code == 0, run
         lab.one_group()
@@ -173,7 +134,7 @@ def test_a_group_made_by_hand_is_adopted_without_a_restart(lab):
     for member in lab.members:
         lab.give(member, "bash", BY_HAND)
     before = lab.started()
-    with writer(lab, lab.address("db1")) as seen:
+    with writer(lab.address("db1")) as seen:
         run = lab.site("-e", "mysql_gr_clone=when_needed")
         assert run.code == 0, run
         lab.one_group()

@@ -81,7 +81,7 @@ class Cloner:
         except ServerError as error:
             raise self.failed(error) from None
         text = statement(mine.version, "clone_instance", port=port)
-        user, password = run.donor_account
+        user, password = run.donor_account or (run.wish["recovery_user"], run.params.get("recovery_password"))
         words = (user, host, password)
         if run.check_mode:
             run.run_statement(text, words, (2,))

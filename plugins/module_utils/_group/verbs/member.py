@@ -109,7 +109,9 @@ class Member(operation.Operation):
         self.lasting = Lasting(self)
         self.cloner = Cloner(self)
         self.wish: dict[str, Any] = {}
-        self.donor_account: tuple[Any, Any] = (None, None)  # with which a donor is asked for a clone
+        self.donor_account: tuple[str, str] | None = (
+            None  # with which a donor is asked for a clone; None: by the recovery account
+        )
         self.expecting = False  # check mode: the facts are those that are expected
         self.warned: set[str] = set()
         self.holdings = Holdings(self)
@@ -117,7 +119,6 @@ class Member(operation.Operation):
     # -- look and decide -----------------------------------------------------------------------------------------------
     def check(self) -> None:
         self.wish = check_wish(self.params)
-        self.donor_account = (self.wish["recovery_user"], self.params.get("recovery_password"))
 
     def open(self) -> None:
         if self.turn.clone_from:

@@ -69,6 +69,16 @@ class SourceSituation(Situation):
         return theirs.contains(mine)
 
 
+@PROVISION.rule(
+    "refuse",
+    "{source} takes no writes and this server does: a cut-over was interrupted; distdb.mysql_ha.cut_over finishes it",
+)
+def interrupted(s: SourceSituation) -> Details:
+    """this server is in a group that was begun from a source, and takes writes while the source does not"""
+    open_here = not s.mine.super_read_only and s.source.super_read_only
+    return when(is_live(s.mine) and is_held(s.mine) and open_here, source=s.source.address)
+
+
 @PROVISION.rule("unchanged", "its group has been begun from the source")
 def begun(s: SourceSituation) -> Details:
     """this server is in a group that was begun from a source and is not cut over yet"""

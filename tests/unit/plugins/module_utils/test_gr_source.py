@@ -55,6 +55,7 @@ def blank(**changes):
 
 PROVISIONS = [
     ("not_asked", {**group_of({}), DB0: gone(DB0, "no socket")}, {}, "refuse", "no socket"),
+    ("interrupted", change(group_of(THREE), DB0, **HELD), {"super_read_only": True}, "refuse", "distdb.mysql_ha.cut_over finishes it"),
     ("begun", change(group_of(THREE), DB0, **HELD), {}, "unchanged", "has been begun"),
     ("in_group", group_of(THREE), {}, "refuse", "db0:3306, db1:3306, db2:3306: already in a group"),
     ("in_group", group_of({DB1: "ONLINE"}), {}, "refuse", "db1:3306: already in a group"),
@@ -106,6 +107,11 @@ def test_rule_of_provisioning(rule, facts, source, action, words):
 def test_what_stands_against_a_source(source, wish, words):
     (problem,) = source_problems(GOOD._replace(**source), blank()[DB0], {**WISH, **wish})
     assert words in problem
+
+
+def test_a_server_that_cannot_hold_its_channel_back_is_no_member_to_begin_with():
+    (problem,) = source_problems(GOOD._replace(version="8.0.20"), blank(version="8.0.20")[DB0], WISH)
+    assert "has no skip_replica_start" in problem
 
 
 @pytest.mark.parametrize(
