@@ -37,6 +37,13 @@ def test_the_witness_that_sees_most_is_believed():
     assert rows[1]["remark"] == "is down"
 
 
+def test_a_member_that_replicates_from_outside_says_how_far_it_is():
+    up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "why": ""}
+    there = "replicates from 192.0.2.140:3306, 3 transactions behind"
+    rows = gr_status({"db0": cluster("ONLINE", db0={**up, "replicates_from": [there]})}, "members", ADDRESSES)
+    assert rows[0]["remark"] == there
+
+
 def test_a_host_that_failed_is_named_with_its_reason():
     rows = gr_status({"db0": {"failed": True, "msg": "no\nsocket"}, "db1": None}, "members", ADDRESSES)
     assert [(row["member"], row["state"], row["remark"]) for row in rows] == [
