@@ -213,6 +213,7 @@ before:
     server_uuid: 5027942c-e646-11f1-8004-02fc00000001
     start_on_boot: true
     state: ONLINE
+    super_read_only: false
     version: 9.7.4-2
 after:
   description: State of this server after; in check mode the expected one.

@@ -34,6 +34,10 @@ options:
       - With V(0) there is no waiting, and servers in the wrong place are no failure.
     type: int
     default: 0
+  allow_no_writer:
+    description: Whether servers are where they belong although none of them is a writer, as in a group that takes no writes for a while.
+    type: bool
+    default: false
   checksums:
     description:
       - What RV(checksums) is to be, usually that of another proxy of a cluster. The answer is RV(checksums_differ). Names that only one side
@@ -222,6 +226,7 @@ def main() -> None:
             connection_spec(),
             writer_hostgroups=dict(type="list", elements="int"),
             wait_placed=dict(type="int", default=0),
+            allow_no_writer=dict(type="bool", default=False),
             checksums=dict(type="dict"),
             wait_checksums=dict(type="int", default=0),
             unreachable_ok=dict(type="bool", default=False),

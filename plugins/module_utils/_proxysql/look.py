@@ -76,13 +76,18 @@ def hostgroup_drift(facts: Facts) -> dict[str, dict[str, list[str]]]:
     )
 
 
-def read_placement(admin: Admin, memory: Layer, writers: Writers) -> tuple[list[dict[str, Any]], list[str]]:
+def read_placement(
+    admin: Admin, memory: Layer, writers: Writers, allow_no_writer: bool = False
+) -> tuple[list[dict[str, Any]], list[str]]:
     placed, checks, pings = read_placed(admin), read_checks(admin), read_ping_errors(admin)
     plain = {
         address: Check(row["viable_candidate"], row["read_only"], row["transactions_behind"], row["error"])
         for address, row in checks.items()
     }
-    problems = [problem_sentence(problem) for problem in placement_problems(memory, placed, plain, pings, writers)]
+    problems = [
+        problem_sentence(problem)
+        for problem in placement_problems(memory, placed, plain, pings, writers, allow_no_writer)
+    ]
     shown: dict[Address, dict[str, Any]] = {}
     for writer in sorted(memory.groups):
         if writers is not None and writer not in writers:
@@ -135,7 +140,9 @@ def read_all(params: dict[str, Any]) -> dict[str, Any]:
             checksums = read_checksums(admin)
             return checksums, differing(wanted, checksums)
 
-        placement, problems = settle(lambda: read_placement(admin, facts.memory, writers), params["wait_placed"])
+        placement, problems = settle(
+            lambda: read_placement(admin, facts.memory, writers, params["allow_no_writer"]), params["wait_placed"]
+        )
         checksums, differ = settle(compared, params["wait_checksums"])
         return dict(
             proxysql_version=admin.version,

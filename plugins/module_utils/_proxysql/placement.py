@@ -84,6 +84,7 @@ def placement_problems(
     checks: dict[Address, Check],
     ping_errors: dict[Address, str],
     writers: Sequence[int] | None = None,
+    allow_no_writer: bool = False,
 ) -> list[Problem]:
     """Every configured server of the given groups that is not where it belongs; drained ones are where they belong."""
     problems = []
@@ -105,7 +106,7 @@ def placement_problems(
                 problems.append(Problem(address[0], address[1], writer, reason))
         wrong = any(problem.writer_hostgroup == writer for problem in problems)
         has_writer = any(roles.get("writer") == "ONLINE" for roles in places.values())
-        if serving and not wrong and group.max_writers and not has_writer:
+        if serving and not wrong and group.max_writers and not has_writer and not allow_no_writer:
             problems.append(Problem("", 0, writer, "no server is ONLINE in the writer hostgroup"))
     for writer in writers or ():
         if writer not in memory.groups:

@@ -334,6 +334,7 @@ class Member(operation.Operation):
         return {
             "state": mine.state,
             "role": mine.role,
+            "super_read_only": mine.super_read_only,
             "group_name": mine.group_name,
             "server_uuid": mine.server_uuid,
             "version": mine.version,

@@ -87,5 +87,10 @@ def test_a_group_of_readers_only_has_a_problem():
     )
 
 
+def test_a_group_of_readers_only_may_be_meant():
+    memory = Layer({2: GROUP}, {(2, "a", 1): Server()})
+    assert placement_problems(memory, {(3, "a", 1): Server()}, {("a", 1): READER}, {}, None, True) == []
+
+
 def test_a_group_that_is_not_there_is_a_problem():
     assert "no such group" in placement_problems(Layer({}, {}), {}, {}, {}, [2])[0].reason
