@@ -106,10 +106,10 @@ loose-group_replication_start_on_boot={boot}
             boot="OFF",
         )
 
-    def run_in_root(self, argv, **kwargs):
+    def run_in_root(self, argv, check=False):
         """Run a command inside the tree."""
         prefix = ["chroot", self.root] if self.root else []
-        return subprocess.run(prefix + argv, **kwargs, check=False)  # pylint: disable=subprocess-run-check
+        return subprocess.run(prefix + argv, check=check)
 
     # -- life cycle ------------------------------------------------------------------------------------------------
     def blank(self):

@@ -45,12 +45,14 @@ def fence(s: FenceSituation) -> Details:
     if wanted == "none":
         return None
     missing = []
-    if not s.mine.super_read_only:
+    action = s.wish.get("action_enabled") and s.mine.role == "PRIMARY"
+    if action:
+        # MySQL does that with super_read_only=OFF only; read_only stays ON meanwhile.
+        missing += ["super_read_only=OFF"] * s.mine.super_read_only + ["disable member action"]
+    if action or not s.mine.super_read_only:
         missing.append("super_read_only=ON")
     if wanted == "all" and not s.mine.offline_mode:
         missing.append("offline_mode=ON")
-    if s.wish.get("action_enabled") and s.mine.role == "PRIMARY":
-        missing.append("disable member action")
     return when(missing, steps=missing)
 
 
@@ -66,10 +68,14 @@ def unfence(s: FenceSituation) -> Details:
     steps = []
     if s.mine.offline_mode:
         steps.append("offline_mode=OFF")
-    if s.wish.get("action_enabled") is False and s.mine.role == "PRIMARY":
-        steps.append("enable member action")
     if s.writable and (s.mine.super_read_only or s.mine.read_only):
         steps.append("read_only=OFF")
+    if (
+        s.wish.get("action_enabled") is False
+        and s.mine.role == "PRIMARY"
+        and (s.writable or not s.mine.super_read_only)
+    ):
+        steps.append("enable member action")
     return when(steps, steps=steps)
 
 

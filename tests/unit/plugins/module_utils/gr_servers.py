@@ -244,6 +244,8 @@ class Session:
             world.group(*world.members)
             return [{"done": "Mode switched to multi-primary successfully."}]
         elif "able_member_action" in text:
+            if server.globals["super_read_only"]:
+                raise pymysql.err.OperationalError(1123, "Server must have super_read_only=0.")
             server.action = int("enable" in text)
         return []
 
