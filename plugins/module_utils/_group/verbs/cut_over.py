@@ -224,9 +224,7 @@ class CutOver(Operation):
             return Refusal(
                 f"{error}; and {before.address} could not be made to take writes again ({second}): SET GLOBAL {name} = OFF there, or run again"
             )
-        return Refusal(
-            f"{error}; {before.address} takes writes again, and the group takes none; run again"
-        )
+        return Refusal(f"{error}; {before.address} takes writes again, and the group takes none; run again")
 
     # -- after it ------------------------------------------------------------------------------------------------------
     def forget_source(self) -> None:
