@@ -38,7 +38,7 @@ ABORT = (
 @pytest.fixture
 def service(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
-    for name, text in (("systemctl", SYSTEMCTL), ("journalctl", "#!/bin/sh\necho the journal\n")):
+    for name, text in (("systemctl", SYSTEMCTL), ("journalctl", "#!/bin/sh\necho the words of $1\n")):
         (tmp_path / "bin" / name).write_text(text.replace("{folder}", str(tmp_path)))
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
@@ -105,4 +105,4 @@ def test_one_that_hangs_after_it_has_given_up_is_killed(service):
 
 def test_one_that_takes_too_long(service):
     answer, _calls = service(DOWN, STARTING, timeout=0)
-    assert "was not up within 0 s: the journal" in answer["msg"]
+    assert "was not up within 0 s: the words of _SYSTEMD_UNIT=mysql.service" in answer["msg"]
