@@ -59,7 +59,7 @@ def same_value(wanted: str, found: str) -> bool:
 
 
 def options_read(path: str, ours: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
-    """(file, name, value) of the server's options in a file and those that it includes, in the order in which they are read. Of the file ours only that
+    """(file, name, value) of the server's lines in a file and those that it includes, in the order in which they are read. Of the file ours only that
     its turn has come, whether it exists or not."""
     if path == ours:
         yield path, "", ""
@@ -77,7 +77,7 @@ def options_read(path: str, ours: str, depth: int = 0) -> Iterator[tuple[str, st
                 yield from options_read(file, ours, depth + 1)
         elif line.startswith("["):
             group = line[1:].partition("]")[0].strip()
-        elif group.partition("-")[0] in ("mysqld", "server") and line and line[0] not in "#;!":
+        elif group.partition("-")[0] in ("mysqld", "server"):
             text = END_COMMENT.sub(r"\1", line)
             name, value = parse_line(text)
             yield path, name, value if "=" in text else "ON"

@@ -14,6 +14,7 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_p
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Tables
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import networks
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import uuid_findings
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_newcomers import admits
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import is_uuid, listed
 
 GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
@@ -500,6 +501,7 @@ def brought(accounts=(), definers=NONE, events=NONE, seen=None, **data_wishes):
         (("", "%", False), "", ""),
         # Where a proxy comes from is not known here.
         (("monitor", "198.51.100.7", False), "", "MySQL takes monitor@198.51.100.7, whose host part is more exact, for who comes from there as monitor"),
+        (("monitor", "192.0.2.131", False), "", "MySQL takes monitor@192.0.2.131"),
         (("", "198.51.100.7", False), "", "MySQL takes (no name)@198.51.100.7"),
     ],
 )  # fmt: skip
@@ -511,6 +513,21 @@ def test_accounts_with_the_names_of_the_roles(account, problem, warning):
 
 def test_a_less_exact_account_is_not_in_the_way():
     assert brought([("repl", "%", True), ("repl", "192.0.%", False)], account_host="192.0.2.%") == ("", "")
+    assert "repl@192.0.2._3_" in brought([("repl", "192.0.2._3_", False)], account_host="192.0.2.%")[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address", "whether"),
+    [
+        ("db%.LAB", "DB0.lab", True),
+        ("192.0.2.7/255.255.255.0", "192.0.2.130", True),
+        ("192.0.2.0/24", "192.0.3.1", False),
+        ("192.0.2.0/24", "db0.lab", False),
+        ("192_0.2.1", "192.0.2.10", False),
+    ],
+)
+def test_whom_a_host_part_admits(pattern, address, whether):
+    assert admits(pattern, address) is whether
 
 
 def test_definers_that_are_no_accounts_are_counted():
@@ -542,6 +559,14 @@ def test_what_belongs_to_the_role_or_to_a_group_already_is_no_news():
     online = {"sql": dict(SQL, uuid="u1", state="ONLINE", gtid_executed=f"{GROUP}:1-9")}
     everything = {"accounts": [("repl", "%", True)], "definers": EVENTS, "events": EVENTS, "clone": "when_needed"}
     assert brought(seen=ours, **everything) == brought(seen=online, **everything) == ("", "")
+
+
+def test_of_data_that_a_living_group_replaces_only_accounts_matter():
+    brings = {"accounts": [["repl", "%", True]], "definers": EVENTS._asdict(), "events": EVENTS._asdict()}
+    online = {"data": SHOP.as_dict(), "sql": dict(SQL, uuid="u0", state="ONLINE", gtid_executed=f"{GROUP}:1-9")}
+    ours = {"data": {**SHOP.as_dict(), "brings": brings}, "sql": LOGGED}
+    found = found_of("db1", {"clone": "reprovision"}, db0=online, db1=ours)
+    assert "the role needs repl@%" in "".join(found["problems"]) and "events" not in str(found)
 
 
 def test_words():

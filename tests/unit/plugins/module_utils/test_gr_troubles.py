@@ -83,4 +83,5 @@ def test_a_disk_that_has_room_again_is_not_full(free, full):
 def test_a_service_that_does_not_come_back(active, sub, more, words):
     shown = f"ActiveState={active}\nSubState={sub}\nNRestarts={4 + more}\nResult=exit-code\nJob=\n"
     assert service_trouble(parse_state(shown), 4) == words
+    assert "its service is" not in service_trouble(parse_state(shown + "Job=7\n"), 4), "it is about to be started"
     assert service_trouble(parse_state(""), 0) == ""

@@ -145,6 +145,7 @@ LINES = [
     "log_bin = binlog",
     "plugin_load_add = a.so",
     "port = 1",
+    "skip_name_resolve = ON",
 ]
 
 
@@ -157,7 +158,7 @@ LINES = [
         ({"zzz_cnf": "[mysqld]\nport=2", "main": "[mysqld]\nport = '1'\n"}, []),
         # Read before ours, of another program, of another kind of file, the same, and what adds up.
         ({"a_cnf": "[mysqld]\nport=2", "zz_cnf": "[mysqld]\nport=3", "zzz_cnf": "[client]\nport=4\n"}, []),
-        ({"zzz_txt": "[mysqld]\nport=2", "zzzz_cnf": "[mysqld]\nmax_connections=151\nplugin_load_add=b.so\n# port=4\n"}, []),
+        ({"zzz_txt": "[mysqld]\nport=2", "zzzz_cnf": "[mysqld]\nmax_connections=151\nplugin_load_add=b.so\n\n# port=4\nskip-name-resolve\n"}, []),
     ],
 )  # fmt: skip
 def test_a_file_that_is_read_later_counts(files, texts, found):
