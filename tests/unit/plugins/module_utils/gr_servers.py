@@ -17,6 +17,7 @@ from gr_model import GROUP
 MODE = "group_replication_single_primary_mode"
 CHECKS = "group_replication_enforce_update_everywhere_checks"
 FORCE = "group_replication_force_members"
+NAMES = ("db0", "db1", "db2")
 
 
 class Server:
@@ -252,3 +253,12 @@ class Session:
 
 def pairs(values):
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def rehearsed(run, module, **options):
+    """The module's answer in check mode and for real; both say the same statements."""
+    foreseen = run(module, check=True, **options)
+    done = run(module, **options)
+    assert foreseen["changed"] and foreseen["statements"] == done["statements"], (foreseen, done)
+    assert foreseen["decision"] == done["decision"]
+    return foreseen, done

@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import json
-
 import pymysql
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import connection, operation
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_bootstrap,
     group_replication_fence,
@@ -18,53 +14,12 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_info,
     group_replication_primary,
 )
-from gr_servers import World
+from gr_servers import NAMES, rehearsed
 
 pytestmark = [pytest.mark.unit]
 
 BOOTSTRAP, FENCE, QUORUM = group_replication_bootstrap, group_replication_fence, group_replication_force_quorum
 INFO, PRIMARY = group_replication_info, group_replication_primary
-NAMES = ("db0", "db1", "db2")
-
-
-@pytest.fixture
-def world(monkeypatch):
-    made = World(*NAMES)
-
-    def connect(**arguments):
-        # A test may replace made.connection.
-        return made.connection(**arguments)
-
-    for name in ("_TlsConnection", "_RequiredTlsConnection"):
-        monkeypatch.setattr(connection, name, connect)
-    monkeypatch.setattr(operation, "POLL", 0.001)
-    monkeypatch.setattr(operation, "SETTLE", 0.001)
-    return made
-
-
-@pytest.fixture
-def run(capsys, world):
-    """Runs a module on a server; gives its answer."""
-
-    def work(module, on="db0", check=False, **options):
-        arguments = {
-            "login_unix_socket": f"/sockets/{on}", "config_file": "", "members": list(NAMES), "peer_user": "gr_peer",
-            "peer_password": "peer-Secret-1", "_ansible_check_mode": check,
-        }  # fmt: skip
-        with patch_module_args({**arguments, **options}), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return work
-
-
-def rehearsed(run, module, **options):
-    """The module's answer in check mode and for real; both say the same statements."""
-    foreseen = run(module, check=True, **options)
-    done = run(module, **options)
-    assert foreseen["changed"] and foreseen["statements"] == done["statements"], (foreseen, done)
-    assert foreseen["decision"] == done["decision"]
-    return foreseen, done
 
 
 # ---- info ---------------------------------------------------------------------------------------------------------------

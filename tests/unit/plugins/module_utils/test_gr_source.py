@@ -1,7 +1,6 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# ruff: noqa: F811 (fixtures of another file)
 """A group is made from a server outside of it, and takes over from it: every row of both tables, and both modules from options to answer."""
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_provision,
 )
 from gr_model import GROUP, MEMBERS, change, gone, group_of
-from gr_servers import Server
-from test_gr_modules import rehearsed, run, world  # noqa: F401 (fixtures)
+from gr_servers import Server, rehearsed
 
 pytestmark = [
     pytest.mark.unit,
