@@ -136,6 +136,14 @@ anomalies: setup ## Stale reads, lost updates, write skew, latency and faults fo
 	@python3 bench/anomalies/series.py --provoke
 	python3 bench/anomalies/series.py --runs $(RUNS) --minutes $(MINUTES) --docs
 
+.PHONY: versions
+# Folders of .deb files, each of one version of MySQL, oldest first; Debian releases; ProxySQL programs.
+PACKAGES ?= distribution
+SUITES ?= bookworm trixie sid
+PROXYSQL ?= $(LAB_PROXYSQL_BIN)
+versions: setup ## MySQL (PACKAGES="DIR DIR") × Debian (SUITES=bookworm) × ProxySQL (PROXYSQL=PROGRAM): site, outage, planned work, upgrade, scenarios, in docs/reference/tested-versions.md; goes on where it was (MINUTES=60: ends after these)
+	@python3 tools/versions.py --packages $(PACKAGES) --suites $(SUITES) --proxysql $(PROXYSQL) --minutes $(MINUTES) --docs
+
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report
 	@ansible-playbook -i $(INVENTORY) examples/simkp/deploy.yml

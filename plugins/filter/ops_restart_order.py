@@ -29,6 +29,10 @@ options:
   primary:
     description: Only hand over, to this member (its name in the inventory).
     type: str
+  leaving:
+    description: Members that have to leave the group before the others take writes (C(leaving) of P(distdb.mysql_ha.ops_upgrade_order#filter)).
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -41,14 +45,16 @@ RETURN = r"""
 _value:
   description: >-
     C(first) (members that are restarted first), C(last) (primaries that have handed over by then) and C(hand_over), by the host that does it a dict
-    with C(cluster), C(to) and C(from) (SQL addresses), C(to_name) and C(proxies).
+    with C(cluster), C(to) and C(from) (SQL addresses), C(to_name), C(proxies) and C(leave) (whether it does so by leaving the group).
   type: dict
 """
 
 from typing import Any, Mapping, Sequence
 
 
-def hand_over(entry: Mapping[str, Any], names: Mapping[str, str], old: str, new: str) -> dict[str, Any]:
+def hand_over(
+    entry: Mapping[str, Any], names: Mapping[str, str], old: str, new: str, leave: bool = False
+) -> dict[str, Any]:
     addresses = {name: address for address, name in names.items()}
     return {
         "cluster": entry["name"],
@@ -56,6 +62,7 @@ def hand_over(entry: Mapping[str, Any], names: Mapping[str, str], old: str, new:
         "to": addresses[new],
         "to_name": new,
         "proxies": list(entry["proxies"]),
+        "leave": leave,
     }
 
 
@@ -64,6 +71,7 @@ def ops_restart_order(
     hostvars: Mapping[str, Any],
     hosts: Sequence[str] | None = None,
     primary: str | None = None,
+    leaving: Sequence[str] = (),
 ) -> dict[str, Any]:
     first: list[str] = []
     last: list[str] = []
@@ -80,14 +88,17 @@ def ops_restart_order(
                 runner = primary if primary in entry["members"] else entry["lead"]
                 handed[runner] = hand_over(entry, names, primaries[0], primary)
             continue
-        busy = [names[address] for address in primaries if names[address] in turns]
+        left = [host for host in turns if host in leaving]
+        busy = left or [names[address] for address in primaries if names[address] in turns]
         first += [host for host in turns if host not in busy]
         last += busy
         others = [host for host in entry["all"] if host not in busy]
         if busy and others:
             # Rather one that the run works on: the switch is started there, and it has been restarted by then.
             new = next((host for host in others if host in entry["members"]), others[0])
-            handed[new if new in entry["members"] else busy[0]] = hand_over(entry, names, primaries[0], new)
+            old = next(address for address, name in names.items() if name == busy[0])
+            runner = new if new in entry["members"] and not left else busy[0]
+            handed[runner] = hand_over(entry, names, old, new, leave=bool(left))
     return {"first": first, "last": last, "hand_over": handed}
 
 

@@ -36,7 +36,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(order) (names), C(problems) and C(text) (one sentence).
+  description: >-
+    C(order) (names), C(leaving) (those of them that have to leave the group before the newer members take writes), C(problems) and C(text) (one
+    sentence).
   type: dict
 """
 
@@ -47,6 +49,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
     LONG_TERM,
     VersionError,
     effective_version,
+    stays_read_only,
 )
 
 
@@ -112,10 +115,27 @@ def plan(members: Sequence[Member], stay: Mapping[str, str] | None = None) -> tu
     return sorted(older, key=lambda member: (member.primary, number(member.installed))), []
 
 
+def leaves(turns: Sequence[Member], rest: Sequence[str], single: bool) -> bool:
+    """Whether the last member has to leave its group before the others, newer by then, take writes. rest: versions of the members that have no turn.
+
+    Newer members of a multi-primary group are read-only, and the primary cannot hand over to a newer one.
+    """
+    if not turns:
+        return False
+    last = turns[-1]
+    others = [*rest, *(member.candidate for member in turns[:-1])]
+    if single:
+        return last.primary and any((number(version) or ()) > (number(last.installed) or ()) for version in others)
+    return bool(others) and all(
+        number(version) and stays_read_only(number(version), number(last.installed)) for version in others
+    )
+
+
 def ops_upgrade_order(
     clusters: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any], policies: Mapping[str, str]
 ) -> dict[str, Any]:
     order: list[Member] = []
+    leaving: list[str] = []
     problems: list[str] = []
     for entry in clusters:
         facts = hostvars[entry["lead"]]
@@ -131,11 +151,15 @@ def ops_upgrade_order(
             if name not in entry["members"]
         }
         turns, against = plan(members, stay)
+        rest = [*stay.values(), *(member.installed for member in members if member not in turns)]
+        if leaves(turns, rest, seen["mode"] == "single_primary"):
+            leaving.append(turns[-1].name)
         order += turns
         problems += against
     steps = [f"{member.name} from {member.installed} to {member.candidate}" for member in order]
     return {
         "order": [] if problems else [member.name for member in order],
+        "leaving": leaving,
         "problems": problems,
         "text": ", then ".join(steps) or "Every member has the newest version; nothing is to be done.",
     }

@@ -102,6 +102,11 @@ options:
     description: With O(state=absent), leave even when the remaining members have no majority without this one. The group blocks then.
     type: bool
     default: false
+  hold_until:
+    description:
+      - With O(state=absent), path of a file on the managed host. The member leaves when the file is there. Ignored in check mode.
+      - For a task that runs with C(async) while another one, such as draining a proxy, makes ready.
+    type: path
   timeout:
     description:
       - Seconds for everything, waiting for others included (1 to 86400).
@@ -257,6 +262,7 @@ def main() -> None:
         bootstrap_from={"type": "str"},
         allow_last_member={"type": "bool", "default": False},
         allow_quorum_loss={"type": "bool", "default": False},
+        hold_until={"type": "path"},
         timeout={"type": "int", "default": 300},
         progress={"type": "int", "default": 10},
         turn={"type": "dict"},

@@ -11,6 +11,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Callable, Mapping
 
@@ -28,6 +29,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result, conclude
 
 POLL = 0.3  # seconds between two looks at a condition that is waited for
+HOLD_POLL = 0.02  # who makes the file that is waited for waits for what follows
 SETTLE = 1.5  # seconds after which a situation that may be the middle of a change is looked at again
 
 
@@ -105,6 +107,15 @@ class Operation:
                 return again
             decision = again
         return decision
+
+    def hold(self, path: str) -> None:
+        """Wait for the file that says that it is time."""
+        while not os.path.exists(path):
+            if self.left() < 0:
+                raise Refusal(
+                    f"timeout: after {self.timeout} seconds there is no {path} (hold_until); nothing was changed"
+                )
+            time.sleep(HOLD_POLL)
 
     def run_statement(self, text: str, args: Any = None, secrets: Any = ()) -> list[Row]:
         """Run (in check mode only record) a statement on the managed server that changes something."""

@@ -13,6 +13,7 @@ systemd does, after it was killed, unless a file `down` says that it shall stay 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -73,7 +74,7 @@ log-error={dir}/error.log
 tmpdir={dir}
 port={port}
 bind-address=127.0.0.1
-mysqlx=OFF
+loose-mysqlx=OFF
 report_host=127.0.0.1
 report_port={port}
 server_id={server_id}
@@ -115,21 +116,7 @@ loose-group_replication_start_on_boot={boot}
     def blank(self):
         """Stop the server and give it a fresh data directory with its own server_uuid and the accounts."""
         self.stop()
-        base = self.root + self.top + "/base"
-        if not os.path.isdir(base):
-            os.makedirs(self.root + self.top, exist_ok=True)
-            self.run_in_root(
-                [
-                    "/usr/sbin/mysqld",
-                    "--no-defaults",
-                    "--user=root",
-                    "--initialize-insecure",
-                    f"--datadir={self.top}/base",
-                    "--innodb-redo-log-capacity=8388608",
-                    f"--log-error={self.top}/init.log",
-                ],
-                check=True,
-            )
+        base = self.base()
         shutil.rmtree(self.host_path(), ignore_errors=True)
         os.makedirs(self.host_path())
         shutil.copytree(base, self.datadir)
@@ -139,6 +126,27 @@ loose-group_replication_start_on_boot={boot}
             conf.write(self.config())
         self.start()
         self.accounts()
+
+    def base(self):
+        """A data directory to copy, made once: all servers are blanked at the same time."""
+        base = self.root + self.top + "/base"
+        os.makedirs(self.root + self.top, exist_ok=True)
+        with open(base + ".lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.isdir(base):
+                self.run_in_root(
+                    [
+                        "/usr/sbin/mysqld",
+                        "--no-defaults",
+                        "--user=root",
+                        "--initialize-insecure",
+                        f"--datadir={self.top}/base",
+                        "--innodb-redo-log-capacity=8388608",
+                        f"--log-error={self.top}/init.log",
+                    ],
+                    check=True,
+                )
+        return base
 
     def accounts(self):
         """The accounts that the role writes, without binary log."""

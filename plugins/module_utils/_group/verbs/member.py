@@ -44,7 +44,7 @@ def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
     check_range(params, "timeout", 1, 86400)
     check_range(params, "progress", 0, 3600)
     wish: dict[str, Any] = {"state": params.get("state") or "present", "clone": params.get("clone") or "never"}
-    for option in ("recovery_user", "allow_last_member", "allow_quorum_loss", "gtid_set_is_complete"):
+    for option in ("recovery_user", "allow_last_member", "allow_quorum_loss", "hold_until", "gtid_set_is_complete"):
         wish[option] = params.get(option)
     wish["data"] = check_data(params.get("data"), members)
     acting = wish["acting"] = check_some(params, "acting_members", members)
@@ -65,6 +65,9 @@ def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
         for option in options:
             if state != wish["state"] and params.get(option):
                 raise Refusal(f"{option}: is not allowed with state={wish['state']} (allowed: with state={state})")
+    # group_replication_restart, which has no state, has an option of that name, too.
+    if params.get("state") == "present" and wish["hold_until"]:
+        raise Refusal("hold_until: is not allowed with state=present (allowed: with state=absent)")
     if me is not None and me in wish["bootstrap_without"]:
         raise Refusal(f"bootstrap_without: '{me}' is not allowed (allowed: members other than this server)")
     if wish["clone"] != "never" and not params.get("recovery_user"):
@@ -289,6 +292,8 @@ class Member(operation.Operation):
     # -- leave ---------------------------------------------------------------------------------------------------------
     def leave(self, decision: Decision) -> None:
         """Leave the group, and stay out."""
+        if self.wish.get("hold_until") and not self.check_mode:
+            self.hold(self.wish["hold_until"])
         self.starter.stop()
         self.lasting.keep_out()
 

@@ -8,7 +8,6 @@ Private to this collection.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Iterable, Mapping
 
@@ -39,7 +38,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 
 SINGLE, MULTI = "single_primary", "multi_primary"
 CHANGING = ("set_primary", "switch_single", "switch_multi")
-HOLD_POLL = 0.02  # who makes the file that is waited for waits for what follows
 # What the group says while another change of it is under way.
 BUSY = ("ongoing", "already running", "concurrent", "another group configuration")
 
@@ -240,15 +238,6 @@ class Primary(operation.Operation):
                 raise Refusal(f"timeout: after {self.timeout} seconds still waiting: {decision.reason}")
             time.sleep(operation.POLL)
             decision = self.look()
-
-    def hold(self, path: str) -> None:
-        """Wait for the file that says that it is time."""
-        while not os.path.exists(path):
-            if self.left() < 0:
-                raise Refusal(
-                    f"timeout: after {self.timeout} seconds there is no {path} (hold_until); nothing was changed"
-                )
-            time.sleep(HOLD_POLL)
 
     def act(self, decision: Decision) -> None:
         """Run the function of the group that the decision asks for."""

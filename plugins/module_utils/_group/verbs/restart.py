@@ -11,7 +11,6 @@ Private to this collection.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Callable, Iterable, Mapping
 
@@ -246,12 +245,7 @@ class Restart(Member):
 
     def hold(self, path: str) -> None:
         """Wait for the file that says that it is time; the timeout counts from then on."""
-        while not os.path.exists(path):
-            if self.left() < 0:
-                raise Refusal(
-                    f"timeout: after {self.timeout} seconds there is no {path} (hold_until); nothing was changed"
-                )
-            time.sleep(POLL)
+        super().hold(path)
         self.held = True
         self.deadline = time.monotonic() + self.timeout
 

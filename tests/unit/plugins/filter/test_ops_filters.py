@@ -142,6 +142,50 @@ def test_each_cluster_has_its_own_order():
     assert found["order"] == [] and len(found["problems"]) == 3
 
 
+def leaving(installed, mode="multi_primary", limit=None):
+    """Who leaves before the others write, where a0, a1 and a2 have these versions and are offered 8.4.8; and the plan of the run."""
+    facts = hostvars(a0=mode)
+    for address, version in zip(facts["a0"]["mysql_gr_status"]["cluster"]["members"].values(), installed):
+        address["version"] = version
+    policies = {
+        name: POLICY.replace("8.4.7-1", "8.4.8-1").replace("8.4.6-1", f"{version}-1")
+        for name, version in zip(THREE, installed)
+    }
+    clusters = [entry("alpha", THREE, limit)]
+    found = ops_upgrade_order(clusters, facts, policies)
+    order = ops_restart_order(clusters, facts, hosts=found["order"], leaving=found["leaving"])
+    return found["leaving"], order
+
+
+@pytest.mark.parametrize(
+    ("installed", "mode", "limit", "found"),
+    [
+        # Newer members of a multi-primary group take no writes beside older ones, but within a long-term series.
+        (("8.0.30", "8.0.30", "8.0.30"), "multi_primary", None, ["a2"]),
+        (("8.4.8", "8.0.30", "8.0.30"), "multi_primary", None, ["a2"]),
+        (("8.4.8", "8.0.30", "8.4.8"), "multi_primary", None, ["a1"]),
+        (("8.4.7", "8.4.7", "8.4.7"), "multi_primary", None, []),
+        # Another one of the older version goes on writing.
+        (("8.0.30", "8.0.30", "8.0.30"), "multi_primary", ["a0"], []),
+        (("8.4.8", "8.4.8", "8.4.8"), "multi_primary", None, []),
+        # A primary hands over to nobody newer, patch level included.
+        (("8.0.30", "8.0.30", "8.0.30"), "single_primary", None, ["a0"]),
+        (("8.4.7", "8.4.7", "8.4.7"), "single_primary", None, ["a0"]),
+        (("8.4.7", "8.4.7", "8.4.7"), "single_primary", ["a1", "a2"], []),
+    ],
+)
+def test_the_last_of_an_older_version_leaves_before_newer_members_write(installed, mode, limit, found):
+    assert leaving(installed, mode, limit)[0] == found
+
+
+@pytest.mark.parametrize(("mode", "last"), [("multi_primary", "a2"), ("single_primary", "a0")])
+def test_who_leaves_does_it_itself_and_comes_last(mode, last):
+    _found, order = leaving(("8.0.30", "8.0.30", "8.0.30"), mode)
+    assert order["last"] == [last] and order["first"] == [name for name in THREE if name != last]
+    assert list(order["hand_over"]) == [last]
+    assert (order["hand_over"][last]["from"], order["hand_over"][last]["leave"]) == (f"{last}:3306", True)
+
+
 def entry(name, hosts, members=None, proxies=("p",)):
     members = hosts if members is None else members
     return {"name": name, "all": hosts, "members": members, "lead": members[0], "proxies": list(proxies)}
@@ -170,7 +214,14 @@ def test_a_primary_is_restarted_last_when_another_one_has_become_primary():
     found = ops_restart_order([entry("alpha", THREE)], hostvars(a0="single_primary"))
     assert (found["first"], found["last"]) == (["a1", "a2"], ["a0"])
     assert found["hand_over"] == {
-        "a1": {"cluster": "alpha", "from": "a0:3306", "to": "a1:3306", "to_name": "a1", "proxies": ["p"]}
+        "a1": {
+            "cluster": "alpha",
+            "from": "a0:3306",
+            "to": "a1:3306",
+            "to_name": "a1",
+            "proxies": ["p"],
+            "leave": False,
+        }
     }
 
 

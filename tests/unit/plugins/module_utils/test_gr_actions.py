@@ -592,6 +592,18 @@ def test_leaving_is_decided_again_under_the_lock():
     assert "STOP GROUP_REPLICATION" not in world.told()
 
 
+def test_a_member_that_is_held_leaves_when_the_file_is_there_and_not_before(tmp_path):
+    go = tmp_path / "go"
+    world = World(FORMED)
+    with pytest.raises(Refusal, match=r"there is no .*go \(hold_until\); nothing was changed"):
+        loop(manager(world, state="absent", hold_until=str(go), timeout=1))
+    assert "STOP GROUP_REPLICATION" not in world.told()
+    go.touch()
+    world = World(FORMED, FORMED, outage("", "", "", start_on_boot=False))
+    loop(manager(world, state="absent", hold_until=str(go)))
+    assert "STOP GROUP_REPLICATION" in world.told()
+
+
 def test_old_servers_cannot_persist_and_the_user_is_told():
     warnings = []
     facts = group_of(dict.fromkeys(MEMBERS, "ONLINE"), version="5.7.44")

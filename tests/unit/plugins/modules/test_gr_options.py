@@ -116,6 +116,7 @@ def no_server(monkeypatch):
          "clone: 'reprovision' is not allowed with state=absent"),
         (BOOTSTRAP, {"state": "absent", "bootstrap_from": "192.0.2.2"}, "bootstrap_from: is not allowed with state=absent"),
         (BOOTSTRAP, {"allow_last_member": True}, "allow_last_member: is not allowed with state=present"),
+        (BOOTSTRAP, {"hold_until": "/run/go"}, "hold_until: is not allowed with state=present"),
         (BOOTSTRAP, {"allow_quorum_loss": True}, "allow_quorum_loss: is not allowed with state=present"),
         (BOOTSTRAP, {"no_such_option": 1}, "no_such_option"),
         (PRIMARY, {"mode": None}, "mode: must be given, or primary, or both"),
@@ -157,6 +158,12 @@ def test_good_input_gets_as_far_as_the_server(capsys, module):
         return
     code, answer = run(capsys, module, **PEER)
     assert code == 1
+    assert "was asked before" in answer["msg"]
+
+
+@pytest.mark.parametrize(("module", "changes"), [(RESTART, {}), (BOOTSTRAP, {"state": "absent"})])
+def test_who_may_wait_for_a_file(capsys, module, changes):
+    _code, answer = run(capsys, module, hold_until="/run/go", **PEER, **changes)
     assert "was asked before" in answer["msg"]
 
 

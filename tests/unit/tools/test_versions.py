@@ -1,0 +1,75 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tools/versions.py: what is due, what is kept, and what the table says of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def versions(tool):
+    return tool("versions")
+
+
+def line(step="site", passed=True, text="47 s", **more):
+    return {
+        "mysql": "8.4.8", "suite": "trixie", "proxysql": "2.7.1", "writers": "all", "step": step, "passed": passed,
+        "text": text, "at": 1795651200, **more,
+    }  # fmt: skip
+
+
+def test_the_table_says_what_passed_what_failed_and_what_was_not_run(versions):
+    head, _rule, row = versions.table([line(), line("outage", False, "exit 2\nof | recover")]).splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:3] == ["8.4.8", "trixie", "2.7.1"] and len(cells) == head.count("|") - 1
+    assert cells[3].endswith(": 47 s") and cells[4].endswith("**failed**: exit 2 of / recover")
+    assert cells[5:] == ["not run"] * 3
+
+
+def test_upgrades_are_told_apart_by_who_writes(versions):
+    row = versions.table([line("upgrade"), line("upgrade", writers="primary")]).splitlines()[2]
+    assert "(`all`)" in row and "(`primary`)" in row
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("8.0.30", "8.0"), ("8.4.8+repack1", "8.4"), ("9.7.4", "9.7"), ("9.3.0", "innovation")]
+)
+def test_the_series_is_that_of_the_package_repository(versions, version, found):
+    assert versions.series(version) == found
+
+
+@pytest.fixture
+def made(versions, monkeypatch, tmp_path):
+    """A combination whose steps are told what comes of them."""
+    monkeypatch.setattr(versions, "CACHE", tmp_path)
+
+    class Made(versions.Combination):
+        outcome = None
+
+        def __init__(self):
+            self.version, self.suite, self.proxysql, self.writers, self.figures = "8.4.8", "sid", "", "all", {}
+
+        def site(self):
+            if self.outcome:
+                raise self.outcome
+            return "47 s"
+
+    return Made()
+
+
+def test_a_cell_that_passed_is_kept(versions, made):
+    versions.cell(made, "site")
+    assert versions.passed(made.name("site")) and versions.results()[0]["text"] == "47 s"
+
+
+@pytest.mark.parametrize("kind", ["Failed", "AssertionError"])
+def test_a_cell_that_failed_is_kept_and_is_due_again(versions, made, kind):
+    outcome = made.outcome = getattr(versions, kind, AssertionError)("changed db0: x")
+    with pytest.raises(versions.Failed, match=str(outcome)):
+        versions.cell(made, "site")
+    assert not versions.passed(made.name("site"))
+    assert json.loads((versions.CACHE / f"{made.name('site')}.json").read_text())["text"] == str(outcome)

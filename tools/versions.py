@@ -1,0 +1,371 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MySQL × Debian release × ProxySQL: what the collection does with each, on the lab of this checkout.
+
+    python3 tools/versions.py --packages DIR … [--suites SUITE …] [--proxysql PROGRAM …] [--steps STEP …] [--minutes M] [--again] [--docs]
+
+DIR: .deb files of one version of MySQL, as for LAB_MYSQL_PACKAGES; "distribution" stands for what the release has itself. Folders are
+tried in the order given, and upgraded from each to the next. PROGRAM: as for LAB_PROXYSQL_BIN; without any, what the lab takes by itself.
+Goes on where it was: cells that passed are in .cache/versions. --minutes: nothing new is begun after these. --docs writes the table in
+docs/reference/tested-versions.md. The lab is made again for each combination.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests")]
+
+CACHE = ROOT / ".cache" / "versions"
+PAGE = ROOT / "docs" / "reference" / "tested-versions.md"
+BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
+STEPS = ("site", "outage", "operations", "upgrade", "scenarios")
+ARCHIVE = "distribution"
+LONG_TERM = ("8.0", "8.4", "9.7")
+CHOICES = ("one", "primary", "all")
+
+
+def server_package(folder: str) -> str:
+    """The version of a folder's mysql-server package, without epoch and revision; fails where there is none."""
+    for file in sorted(Path(folder).glob("*.deb")):
+        shown = subprocess.run(
+            ["dpkg-deb", "--field", file, "Package", "Version"], capture_output=True, text=True, check=True
+        )
+        fields = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
+        if re.fullmatch(r"mysql-(community-)?server(-core)?", fields["Package"]):
+            return re.sub(r"^\d+:|-[^-]*$", "", fields["Version"])
+    raise SystemExit(
+        f"--packages: '{folder}' has no package mysql-server; allowed is a folder of .deb files, or {ARCHIVE}."
+    )
+
+
+def series(version: str) -> str:
+    found = ".".join(re.findall(r"\d+", version)[:2])
+    return found if found in LONG_TERM else "innovation"
+
+
+def proxy_name(program: str) -> str:
+    if not program:
+        return "the lab's own"
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d[\d.]*)(-\d+(?=-g))?", said)
+    return f"{found[1]}{(found[2] or '').replace('-', '+')}" if found else Path(program).name
+
+
+class Failed(Exception):
+    """A cell that did not pass; its words are what the table says."""
+
+
+class Combination:
+    """One MySQL on one release behind one ProxySQL, and the lab for it."""
+
+    def __init__(self, version: str, folder: str, suite: str, proxysql: str) -> None:
+        from support import Lab
+
+        self.version, self.folder, self.suite, self.proxysql = version, folder, suite, proxysql
+        self.writers = os.environ.get("LAB_WRITERS") or "all"
+        self.packages = CACHE / "packages"
+        settings = {"LAB_SUITE": suite, "LAB_PROXYSQL_BIN": proxysql, "LAB_MYSQL_PACKAGES": "", "LAB_MYSQL_SERIES": ""}
+        if folder != ARCHIVE:
+            settings["LAB_MYSQL_PACKAGES"] = str(self.packages)
+        os.environ.update(settings)
+        self.lab = Lab()
+        self.figures: dict = {}
+
+    def name(self, step: str) -> str:
+        writers = f"-{self.writers}" if step == "upgrade" else ""
+        return re.sub(r"[^\w.+-]", "_", f"{self.version}-{self.suite}-{proxy_name(self.proxysql)}-{step}{writers}")
+
+    def play(self, playbook: str = "site.yml", *arguments: str, changed: int | None = None, timeout: float = 1200):
+        run = self.lab.site(*arguments, playbook=playbook, timeout=timeout)
+        if run.code:
+            raise Failed(f"{playbook} {' '.join(arguments)}: exit {run.code}")
+        if changed is not None and sum(run.changed.values()) != changed:
+            raise Failed(f"{playbook} {' '.join(arguments)}: changed {'; '.join(run.what_changed)}")
+        return run
+
+    def serve(self, *folders: str) -> None:
+        """These folders are what the lab's package repository has from now on; the last one's series is the one wished."""
+        if self.folder == ARCHIVE:
+            return
+        shutil.rmtree(self.packages, ignore_errors=True)
+        for folder in folders:
+            target = self.packages / server_package(folder)
+            target.mkdir(parents=True)
+            for file in Path(folder).glob("*.deb"):
+                shutil.copy(file, target)
+        self.lab.env["LAB_MYSQL_SERIES"] = series(server_package(folders[-1]))
+
+    def blank(self) -> None:
+        self.lab.down()
+        self.serve(self.folder)
+        self.lab.up()
+
+    def installed(self) -> list[str]:
+        ask = ("dpkg-query", "--show", "--showformat=${Version}", "mysql-server")
+        return [re.sub(r"^\d+:|-[^-]*$", "", self.lab.on(member, *ask).strip()) for member in self.lab.members]
+
+    # -- the steps: each raises Failed, or gives what the table says ---------------------------------------------------
+    def site(self) -> str:
+        self.play("site.yml", "--check")
+        made = self.play()
+        self.lab.one_group()
+        again = self.play("site.yml", changed=0)
+        check = self.play("site.yml", "--check", changed=0)
+        self.play("playbooks/status.yml")
+        self.figures.update(site=made.seconds, again=again.seconds, check=check.seconds)
+        return f"{made.seconds:.0f} s, again {again.seconds:.0f} s without a change"
+
+    def outage(self) -> str:
+        """Every server stopped, the last one with a row that the others lack; the recover playbook."""
+        lab = self.lab
+        lab.sql("db0", "CREATE TABLE IF NOT EXISTS simkp.outage (id INT AUTO_INCREMENT PRIMARY KEY)")
+        for member in lab.members:
+            lab.sql(self.writer() if self.writers == "primary" else member, "INSERT INTO simkp.outage VALUES ()")
+            lab.on(member, "systemctl", "stop", "mysql", timeout=120)
+        run = self.play("playbooks/recover.yml")
+        lab.one_group()
+        for member in lab.members:
+            rows = lab.sql(member, "SELECT COUNT(*) FROM simkp.outage")[0][0]
+            if rows != "3":
+                raise Failed(f"{member} has {rows} of 3 rows after the outage")
+        lab.sql(self.writer(), "DROP TABLE simkp.outage")
+        self.figures.update(recover=run.seconds)
+        return f"recovered in {run.seconds:.0f} s"
+
+    def writer(self) -> str:
+        for member in self.lab.members:
+            if self.lab.sql(member, "SELECT @@super_read_only", check=False)[:1] == [["0"]]:
+                return member
+        raise Failed("no member takes writes")
+
+    def under_load(self, name: str, work) -> dict:
+        """work() while clients read and write; its report, of which nothing may have failed."""
+        from support_load import DIRECTORY, Load
+
+        load = Load(self.lab, name, CACHE / "load")
+        load.start()
+        try:
+            started = time.monotonic()
+            work()
+            report = load.finish(time.monotonic() - started)
+        finally:
+            load.stop()
+            self.lab.on("proxy", "rm", "-rf", DIRECTORY)
+        self.figures[name] = {
+            "gap": report["longest_gap"],
+            "failed": report["failed_statements"],
+            "statements": report["acknowledged_writes"] + report["reads"],
+            "lost": report["lost_rows"],
+            "seconds": report["work_seconds"],
+        }
+        if not report["passed"]:
+            raise Failed(
+                f"{name}: {report['failed_statements']} failed, {report['lost_rows']} rows lost: {report['errors']}"
+            )
+        return self.figures[name]
+
+    def operations(self) -> str:
+        found = [self.under_load("rolling_restart", lambda: self.play("playbooks/rolling_restart.yml"))]
+        ways = [choice for choice in CHOICES if choice != self.writers]
+        for to in (*ways, self.writers):
+            wish = ("-e", f"mysql_gr_writers={to}")
+            found.append(
+                self.under_load(f"switch_mode_to_{to}", lambda wish=wish: self.play("playbooks/switch_mode.yml", *wish))
+            )
+        self.lab.one_group()
+        return sum_up(found)
+
+    def upgrade(self, folder: str) -> str:
+        """To the next folder under load: stopped once the first member has been upgraded, and taken up again."""
+        from support import kill_tree, wait_for
+
+        lab, to = self.lab, server_package(folder)
+        self.serve(self.folder, folder)
+        lab.up()
+        if series(to) != series(self.version):
+            # The new series in the hosts' package source; the site playbook upgrades nothing.
+            self.play()
+        if self.installed() != [self.version] * 3:
+            raise Failed(f"members have {', '.join(self.installed())} before the upgrade")
+        arguments = ("-e", "operations_lists_valid=0")
+
+        def interrupted() -> None:
+            process = lab.start(*arguments, playbook="playbooks/rolling_upgrade.yml")
+            wait_for(
+                lambda: process.poll() is not None
+                or (to in self.installed() and sorted(lab.view(self.oldest()).values()) == ["ONLINE"] * 3),
+                600, "a first member that was upgraded and is back", every=1,
+            )  # fmt: skip
+            if process.poll() is not None:
+                raise Failed(f"rolling_upgrade ended by itself: {process.communicate()[0][-1500:]}")
+            kill_tree(process)
+            self.figures["stopped_with"] = self.installed()
+            self.play("playbooks/rolling_upgrade.yml", *arguments)
+
+        found = self.under_load(f"upgrade to {to}", interrupted)
+        lab.one_group()
+        if self.installed() != [to] * 3:
+            raise Failed(f"members have {', '.join(self.installed())} after the upgrade")
+        closed = [member for member in lab.members if lab.sql(member, "SELECT @@super_read_only")[0][0] != "0"]
+        if len(closed) != (2 if self.writers == "primary" else 0):
+            raise Failed(f"read-only after the upgrade: {', '.join(closed) or 'none'}")
+        self.play("site.yml")
+        self.play("site.yml", changed=0)
+        return f"to {to} in {found['seconds']:.0f} s, stopped once: {sum_up([found])}"
+
+    def oldest(self) -> str:
+        """A member that has not been upgraded, or any."""
+        behind = [member for member, found in zip(self.lab.members, self.installed()) if found == self.version]
+        return (behind or list(self.lab.members))[-1]
+
+    def scenarios(self) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/integration/group_replication",
+        ]
+        done = self.lab.command(*command, check=False, timeout=5400)
+        (CACHE / f"{self.name('scenarios')}.log").write_text(done.stdout)
+        counts = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "nothing"
+        numbers = ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)", counts)) or counts
+        if done.returncode:
+            raise Failed(numbers)
+        return numbers
+
+
+def sum_up(found: list[dict]) -> str:
+    failed, every = (sum(one[key] for one in found) for key in ("failed", "statements"))
+    lost = sum(one["lost"] for one in found)
+    return (
+        f"{failed} of {every} statements failed, {lost} rows lost, longest gap {max(one['gap'] for one in found):.2f} s"
+    )
+
+
+def results() -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(CACHE.glob("*.json"))]
+
+
+def cell(made: Combination, step: str, *arguments: str) -> None:
+    """Make one cell and keep it, whatever comes of it."""
+    print(f"{time.strftime('%H:%M:%S')} {made.name(step)} …", flush=True)
+    started = time.monotonic()
+    passed, text = True, ""
+    try:
+        text = getattr(made, step)(*arguments)
+    except (Failed, AssertionError, subprocess.TimeoutExpired) as error:
+        passed, text = False, str(error)
+        (CACHE / f"{made.name(step)}.failure").write_text(traceback.format_exc())
+    kept = {
+        "mysql": made.version, "suite": made.suite, "proxysql": proxy_name(made.proxysql), "writers": made.writers, "step": step,
+        "passed": passed, "text": text, "at": int(time.time()), "seconds": round(time.monotonic() - started), "figures": made.figures,
+        "load": os.getloadavg()[0],
+    }  # fmt: skip
+    made.figures = {}
+    (CACHE / f"{made.name(step)}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    print(f"{time.strftime('%H:%M:%S')} {made.name(step)}: {'' if passed else 'FAILED: '}{text}", flush=True)
+    if not passed:
+        raise Failed(text)
+
+
+def work(options: argparse.Namespace) -> None:
+    until = time.monotonic() + 60 * options.minutes
+    folders = options.packages
+    for number, folder in enumerate(folders):
+        version = ARCHIVE if folder == ARCHIVE else server_package(folder)
+        following = (
+            folders[number + 1] if number + 1 < len(folders) and ARCHIVE not in folders[number : number + 2] else None
+        )
+        for suite in options.suites:
+            for proxysql in options.proxysql:
+                made = Combination(version, folder, suite, proxysql)
+                due = [step for step in STEPS if step in options.steps and (step != "upgrade" or following)]
+                if not options.again:
+                    due = [step for step in due if not passed(made.name(step))]
+                if not due or time.monotonic() > until:
+                    continue
+                try:
+                    made.blank()
+                    if "site" not in due:
+                        made.play()
+                    for step in due:
+                        if time.monotonic() > until:
+                            break
+                        cell(made, step, *([following] if step == "upgrade" else []))
+                        if step == "upgrade" and "scenarios" in due:
+                            made.blank()
+                            made.play()
+                except (Failed, AssertionError) as error:
+                    print(f"{version} on {suite}: {str(error)[-2000:]}", flush=True)
+
+
+def passed(name: str) -> bool:
+    path = CACHE / f"{name}.json"
+    return path.exists() and json.loads(path.read_text())["passed"]
+
+
+def table(every: list[dict]) -> str:
+    lines = ["| MySQL | Debian | ProxySQL | " + " | ".join(STEPS) + " |", "| --- " * (3 + len(STEPS)) + "|"]
+    places = sorted({(one["mysql"], one["suite"], one["proxysql"]) for one in every})
+    for place in places:
+        cells = []
+        for step in STEPS:
+            found = [
+                one for one in every if (one["mysql"], one["suite"], one["proxysql"], one["step"]) == (*place, step)
+            ]
+            cells.append("; ".join(show(one) for one in found) or "not run")
+        lines.append(f"| {' | '.join((*place, *cells))} |")
+    return "\n".join(lines)
+
+
+def show(one: dict) -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime(one["at"]))
+    writers = f" (`{one['writers']}`)" if one["step"] == "upgrade" else ""
+    words = " ".join(one["text"].split()).replace("|", "/")
+    return f"{day}{writers}: {words if one['passed'] else f'**failed**: {words[:200]}'}"
+
+
+def write_page(text: str) -> None:
+    before, _mark, rest = PAGE.read_text().partition(BEGIN)
+    _old, _mark, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--packages", nargs="+", required=True)
+    parser.add_argument("--suites", nargs="+", default=["bookworm", "trixie", "sid"])
+    parser.add_argument("--proxysql", nargs="*", default=[""])
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--docs", action="store_true")
+    options = parser.parse_args()
+    options.proxysql = options.proxysql or [""]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    work(options)
+    every = results()
+    text = table(every)
+    print(text)
+    if options.docs:
+        write_page(text)
+    return 0 if all(one["passed"] for one in every) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
