@@ -120,8 +120,10 @@ loose-group_replication_start_on_boot={boot}
         shutil.rmtree(self.host_path(), ignore_errors=True)
         os.makedirs(self.host_path())
         shutil.copytree(base, self.datadir)
-        if os.path.exists(self.host_path("data", "auto.cnf")):
-            os.unlink(self.host_path("data", "auto.cnf"))
+        # A server_uuid and a CA of its own.
+        for name in os.listdir(self.datadir):
+            if name == "auto.cnf" or name.endswith(".pem"):
+                os.unlink(self.host_path("data", name))
         with open(self.host_path("my.cnf"), "w", encoding="utf-8") as conf:
             conf.write(self.config())
         self.start()

@@ -74,7 +74,8 @@ def test_ten_thousand_random_pairs(session_group):
 
 @pytest.mark.parametrize(
     "text",
-    ["{u}:", "{u}:0", "{u}:1-", "{u}:9x:1", "nonsense", "{u}:-5", "{u}:1:" + "t" * 33 + ":1", "{u}:9223372036854775808"],
+    # MySQL 8.4 takes "1-", which no server prints.
+    ["{u}:", "{u}:0", "{u}:9x:1", "nonsense", "{u}:-5", "{u}:1:" + "t" * 33 + ":1", "{u}:9223372036854775808"],
 )  # fmt: skip
 def test_what_the_server_refuses_is_refused(session_group, text):
     text = text.format(u=UUIDS[0])
