@@ -15,7 +15,7 @@ description:
 positional: accounts
 options:
   _input:
-    description: The results of M(ansible.mysql.mysql_user), in the order of the accounts.
+    description: The results of C(ansible.mysql.mysql_user), in the order of the accounts.
     type: list
     elements: dict
     required: true
