@@ -48,14 +48,14 @@ def made(versions, monkeypatch, tmp_path):
     monkeypatch.setattr(versions, "CACHE", tmp_path)
 
     class Made(versions.Combination):
-        outcome = None
+        outcome: list[Exception] = []
 
         def __init__(self):
             self.version, self.suite, self.proxysql, self.writers, self.figures = "8.4.8", "sid", "", "all", {}
 
         def site(self):
-            if self.outcome:
-                raise self.outcome
+            for problem in self.outcome:
+                raise problem
             return "47 s"
 
     return Made()
@@ -68,7 +68,8 @@ def test_a_cell_that_passed_is_kept(versions, made):
 
 @pytest.mark.parametrize("kind", ["Failed", "AssertionError"])
 def test_a_cell_that_failed_is_kept_and_is_due_again(versions, made, kind):
-    outcome = made.outcome = getattr(versions, kind, AssertionError)("changed db0: x")
+    outcome = getattr(versions, kind, AssertionError)("changed db0: x")
+    made.outcome = [outcome]
     with pytest.raises(versions.Failed, match=str(outcome)):
         versions.cell(made, "site")
     assert not versions.passed(made.name("site"))
