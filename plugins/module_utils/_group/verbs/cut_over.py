@@ -11,10 +11,9 @@ from __future__ import annotations
 import time
 from typing import Any, Iterable, Mapping
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Inbound
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import Operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_cluster_options, check_range
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
@@ -25,9 +24,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.source impo
     SourceFacts,
     check_source,
     gather_now,
-    source_connection,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.provision import SourceSituation, is_held
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.provision import (
+    FromSource,
+    SourceSituation,
+    is_held,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result
 
 KEEPS_UP = 1.0  # seconds within which a channel that keeps up applies what the source has executed
@@ -116,11 +118,9 @@ def decide_cut_over(
     return CUT_OVER.decide(CutOverSituation(members, facts, me, source, {}), rules)
 
 
-class CutOver(Operation):
+class CutOver(FromSource):
     """One run of group_replication_cut_over."""
 
-    source: SourceFacts
-    outside: Connection
     closed_for = 0.0
 
     def check(self) -> None:
@@ -130,10 +130,7 @@ class CutOver(Operation):
         check_source(self.params, members)
 
     def open(self) -> None:
-        self.outside = source_connection(self.params, self.recorder)
-        self.outside.rehearsing = self.check_mode
         super().open()
-        self.source = SourceFacts(check_source(self.params, self.cluster.members))
         if self.mine.reachable:
             uuid = self.outside.query("SELECT @@GLOBAL.server_uuid AS uuid")[0]["uuid"]
             self.source = gather_now(self.outside, self.source._replace(server_uuid=str(uuid).lower()))
@@ -237,13 +234,6 @@ class CutOver(Operation):
             self.outside.run("SET PERSIST super_read_only = ON")
         except ServerError as error:
             self.warn(f"{self.source.address} would take writes again after a restart: {error}")
-
-    def run(self) -> Result:
-        try:
-            return super().run()
-        finally:
-            if hasattr(self, "outside"):
-                self.outside.close()
 
     # -- report --------------------------------------------------------------------------------------------------------
     def snapshot(self) -> dict[str, Any]:

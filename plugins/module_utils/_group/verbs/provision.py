@@ -16,6 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import UPDATE_EVERYWHERE
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import Operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_cluster_options, check_range
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
@@ -35,6 +36,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.source impo
     source_problems,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result
 
 PROVISION = Table()
 PROVISION.rule("refuse", "this server could not be asked: {error}")(not_asked)
@@ -163,11 +165,28 @@ def decide_provision(
     return PROVISION.decide(SourceSituation(members, facts, me, source, wish), rules)
 
 
-class Provision(Member):
-    """One run of group_replication_provision."""
+class FromSource(Operation):
+    """A run with a connection to the source, too."""
 
     source: SourceFacts
     outside: Connection
+
+    def open(self) -> None:
+        self.outside = source_connection(self.params, self.recorder)
+        self.outside.rehearsing = self.check_mode
+        super().open()
+        self.source = SourceFacts(check_source(self.params, self.cluster.members))
+
+    def run(self) -> Result:
+        try:
+            return super().run()
+        finally:
+            if hasattr(self, "outside"):
+                self.outside.close()
+
+
+class Provision(FromSource, Member):
+    """One run of group_replication_provision."""
 
     def check(self) -> None:
         members, _me = check_cluster_options(self.params)
@@ -177,10 +196,7 @@ class Provision(Member):
         self.donor_account = (self.params["source_user"], self.params["source_password"])
 
     def open(self) -> None:
-        self.outside = source_connection(self.params, self.recorder)
-        self.outside.rehearsing = self.check_mode
         super().open()
-        self.source = SourceFacts(check_source(self.params, self.cluster.members))
         if not self.mine.reachable:
             return
         user = self.params.get("login_user") or "root"
@@ -209,10 +225,3 @@ class Provision(Member):
     def report(self) -> dict[str, Any]:
         host, port = parse_address(self.source.address)
         return {**super().report(), "source": {"host": host, "port": port}}
-
-    def run(self) -> dict[str, Any]:
-        try:
-            return super().run()
-        finally:
-            if hasattr(self, "outside"):
-                self.outside.close()
