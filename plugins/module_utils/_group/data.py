@@ -238,6 +238,11 @@ def without_waiting(ask: Ask) -> str:
     return "SET SESSION group_replication_consistency = 'EVENTUAL'" if int(found[0][0]) else ""
 
 
+def enabled_events(ask: Ask) -> Tables:
+    """Events that the server executes where its event scheduler is on."""
+    return _counted(json.loads(ask(f"SELECT {_EVENTS} AS seen")[0][0]))
+
+
 def brings(ask: Ask, accounts: Iterable[str]) -> dict[str, Any]:
     """What else a server brings into a group: accounts of these names (user, host, locked), objects whose definer is no account, events."""
     names = ", ".join(f"X'{name.encode().hex()}'" for name in accounts) or "NULL"

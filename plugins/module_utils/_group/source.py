@@ -17,9 +17,9 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     login_connection,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import (
-    SHOWN,
     Data,
     Tables,
+    enabled_events,
     look,
     table_problems,
     without_waiting,
@@ -49,8 +49,6 @@ _COUNTS = """SELECT (SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGI
  (SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE IN ('ONLINE', 'RECOVERING')) AS members,
  (SELECT VARIABLE_VALUE FROM performance_schema.session_status WHERE VARIABLE_NAME = 'Ssl_cipher') AS cipher"""
 _LOGIN = "SELECT plugin FROM mysql.user WHERE user = %s AND host = 'localhost'"
-_EVENTS = """SELECT CONCAT(EVENT_SCHEMA, '.', EVENT_NAME) AS name FROM information_schema.EVENTS
- WHERE STATUS = 'ENABLED' ORDER BY EVENT_SCHEMA, EVENT_NAME"""
 
 
 class SourceFacts(NamedTuple):
@@ -153,7 +151,6 @@ def gather_source(connection: Connection, address: str, login_user: str) -> Sour
     variables = {row["name"]: str(row["value"] or "") for row in connection.query(_VARIABLES)}
     counts = connection.query(_COUNTS)[0]
     logins = connection.query(_LOGIN, (login_user,))
-    events = [str(row["name"]) for row in connection.query(_EVENTS)]
 
     def ask(text: str) -> list[list[Any]]:
         return [list(row.values()) for row in connection.query(text)]
@@ -174,7 +171,7 @@ def gather_source(connection: Connection, address: str, login_user: str) -> Sour
         in_group=bool(counts["members"]),
         tls=bool(counts["cipher"]),
         login_plugin=str(logins[0]["plugin"]) if logins else None,
-        events=Tables(len(events), events[:SHOWN]),
+        events=enabled_events(ask),
         data=look(ask, history=False),
     )
 

@@ -122,7 +122,9 @@ class Session:
         tables = {
             "performance_schema.replication_connection_configuration": lambda: server.inbound,
             "information_schema.USER_PRIVILEGES": lambda: [{"privilege": name} for name in server.privileges],
-            "information_schema.EVENTS": lambda: [{"name": name} for name in server.events],
+            "information_schema.EVENTS": lambda: [
+                {"seen": json.dumps({"number": len(server.events), "first": server.events})}
+            ],
             "AS cipher": lambda: [
                 {"clone": 1, "members": int(server.state == "ONLINE"), "cipher": "TLS_AES_256_GCM_SHA384"}
             ],
