@@ -140,6 +140,14 @@ def test_a_member_leaves_its_group_before_its_server_is_stopped(cluster):
         assert (options.user, options.mode) == ("root", 0o600)
 
 
+def test_a_killed_server_waits_for_its_group_before_it_starts(cluster):
+    for member in cluster.members:
+        host = cluster[member]
+        assert "mysql-gr-wait" in host.run("systemctl show --property=ExecStartPre mysql").stdout
+        options = host.file("/etc/mysql-gr-wait.json")
+        assert (options.user, options.mode) == ("root", 0o600)
+
+
 def test_only_the_wanted_ports_listen(cluster):
     for member in cluster.members:
         assert ports(cluster, member) == {3306, 33061}, listening(cluster[member])

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a killed server waits for before it starts, what it asks the group for, and when it starts as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[4] / "roles/mysql_gr/files/wait.py"
+ME, PEER, OTHER = "uuid-me", "uuid-peer", "uuid-other"
+
+
+@pytest.fixture(name="waiting")
+def fixture_waiting():
+    spec = importlib.util.spec_from_file_location("wait", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def rows(**states):
+    """The view of PEER: {member: state}."""
+    names = {"me": ME, "peer": PEER, "other": OTHER}
+    return [(names[name], state, int(name == "peer")) for name, state in states.items()]
+
+
+WITH_ME = rows(peer="ONLINE", other="ONLINE", me="UNREACHABLE")
+WITHOUT_ME = rows(peer="ONLINE", other="ONLINE")
+
+
+class Peer:
+    """A peer whose view changes with the time; its clock goes on only when somebody waits."""
+
+    def __init__(self, module, *views, concurrency=10, patience=30):
+        self.module, self.views, self.patience, self.now = module, views, patience, 0.0
+        self.values = [concurrency]
+
+    def view(self):
+        """The last of [(from, rows)] that has begun."""
+        return [seen for since, seen in self.views if since <= self.now][-1]
+
+    def ask(self, statement):
+        if statement == self.module.CONCURRENCY:
+            return [(self.values[-1],)]
+        assert statement.startswith("SELECT group_replication_set_write_concurrency(")
+        self.values.append(int(statement.rpartition("(")[2].rstrip(")")))
+        return [("UDF is asynchronous",)]
+
+    def pause(self, seconds):
+        self.now += seconds
+
+    def wait(self):
+        def look():
+            seen = self.view()
+            return [] if seen is None else [(self.ask, seen)]
+
+        return self.module.wait(ME, look, self.patience, clock=lambda: self.now, pause=self.pause)
+
+
+def test_it_waits_until_the_group_has_expelled_it_then_renews_the_configuration(waiting):
+    peer = Peer(waiting, (0, WITH_ME), (5.9, WITHOUT_ME))
+    assert peer.wait() == "not in the group, 6.0 s waited"
+    assert peer.values == [10, 11, 10, 11, 10]
+
+
+def test_one_that_was_away_for_longer_does_not_wait(waiting):
+    peer = Peer(waiting, (0, WITHOUT_ME), concurrency=200)
+    assert peer.wait() == "not in the group, 0.0 s waited"
+    assert peer.values == [200, 199, 200, 199, 200]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        None,
+        rows(peer="OFFLINE"),
+        rows(peer="RECOVERING", other="ONLINE"),
+        rows(peer="ONLINE", other="UNREACHABLE", me="UNREACHABLE"),
+        rows(peer="ERROR", me="ONLINE"),
+    ],
+    ids=["nobody answers", "in no group", "joining itself", "without quorum", "expelled itself"],
+)
+def test_it_starts_at_once_where_no_group_can_take_it_in(waiting, seen):
+    peer = Peer(waiting, (0, seen))
+    assert peer.wait() == "no member of a group with quorum answers"
+    assert (peer.now, peer.values) == (0.0, [10])
+
+
+def test_the_group_is_lost_while_it_waits(waiting):
+    peer = Peer(waiting, (0, WITH_ME), (2, None))
+    assert peer.wait() == "no member of a group with quorum answers"
+    assert peer.values == [10]
+
+
+def test_its_patience_ends(waiting):
+    peer = Peer(waiting, (0, WITH_ME), patience=30)
+    assert peer.wait() == "still in the group after 30 s: started as it is"
+    assert (round(peer.now), peer.values) == (30, [10])
+
+
+def test_peers_that_differ_are_waited_for(waiting):
+    """One of two still has it: it is the group's slowest member that counts."""
+    peer = Peer(waiting, (0, WITHOUT_ME), patience=1)
+
+    def look():
+        return [(peer.ask, WITHOUT_ME), (peer.ask, WITH_ME)]
+
+    assert "still in the group" in waiting.wait(ME, look, 1, clock=lambda: peer.now, pause=peer.pause)
+
+
+def test_a_peer_that_does_not_answer_says_nothing(waiting):
+    made = []
+
+    def connect(_options, place):
+        made.append(place)
+        if place == "db1:3306":
+            raise OSError("refused")
+        return lambda statement: WITHOUT_ME
+
+    peers = waiting.Peers({"peers": ["db1:3306", "db2:3306"]}, connect)
+    assert [seen for _ask, seen in peers.look()] == [WITHOUT_ME]
+    peers.look()
+    assert sorted(made) == ["db1:3306", "db1:3306", "db2:3306"]
+
+
+def written(tmp_path, peers, uuid):
+    if uuid:
+        (tmp_path / "auto.cnf").write_text(f"[auto]\nserver-uuid={uuid}\n")
+    options = {"peers": peers, "user": "u", "password": "p", "ca": "", "datadir": str(tmp_path), "patience": 1}
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    return str(tmp_path / "options.json")
+
+
+@pytest.mark.parametrize(("peers", "uuid"), [([], ME), (["db1:3306"], "")], ids=["no peers", "never started"])
+def test_there_is_nothing_to_ask(waiting, tmp_path, capsys, monkeypatch, peers, uuid):
+    monkeypatch.setattr(waiting, "wait", lambda *_all: pytest.fail("asked"))
+    waiting.main(written(tmp_path, peers, uuid))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_whatever_fails_is_said_and_does_not_count(waiting, tmp_path, capsys, monkeypatch):
+    def fail(uuid, *_all):
+        raise OSError(f"asked for {uuid}")
+
+    monkeypatch.setattr(waiting, "wait", fail)
+    waiting.main(written(tmp_path, ["db1:3306"], ME))
+    assert f"not waited for the group: asked for {ME}" in capsys.readouterr().err
+    waiting.main(str(tmp_path / "absent.json"))
+    assert "not waited for the group" in capsys.readouterr().err
