@@ -59,7 +59,7 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variable
 
 def gr_preflight(members: list[dict[str, Any]], probes: dict[str, Any], wishes: dict[str, Any]) -> dict[str, Any]:
     found, renew = uuid_findings(probes)
-    problems = member_problems(members, wishes["inventory_group"]) + variable_problems(wishes) + found
+    problems = member_problems(members, wishes["inventory_group"], wishes["stack"]) + variable_problems(wishes) + found
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, members, probes[member["name"]], wishes)

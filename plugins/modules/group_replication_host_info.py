@@ -139,8 +139,8 @@ host:
     sql:
       description: >-
         What the running server says of itself - C(uuid), C(version), C(has_transactions), C(gtid_executed), C(gtid_purged), C(read_only), C(state),
-        C(single_primary), C(update_everywhere_checks), C(group_name) and C(seen) (host and port of each member that it sees), or C(error); empty
-        where no server runs.
+        C(single_primary), C(update_everywhere_checks), C(group_name), C(communication_stack) (empty before 8.0.27) and C(seen) (host and port of each
+        member that it sees), or C(error); empty where no server runs.
       type: dict
     data:
       description: >-
@@ -180,11 +180,14 @@ SQL = (
     " WHERE variable_name = 'group_replication_enforce_update_everywhere_checks'), ''),"
     " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
     " WHERE variable_name = 'group_replication_group_name'), ''),"
+    " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
+    " WHERE variable_name = 'group_replication_communication_stack'), ''),"
     " IFNULL((SELECT GROUP_CONCAT(CONCAT(member_host, ' ', member_port) ORDER BY member_host, member_port)"
     " FROM performance_schema.replication_group_members WHERE member_host <> ''), '')"
 )
 MODE = ("single_primary", "update_everywhere_checks")
-SQL_COLUMNS = ("uuid", "version", "gtid_executed", "gtid_purged", "read_only", "state", *MODE, "group_name", "seen")
+LAST = ("group_name", "communication_stack", "seen")
+SQL_COLUMNS = ("uuid", "version", "gtid_executed", "gtid_purged", "read_only", "state", *MODE, *LAST)
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "centos": "redhat"}
 SERVER_PACKAGES = ("mysql-community-server", "mysql-server")
 INSTALLED = "ii"

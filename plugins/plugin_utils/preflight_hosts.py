@@ -14,6 +14,7 @@ from typing import Any, Dict
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import writers
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError, check_version
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import communication_stack
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines, to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import listed, shared
@@ -80,7 +81,7 @@ def host_problems(
     if probe["address_is_local"] is False:
         problems.append(f"mysql_gr_address of {name} is {member['address']!r}, which is not an address of that host.")
     problems += name_problems(member, members, probe)
-    problems += port_problems(member, probe)
+    problems += port_problems(member, probe, wishes["stack"])
     problems += package_problems(name, probe, wishes)
     problems += settings_problems(name, probe["version"] or wishes["version_expected"], wishes)
     problems += memory_problems(name, probe, wishes)
@@ -154,9 +155,11 @@ def memory_problems(name: str, probe: Probe, wishes: dict[str, Any]) -> list[str
     ]
 
 
-def port_problems(member: dict[str, Any], probe: Probe) -> list[str]:
+def port_problems(member: dict[str, Any], probe: Probe, stack: str) -> list[str]:
     problems = []
     for used in probe["ports"]:
+        if used["port"] != member["port"] and stack != "XCOM":
+            continue  # no port of the group's own is opened
         option = "mysql_gr_port" if used["port"] == member["port"] else "mysql_gr_local_port"
         if used["process"] != "mysqld":
             problems.append(
@@ -214,4 +217,4 @@ def server_problems(name: str, probe: Probe, wishes: dict[str, Any]) -> list[str
                 f"The group of {name} runs as mysql_gr_writers {running} ({CHOICES[running].described}), but mysql_gr_writers is"
                 f" {wishes['writers']!r}: the playbook distdb.mysql_ha.switch_mode moves a running group, this one does not."
             )
-    return problems
+    return problems + communication_stack.problems(name, probe, wishes["communication_stack"])

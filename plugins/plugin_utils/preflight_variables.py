@@ -35,6 +35,7 @@ OWN_OPTIONS = {
     "bind_address": "mysql_gr_bind_address",
     "group_name": "mysql_gr_group_name",
     "local_address": "mysql_gr_address and mysql_gr_local_port",
+    "communication_stack": "mysql_gr_communication_stack",
     "group_seeds": "the members in the inventory",
     "ip_allowlist": "the members in the inventory",
     "single_primary_mode": "mysql_gr_writers",
@@ -60,7 +61,7 @@ def shared(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:
     return [(value, names) for value, names in found.items() if len(names) > 1]
 
 
-def member_problems(members: Members, inventory_group: str) -> list[str]:
+def member_problems(members: Members, inventory_group: str, stack: str = "XCOM") -> list[str]:
     if not members:
         return [f"mysql_gr_inventory_group: the inventory group {inventory_group!r} has no hosts."]
     problems = []
@@ -75,7 +76,7 @@ def member_problems(members: Members, inventory_group: str) -> list[str]:
             value = member[option]
             if not isinstance(value, int) or not 1 <= value <= 65535:
                 problems.append(f"mysql_gr_{option} of {name} is {value!r}; allowed is a port from 1 to 65535.")
-        if member["port"] == member["local_port"]:
+        if member["port"] == member["local_port"] and stack == "XCOM":
             problems.append(
                 f"mysql_gr_port and mysql_gr_local_port of {name} are both {member['port']}; they must differ."
             )
@@ -137,6 +138,10 @@ def variable_problems(wishes: Wishes) -> list[str]:
     if len({str(group).lower() for group in wishes["group_names"].values()}) > 1:
         problems.append(
             f"mysql_gr_group_name differs between {listed(sorted(wishes['group_names']))}, which form one group."
+        )
+    if len(wishes["communication_stacks"]) > 1:
+        problems.append(
+            f"mysql_gr_communication_stack is {listed(wishes['communication_stacks'])} on members of one group; it has to be the same on all."
         )
     if not is_uuid(wishes["group_name"]):
         problems.append(

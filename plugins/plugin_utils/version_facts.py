@@ -30,6 +30,11 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     "dual_passwords": (((5, 7, 17), False), ((8, 0, 14), True)),
     # The plugin by which a member's data can be copied.
     "clone_plugin": (((5, 7, 17), ""), ((8, 0, 17), "mysql_clone.so")),
+    # By what the members of a new group talk to each other. MYSQL, from 8.0.27 on and MySQL Shell's choice, is left to the user: its connections
+    # count in max_connections, so that an application can keep members apart. 9.7 calls XCOM deprecated where it is written down, and has it by default.
+    "communication_stack": (((5, 7, 17), "XCOM"),),
+    # What the server has where its option file says nothing.
+    "communication_stack_default": (((5, 7, 17), "XCOM"),),
     # How many receivers of a group's messages a server has: none, or one from a START on for as long as it is in its group.
     "receivers": (((5, 7, 17), RECEIVERS),),
     # Whether ProxySQL's monitor reads a view in sys, which has to be made; else it reads performance_schema.

@@ -63,6 +63,10 @@ class Cluster:
         assert done.rc == 0, f"{member}: {statement}: {done.stderr}"
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def group_port(self, member: str) -> int:
+        """By which the others reach this member's group: with the communication stack MYSQL the SQL port."""
+        return int(self.sql(member, "SELECT SUBSTRING_INDEX(@@group_replication_local_address, ':', -1)")[0][0])
+
     def proxy_address(self) -> str:
         proxy = self.proxies[0]
         return self.var(proxy, "proxysql_address") or self.var(proxy, "ansible_host")

@@ -150,7 +150,7 @@ def test_a_killed_server_waits_for_its_group_before_it_starts(cluster):
 
 def test_only_the_wanted_ports_listen(cluster):
     for member in cluster.members:
-        assert ports(cluster, member) == {3306, 33061}, listening(cluster[member])
+        assert ports(cluster, member) == {3306, cluster.group_port(member)}, listening(cluster[member])
     for proxy in cluster.proxies:
         assert ports(cluster, proxy) == {6032, 6033}, listening(cluster[proxy])
 

@@ -61,7 +61,8 @@ def test_group_traffic_carries_no_clear_text(cluster):
         member, "CREATE TABLE IF NOT EXISTS simkp.wire (id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(32) NOT NULL)"
     )
     needle = uuid.uuid4().hex
-    packets, clear = capture(cluster, member, 33061, needle, f"INSERT INTO simkp.wire (token) VALUES ('{needle}')")
+    port = cluster.group_port(member)
+    packets, clear = capture(cluster, member, port, needle, f"INSERT INTO simkp.wire (token) VALUES ('{needle}')")
     assert packets > 0, "the group's traffic was watched"
     assert clear == 0, "a row went over the wire in clear text"
 

@@ -38,6 +38,7 @@ SQL = {
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP},
+    "communication_stack": "auto", "communication_stacks": ["auto"], "stack": "XCOM",
     "writers": "one", "writers_exceptions": [], "consistency": "BEFORE",
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
@@ -137,6 +138,14 @@ def test_bad_members(hosts, words):
         ({"group_name": "00000000-0000-0000-0000-000000000000"}, ["UUID"]),
         ({"group_name": GROUP.replace("-", "")}, ["UUID"]),
         ({"group_names": {"db0": GROUP, "db1": "other"}}, ["mysql_gr_group_name differs between db0 and db1"]),
+        (
+            {"communication_stacks": ["MYSQL", "auto"]},
+            ["mysql_gr_communication_stack is MYSQL and auto on members of one group"],
+        ),
+        (
+            {"settings": {"group_replication_communication_stack": "MYSQL"}},
+            ["which follows from mysql_gr_communication_stack"],
+        ),
         ({"secrets": {"mysql_gr_peer_password": ""}}, ["mysql_gr_peer_password is missing or empty"]),
         (
             {"secrets": {"mysql_gr_peer_password": ["a", "b"]}},
@@ -237,6 +246,19 @@ def test_bad_variables(wishes, words):
 
 
 ACTIVE = {"exists": True, "active": "active", "enabled": True}
+
+
+def test_the_stack_of_a_running_group_and_the_declared_one():
+    running = {"service": ACTIVE, "sql": dict(SQL, state="ONLINE", communication_stack="XCOM")}
+    assert problems(probe=running, communication_stack="XCOM") == problems(probe=running) == []
+    assert "set auto, or stop the servers" in problems(probe=running, communication_stack="MYSQL", stack="MYSQL")[0]
+
+
+def test_with_the_stack_mysql_the_port_of_the_group_does_not_count():
+    taken = {"ports": [{"port": 33061, "process": "nginx"}]}
+    same = with_host("db0", mysql_gr_local_port=3306)
+    assert len(problems(probe=taken)) == len(problems(same)) == 1
+    assert problems(probe=taken, stack="MYSQL") == problems(same, stack="MYSQL") == []
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_file_is_seen_with_its_rights(tmp_path):
 
 
 LOGIN = Login("/nowhere", "root", "geheim")
-ROW = "u\t9.7.4\tu:1,\\nv:1-2\t\t0\tONLINE\tOFF\tON\tg\tdb0.lab 3306,2001:db8::1 3307\n"
+ROW = "u\t9.7.4\tu:1,\\nv:1-2\t\t0\tONLINE\tOFF\tON\tg\tXCOM\tdb0.lab 3306,2001:db8::1 3307\n"
 
 
 def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
@@ -81,6 +81,7 @@ def test_what_a_server_says_of_itself(monkeypatch):
     assert found["update_everywhere_checks"] is True
     assert found["single_primary"] is False and found["has_transactions"] is True and found["read_only"] is False
     assert found["gtid_executed"] == "u:1,v:1-2" and found["gtid_purged"] == ""
+    assert found["communication_stack"] == "XCOM"
     assert found["seen"] == [["db0.lab", "3306"], ["2001:db8::1", "3307"]]
 
 
