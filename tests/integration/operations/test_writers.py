@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support import ROOT, wait_for
 
 pytestmark = [
     pytest.mark.operations,
@@ -37,9 +38,9 @@ def choose(name):
     return ("-e", f"mysql_gr_writers={name}")
 
 
-def writers(lab):
-    """Where the proxy sends what is written."""
-    rows = json.loads(lab.on("proxy", "python3", "-c", ADMIN, lab.variable("proxy", "proxysql_admin_password")))
+def writers(lab, proxy="proxy"):
+    """Where a proxy sends what is written."""
+    rows = json.loads(lab.on(proxy, "python3", "-c", ADMIN, lab.variable("proxy", "proxysql_admin_password")))
     return sorted(row[0] for row in rows)
 
 
@@ -86,3 +87,39 @@ def test_no_connection_of_before_is_used_when_all_write(cluster, under_load):
     under_load("playbooks/switch_mode.yml", *choose("all"), name="switch_mode_pool")
     levels = [dict(cluster.sql(member, LEVELS)) for member in cluster.members]
     assert {level for found in levels for level in found} == {"BEFORE"}
+
+
+@pytest.fixture(scope="module")
+def two_proxies(cluster):
+    """A second proxy that knows nothing of the first, in front of the group with one writer."""
+    second = ROOT / ".cache" / "operations" / "two-proxies.yml"
+    second.parent.mkdir(parents=True, exist_ok=True)
+    second.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
+    run = cluster.site(*choose("one"), playbook="playbooks/switch_mode.yml", timeout=900)
+    assert run.code == 0, run
+    cluster.command("lab/up", "proxy2", LAB_PREPARE="0")
+    inventories = ("-i", "inventories/lab", "-i", str(second))
+    cluster.command("ansible-playbook", *inventories, "--limit", "localhost,proxy2", "lab/prepare.yml")
+    run = cluster.site("-i", str(second), *choose("one"))
+    assert run.code == 0, run
+    yield cluster
+    cluster.command("lab/down", "proxy2")
+
+
+def test_all_proxies_choose_the_same_writer(two_proxies):
+    """Also while it is away, and when it is back: an application that is spread over the proxies writes to one member."""
+
+    def writer(*, other_than=None, is_again=None):
+        chosen = [writers(two_proxies, proxy) for proxy in ("proxy", "proxy2")]
+        same = len(chosen[0]) == 1 and chosen[0] == chosen[1]
+        return same and chosen[0][0] != other_than and is_again in (None, chosen[0][0]) and chosen[0][0]
+
+    first = wait_for(writer, 30, "both proxies have one writer, the same")
+    member = next(name for name in two_proxies.members if two_proxies.address(name) == first)
+    two_proxies.on(member, "systemctl", "stop", "mysql")
+    try:
+        wait_for(lambda: writer(other_than=first), 30, "both proxies have chosen the same other writer")
+    finally:
+        two_proxies.on(member, "systemctl", "start", "mysql")
+    wait_for(lambda: writer(is_again=first), 60, "both proxies have the first writer again")
+    two_proxies.one_group()
