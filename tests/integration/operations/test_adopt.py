@@ -47,6 +47,7 @@ GRANT SELECT, EVENT, BACKUP_ADMIN, REPLICATION SLAVE, SYSTEM_VARIABLES_ADMIN ON 
 SQL
 for i in $(seq {DOUBLINGS}); do mysql -e "INSERT INTO shop.item (name) SELECT name FROM shop.item"; done
 """
+CA = "/etc/source-ca.pem"
 CLOSED = "SELECT @@super_read_only"
 CHANNEL = "SELECT service_state FROM performance_schema.replication_connection_status WHERE channel_name = 'source'"
 
@@ -64,7 +65,7 @@ class Source:
         ]
         given = {
             "mysql_gr_clone": "when_needed", "proxysql_users": users, "operations_source": self.address, "operations_source_user": "adopt",
-            "operations_source_password": SECRET,
+            "operations_source_password": SECRET, "operations_source_ca_cert": CA,
         }  # fmt: skip
         VARIABLES.parent.mkdir(parents=True, exist_ok=True)
         VARIABLES.write_text(json.dumps(given))
@@ -99,6 +100,8 @@ def source(lab):
     lab.up()
     lab.command("lab/up", "db3", timeout=300)
     lab.give("db3", "bash", GROWN, timeout=900)
+    for member in lab.members:
+        lab.give(member, f"cat >{CA}", lab.on("db3", "cat", "/var/lib/mysql/ca.pem"))
     yield Source(lab)
     VARIABLES.unlink()
     lab.down()
@@ -128,6 +131,8 @@ def test_a_source_that_cannot_work_is_refused_before_anything_is_copied(source, 
     source.sql("REVOKE BACKUP_ADMIN ON *.* FROM adopt@'%'")
     assert "account adopt lacks BACKUP_ADMIN there" in source.refuse("replicate_from")
     source.sql("GRANT BACKUP_ADMIN ON *.* TO adopt@'%'")
+    another = source.refuse("replicate_from", "-e", "operations_source_ca_cert=/var/lib/mysql/ca.pem")
+    assert f"{source.address}:3306" in another and "certificate verify failed" in another
     assert "operations_source_password: must be given" in lab.site(
         "-e", f"operations_source={source.address}", "-e", "operations_source_user=adopt", "-e", "mysql_gr_clone=when_needed",
         playbook="playbooks/replicate_from.yml",
