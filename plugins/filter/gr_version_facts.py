@@ -29,7 +29,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(check_arguments), by which C(mysqld) checks its options; C(recovery_privileges); C(auth_plugin), empty for the server's default;
+    C(check_arguments), by which C(mysqld) checks its options; C(recovery_privileges); C(renewal_privileges); C(auth_plugin), empty
+    for the server's default;
     C(dual_passwords), whether an account can have two; C(clone_plugin), empty without one; C(communication_stack) of a new group and
     C(communication_stack_default) of the server; C(receivers), the statement that counts a server's
     receivers of a group's messages, one from C(START GROUP_REPLICATION) on; C(monitor_view), whether ProxySQL's monitor needs a view in C(sys);

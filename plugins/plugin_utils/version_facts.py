@@ -24,6 +24,8 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     "recovery_privileges": (((5, 7, 17), ["REPLICATION SLAVE"]),
                             ((8, 0, 4), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]),
                             ((8, 0, 27), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"])),
+    # Privileges by which the peer account renews the group's configuration before a killed member starts (roles/mysql_gr/files/wait.py).
+    "renewal_privileges": (((5, 7, 17), []), ((8, 0, 13), ["GROUP_REPLICATION_ADMIN"])),
     # Authentication plugin of accounts; empty: the server's default.
     "auth_plugin": (((5, 7, 17), ""), ((8, 0, 4), "caching_sha2_password")),
     # Whether an account can have two passwords (RETAIN CURRENT PASSWORD).
