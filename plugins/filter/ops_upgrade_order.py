@@ -37,16 +37,16 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(order) (names), C(leaving) (those of them that have to leave the group before the newer members take writes), C(problems) and C(text) (one
-    sentence).
+    C(order) (names), C(to) (the version that each of them gets, without the epoch), C(leaving) (those of them that have to leave the group before the newer
+    members take writes), C(problems) and C(text) (the plan in words).
   type: dict
 """
 
 import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.upgrade_rules import way
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
-    LONG_TERM,
     VersionError,
     effective_version,
     stays_read_only,
@@ -62,17 +62,42 @@ class Member(NamedTuple):
     primary: bool = False
 
 
+# A package source that somebody prefers, as the role does with MySQL's own repository, has a higher priority than apt's 500.
+PREFERRED = 501
+HEAD = re.compile(r"^ (?:\*\*\*|   ) (\S+) (\d+)$")
+SOURCE = re.compile(r"^ {8,}(\d+) (\S+)")
+
+
 def read_policy(text: str) -> tuple[str, str]:
-    """The installed and the offered version of apt-cache policy; empty where it says none."""
+    """The installed and the wanted version of apt-cache policy; empty where it says none.
+
+    apt never goes back by itself: where a preferred source has an older version only, apt's candidate is what is installed. That older one is wanted.
+    """
     found = [re.search(rf"^ *{word}: *(\S+)", text, re.MULTILINE) for word in ("Installed", "Candidate")]
     installed, candidate = (match[1] if match else "" for match in found)
+    sources: dict[str, int] = {}
+    version = ""
+    for line in text.splitlines():
+        head, source = HEAD.match(line), SOURCE.match(line)
+        if head:
+            version = head[1]
+        elif source and source[2] != "/var/lib/dpkg/status":
+            sources[version] = max(sources.get(version, 0), int(source[1]))
+    preferred = [version for version, priority in sources.items() if priority >= PREFERRED]
+    if candidate == installed and preferred and installed not in sources:
+        return installed, preferred[0]
     return installed, candidate
+
+
+def server_version(package: str) -> str:
+    """A package's version without the epoch."""
+    return package.rpartition(":")[2]
 
 
 def number(package: str) -> tuple[int, ...] | None:
     """The server's version in a package's: without epoch and revision; None where there is none."""
     try:
-        return effective_version(package.rpartition(":")[2])
+        return effective_version(server_version(package))
     except VersionError:
         return None
 
@@ -81,16 +106,8 @@ def problem_of(member: Member) -> str:
     before, after = number(member.installed), number(member.candidate)
     if before is None or after is None:
         return f"{member.name}: which version is installed ({member.installed!r}) or offered ({member.candidate!r}) is not known."
-    way = f"{member.name} runs {member.installed} and is offered {member.candidate}; "
-    if after < before:
-        return way + "a downgrade is not possible."
-    between = [series for series in LONG_TERM if before[:2] < series < after[:2]]
-    if between:
-        return (
-            way
-            + f"the way leads through {', '.join(f'{major}.{minor}' for major, minor in between)}, one series at a time."
-        )
-    return ""
+    against = way(server_version(member.installed), server_version(member.candidate))
+    return f"{member.name} ({member.installed}): {against}." if against else ""
 
 
 def plan(members: Sequence[Member], stay: Mapping[str, str] | None = None) -> tuple[list[Member], list[str]]:
@@ -156,13 +173,26 @@ def ops_upgrade_order(
             leaving.append(turns[-1].name)
         order += turns
         problems += against
-    steps = [f"{member.name} from {member.installed} to {member.candidate}" for member in order]
     return {
         "order": [] if problems else [member.name for member in order],
+        "to": {} if problems else {member.name: server_version(member.candidate) for member in order},
         "leaving": leaving,
         "problems": problems,
-        "text": ", then ".join(steps) or "Every member has the newest version; nothing is to be done.",
+        "text": in_words(order, leaving),
     }
+
+
+def in_words(order: Sequence[Member], leaving: Sequence[str]) -> str:
+    """The plan, for who reads it before anything is done."""
+    if not order:
+        return "Every member has the newest version; nothing is to be done."
+    text = ", then ".join(f"{member.name} from {member.installed} to {member.candidate}" for member in order) + "."
+    for member in order:
+        if member.name in leaving:
+            text += f" {member.name} leaves the group before, while statements wait at the proxies: newer members take no writes beside it."
+        elif member.primary:
+            text += f" {member.name} is primary and hands over before."
+    return text + " At the end the protocol of the group is raised to what every member knows."
 
 
 class FilterModule:

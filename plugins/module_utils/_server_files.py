@@ -58,9 +58,9 @@ def same_value(wanted: str, found: str) -> bool:
     return same(wanted, found) or plain(wanted) == plain(found)
 
 
-def options_read(path: str, ours: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
+def options_read(path: str, ours: str, depth: int = 0, series: str = "") -> Iterator[tuple[str, str, str]]:
     """(file, name, value) of the server's lines in a file and those that it includes, in the order in which they are read. Of the file ours only that
-    its turn has come, whether it exists or not."""
+    its turn has come, whether it exists or not. series: of groups such as [mysqld-8.4] only those of this one."""
     if path == ours:
         yield path, "", ""
     if path == ours or depth > DEEPEST:
@@ -74,10 +74,13 @@ def options_read(path: str, ours: str, depth: int = 0) -> Iterator[tuple[str, st
             names += [os.path.basename(ours)] if folder == os.path.dirname(ours) else []
             files = [os.path.join(folder, name) for name in sorted({*names}) if name.endswith(".cnf")]
             for file in files if folder else [include[2]]:
-                yield from options_read(file, ours, depth + 1)
+                yield from options_read(file, ours, depth + 1, series)
         elif line.startswith("["):
             group = line[1:].partition("]")[0].strip()
-        elif group.partition("-")[0] in ("mysqld", "server"):
+        elif group.partition("-")[0] in ("mysqld", "server") and group.partition("-")[2] in (
+            "",
+            series or group.partition("-")[2],
+        ):
             text = END_COMMENT.sub(r"\1", line)
             name, value = parse_line(text)
             yield path, name, value if "=" in text else "ON"

@@ -51,8 +51,14 @@ def test_requirements_are_the_dependencies_of_the_collection():
     assert wanted == load("galaxy.yml")["dependencies"]
 
 
-# They look at or install on a host and share no connection options with the others.
-HOST_MODULES = {"apt_packages", "group_replication_host_info", "mysqld_options_check", "mysqld_service"}
+# They look at or install on a host and do not have the options of the group's members.
+HOST_MODULES = {
+    "apt_packages",
+    "group_replication_host_info",
+    "group_replication_upgrade_check",
+    "mysqld_options_check",
+    "mysqld_service",
+}
 
 
 def test_every_module_is_in_exactly_one_action_group():

@@ -27,6 +27,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation i
     names,
     undeclared,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version, stays_read_only
 
 # Cluster states
 ONLINE = "ONLINE"
@@ -103,6 +104,11 @@ def _warnings(s: Situation) -> list[str]:
             found.append(f"{address} is in no group and takes writes (super_read_only is OFF), which would keep it out")
         if facts.bootstrap_flag:
             found.append(f"{address}: group_replication_bootstrap_group is ON")
+    if s.home is not None:
+        found += upgrade_under_way(
+            {a: s.facts[a].version for a in s.home.addresses},
+            [a for a in s.home.addresses if s.facts[a].super_read_only],
+        )
     strangers = undeclared(s.members, s.facts)
     if strangers:
         found.append(f"members of the group that are not declared: {'; '.join(strangers)}")
@@ -112,6 +118,18 @@ def _warnings(s: Situation) -> list[str]:
         elif s.home is not None and part is not s.home and s.home.addresses != part.addresses:
             found.append(f"{names(part.addresses)} is cut off from the group")
     return found
+
+
+def upgrade_under_way(versions: dict[str, str], closed: list[str]) -> list[str]:
+    """A sentence where the members of one group have different versions; closed: those that take no writes."""
+    known = sorted({parse_version(version) for version in versions.values()})
+    if len(known) < 2:
+        return []
+    waiting = [address for address in closed if stays_read_only(versions[address], known[0])]
+    why = (
+        f"; until all have {known[-1]}, MySQL keeps {names(waiting)} read-only in multi-primary mode" if waiting else ""
+    )
+    return [f"MySQL {names(map(str, known))} in one group{why} (distdb.mysql_ha.rolling_upgrade goes on)"]
 
 
 def _member(s: Situation) -> dict[str, Any]:

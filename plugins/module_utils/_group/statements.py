@@ -41,6 +41,8 @@ STATEMENTS: dict[str, tuple[tuple[tuple[int, int, int], str | None], ...]] = {
                                         ((8, 0, 13), "SELECT group_replication_switch_to_single_primary_mode(%s)")),
     "switch_to_multi_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_switch_to_multi_primary_mode()")),
     "disable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_disable_member_action(%s, %s)")),
+    "get_communication_protocol": (((5, 7, 17), None), ((8, 0, 16), "SELECT group_replication_get_communication_protocol() AS protocol")),
+    "set_communication_protocol": (((5, 7, 17), None), ((8, 0, 16), "SELECT group_replication_set_communication_protocol(%s)")),
     "enable_member_action": (((5, 7, 17), None), ((8, 0, 26), "SELECT group_replication_enable_member_action(%s, %s)")),
 }
 # fmt: on

@@ -83,9 +83,12 @@ def test_who_has_the_newest_version_is_left_alone():
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ([member("a", candidate="8.4.5-1")], "a runs 8.4.6-1 and is offered 8.4.5-1; a downgrade is not possible."),
-        ([member("a", installed="8.0.40", candidate="9.7.1")], "the way leads through 8.4, one series at a time"),
-        ([member("a", installed="5.7.44", candidate="8.4.6")], "the way leads through 8.0"),
+        (
+            [member("a", candidate="8.4.5-1")],
+            "a (8.4.6-1): MySQL 8.4.6 runs and 8.4.5 is wanted: MySQL cannot be downgraded",
+        ),
+        ([member("a", installed="8.0.40", candidate="9.7.1")], "upgrade to 8.4 first"),
+        ([member("a", installed="5.7.44", candidate="8.4.6")], "upgrade to 8.0 first"),
         ([member("a"), member("b", candidate="8.4.8-1")], "offered different versions (a 8.4.7-1, b 8.4.8-1)"),
         ([member("a", candidate="(none)")], "is not known"),
         ([member("a", installed="")], "is not known"),
@@ -140,6 +143,51 @@ def test_each_cluster_has_its_own_order():
     assert found["text"].startswith("a1 from 8.4.6-1 to 8.4.7-1, then a2")
     found = ops_upgrade_order(clusters, hostvars(a0="single_primary", b0="multi_primary"), {"b0": POLICY})
     assert found["order"] == [] and len(found["problems"]) == 3
+
+
+PINNED = """mysql-server:
+  Installed: {installed}
+  Candidate: {candidate}
+  Version table:
+{table}
+"""
+HERE = "        100 /var/lib/dpkg/status\n"
+THERE = "        {} http://192.0.2.1/debian bookworm/mysql-8.0 amd64 Packages\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [
+        # A preferred source that has an older version only: somebody wants that one.
+        (f" *** 8.4.8-1 100\n{HERE}     8.0.30-1 990\n{THERE.format(990)}", "8.0.30-1"),
+        # The distribution's own, which nobody prefers.
+        (f" *** 8.4.8-1 100\n{HERE}     8.0.30-1 500\n{THERE.format(500)}", "8.4.8-1"),
+        (f" *** 8.4.8-1 990\n{THERE.format(990)}{HERE}     8.4.7-1 990\n{THERE.format(990)}", "8.4.8-1"),
+        (f" *** 8.4.8-1 100\n{HERE}", "8.4.8-1"),
+    ],
+)
+def test_a_preferred_source_with_an_older_version_is_a_wish_to_go_back(table, wanted):
+    text = PINNED.format(installed="8.4.8-1", candidate="8.4.8-1", table=table)
+    assert read_policy(text) == ("8.4.8-1", wanted)
+    found = ops_upgrade_order([entry("alpha", ["a0"])], hostvars(a0="multi_primary"), {"a0": text})
+    assert ("cannot be downgraded" in " ".join(found["problems"])) == (wanted == "8.0.30-1")
+    assert found["to"] == {}
+
+
+def test_the_plan_says_who_leaves_and_who_hands_over():
+    text = POLICY.replace("8.4.7-1", "1:8.4.8-1").replace("8.4.6-1", "1:8.0.30-1")
+    for mode, words in (
+        ("multi_primary", "a2 leaves the group before, "),
+        ("single_primary", "a0 leaves the group before, "),
+    ):
+        facts = hostvars(a0=mode)
+        for one in facts["a0"]["mysql_gr_status"]["cluster"]["members"].values():
+            one["version"] = "8.0.30"
+        found = ops_upgrade_order([entry("alpha", THREE)], facts, dict.fromkeys(THREE, text))
+        assert words in found["text"] and "protocol of the group is raised" in found["text"]
+        assert found["to"] == dict.fromkeys(THREE, "8.4.8-1")
+    found = ops_upgrade_order([entry("alpha", THREE)], hostvars(a0="single_primary"), dict.fromkeys(THREE, POLICY))
+    assert "a0 is primary and hands over before." in found["text"] or "a0 leaves the group" in found["text"]
 
 
 def leaving(installed, mode="multi_primary", limit=None):

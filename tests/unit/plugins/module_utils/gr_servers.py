@@ -52,6 +52,7 @@ class World:
         self.members = []
         self.seen = {}
         self.refused = {}
+        self.protocol = "8.0.27"
 
     def group(self, *names, primary=None):
         """These servers are ONLINE in one group; primary: in single-primary mode."""
@@ -128,6 +129,7 @@ class Session:
             "AS cipher": lambda: [
                 {"clone": 1, "members": int(server.state == "ONLINE"), "cipher": "TLS_AES_256_GCM_SHA384"}
             ],
+            "get_communication_protocol": lambda: [{"protocol": self.world.protocol}],
             "mysql.user": lambda: [{"plugin": server.login_plugin}],
             "@@GLOBAL.event_scheduler": lambda: [{"now": "ON"}],
             "@@GLOBAL.server_uuid AS uuid": lambda: [{"uuid": server.uuid.upper()}],
@@ -243,6 +245,8 @@ class Session:
             uuid = args[0] if args else min(world.servers[name].uuid for name in world.members)
             world.group(*world.members, primary=next(n for n in world.members if world.servers[n].uuid == uuid))
             return [{"done": "Primary server switched"}]
+        elif "set_communication_protocol" in text:
+            world.protocol = args[0]
         elif "switch_to_multi_primary_mode" in text:
             world.group(*world.members)
             return [{"done": "Mode switched to multi-primary successfully."}]
