@@ -101,12 +101,12 @@ def test_the_server_of_the_packages_neither_joins_nor_writes_a_binary_log():
 
 def said(started, **failed):
     task = tasks("upgrade")["Upgrade"]["rescue"][-1]
-    lasting = {name: filled_in(text, _mysql_gr_started=started, inventory_hostname="db1", **failed) for name, text in task["vars"].items()
-               if name == ("down" if "errors" in started else "up")}  # fmt: skip
-    message = filled_in(
-        task["ansible.builtin.fail"]["msg"], _mysql_gr_started=started, **{"up": "", "down": "", **lasting}
-    )
-    return " ".join(message.split())
+    known = {
+        "_mysql_gr_started": started, "inventory_hostname": "db1", "_mysql_gr_upgrade_directory": VARIABLES["_mysql_gr_upgrade_directory"], **failed,
+    }  # fmt: skip
+    which = "down" if "errors" in started else "up"
+    words = {"up": "", "down": "", which: filled_in(task["vars"][which], **known)}
+    return " ".join(filled_in(task["ansible.builtin.fail"]["msg"], **known, **words).split())
 
 
 def test_a_server_that_does_not_start_is_told_from_packages_that_were_not_installed():
@@ -114,7 +114,10 @@ def test_a_server_that_does_not_start_is_told_from_packages_that_were_not_instal
     assert text.startswith(
         "db1 was upgraded and its server does not start; the run ends here, and the other members serve."
     )
-    assert "The server says: unknown variable 'x=1'. Remove the cause" in text and "dpkg --configure -a on db1" in text
+    assert (
+        "The server says: unknown variable 'x=1'. Remove the cause" in text
+        and "MYSQL_HOME=/etc/mysql/gr-upgrade dpkg --configure -a on db1" in text
+    )
     text = said(
         {"changed": False},
         ansible_failed_result={"msg": "no space left"},
