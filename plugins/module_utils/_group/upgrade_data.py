@@ -71,7 +71,7 @@ REMOVED: dict[str, Removed] = {
     **dict.fromkeys((
         "authentication_fido_rp_id", "avoid_temporal_upgrade", "binlog_transaction_dependency_tracking", "character_set_client_handshake",
         "group_replication_recovery_complete_at", "keyring_encrypted_file_data", "keyring_encrypted_file_password", "keyring_file_data", "new",
-        "old", "old_style_user_limits", "profiling", "show_old_temporals",
+        "old", "old_style_user_limits", "show_old_temporals",
     ), Removed((8, 4, 0))),
     "admin_ssl": Removed((8, 4, 0), "admin_tls_version"),
     "default_authentication_plugin": Removed((8, 4, 0), "authentication_policy"),
