@@ -287,11 +287,12 @@ def peer_connection(
     connect_timeout: int = 3,
     read_timeout: int = 10,
     recorder: Recorder | None = None,
+    check_hostname: bool | None = None,
 ) -> Connection:
     """The (not yet opened) connection to another declared member: TLS always, verified when a CA is given."""
     host, port = parse_address(address)
     try:
-        context = tls_context(ca_cert)
+        context = tls_context(ca_cert, check_hostname=check_hostname)
     except (OSError, ssl.SSLError) as error:
         raise ServerError(f"peer_ca_cert: '{ca_cert}' cannot be read ({error})") from None
     return Connection(

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    ACCOUNT_REFUSED,
     ER_GR_COMMAND_FAILURE,
     ER_GR_NOT_CONFIGURED,
     ER_GR_RUNNING,
     ServerError,
+    peer_connection,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL, ApplierError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
@@ -116,7 +118,7 @@ class Starter:
         try:
             self.run.execute("start_group_replication")
         except ServerError as error:
-            trouble = self.tls_trouble() if error.code == ER_GR_NOT_CONFIGURED else ""
+            trouble = self.tls_trouble() or self.account_trouble() if error.code == ER_GR_NOT_CONFIGURED else ""
             passes = error.code == ER_GR_NOT_CONFIGURED and not trouble and self.may_pass()
             if error.code not in (ER_GR_COMMAND_FAILURE, ER_GR_RUNNING) and not passes:
                 raise self.start_failed(error, trouble) from None
@@ -192,6 +194,25 @@ class Starter:
                 trouble = handshake_trouble(files, theirs.local_address)
                 if trouble:
                     return f"TLS between this server and {theirs.local_address} fails: {trouble}"
+        return ""
+
+    def account_trouble(self) -> str:
+        """With the communication stack MYSQL: why the recovery account does not get to this server or to one that is ONLINE, or ''. The server itself
+        connects to both by it, to itself first, and writes only that it failed."""
+        run, settings = self.run, self.run.mine.settings
+        user, password = run.wish["recovery_user"], run.params.get("recovery_password")
+        if settings.get("group_replication_communication_stack") != "MYSQL" or not user:
+            return ""
+        mode = settings.get("group_replication_ssl_mode") or ""
+        ca = settings.get("group_replication_recovery_ssl_ca") or None if mode.startswith("VERIFY") else None
+        others = [a for a, theirs in sorted(run.facts.items()) if theirs.state == "ONLINE" and a != run.me]
+        for address in (run.me, *others):
+            try:
+                peer_connection(address, user, password, ca, check_hostname=mode == "VERIFY_IDENTITY").open().close()
+            except ServerError as error:
+                # One that does not answer, or has no connection left, is no matter of the account.
+                if error.code in ACCOUNT_REFUSED or "no TLS" in str(error):
+                    return f"the group's connections are those of the recovery account: {error}"
         return ""
 
     def failed(self, text: str) -> Refusal:

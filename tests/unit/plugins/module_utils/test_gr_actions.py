@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation, starting
@@ -17,6 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rehearsal import expected
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import Situation
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.starting import Starter
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.turns import Pause
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import clone
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
@@ -357,6 +359,64 @@ def test_what_the_server_writes_nowhere_about_tls_is_found_out(monkeypatch):
     ):
         loop(manager(world, timeout=60))
     assert world.told(DB0).count("START GROUP_REPLICATION") == 1
+
+
+MYSQL_STACK = {"group_replication_communication_stack": "MYSQL", "group_replication_recovery_ssl_ca": "/ca.pem"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "ca", "name"),
+    [("REQUIRED", None, False), ("VERIFY_CA", "/ca.pem", False), ("VERIFY_IDENTITY", "/ca.pem", True)],
+)
+@pytest.mark.parametrize(
+    ("closed", "error", "ends"),
+    [
+        (DB0, ServerError("db0 refuses account 'repl'", 1045), True),
+        (DB2, ServerError("db2: no TLS (certificate verify failed)", 2003, lost=True), True),
+        (DB2, ServerError("db2 does not answer (timed out)", 2003, lost=True), False),
+        (DB2, ServerError("db2: error 1040: Too many connections", 1040), False),
+    ],
+)
+def test_an_account_by_which_no_member_is_reached_is_named(monkeypatch, mode, ca, name, closed, error, ends):
+    """With the communication stack MYSQL, where the server writes no reason."""
+    asked = []
+
+    def peer(address, *arguments, **options):
+        asked.append((address, *arguments, options["check_hostname"]))
+        return SimpleNamespace(open=lambda: refuse() if address == closed else SimpleNamespace(close=lambda: None))
+
+    def refuse():
+        raise error
+
+    monkeypatch.setattr(starting, "peer_connection", peer)
+    facts = group_of({DB1: "ONLINE", DB2: "ONLINE"})
+    change(facts, DB0, settings={**facts[DB0].settings, **MYSQL_STACK, "group_replication_ssl_mode": mode})
+    made = manager(World(facts))
+    made.facts = facts
+    found = Starter(made).account_trouble()
+    assert found == (f"the group's connections are those of the recovery account: {error}" if ends else "")
+    reached = (DB0, DB1, DB2)[: 1 if closed == DB0 else 3]
+    assert asked == [(address, "repl", "secret", ca, name) for address in reached]
+
+
+def test_a_start_that_fails_for_the_account_is_not_tried_again(monkeypatch):
+    monkeypatch.setattr(Starter, "account_trouble", lambda self: "the recovery account is locked")
+    world = World(group_of({DB1: "ONLINE", DB2: "ONLINE"}))
+    world.errors["START GROUP_REPLICATION"] = ServerError("see the error log", 3092)
+    with pytest.raises(Refusal, match="START GROUP_REPLICATION failed: the recovery account is locked"):
+        loop(manager(world, timeout=60))
+    assert world.told(DB0).count("START GROUP_REPLICATION") == 1
+
+
+def test_an_account_is_asked_for_only_where_the_group_uses_it(monkeypatch):
+    monkeypatch.setattr(starting, "peer_connection", None)
+    facts = group_of({DB1: "ONLINE"})
+    made = manager(World(facts))
+    made.facts = facts
+    assert Starter(made).account_trouble() == ""
+    change(facts, DB0, settings={**facts[DB0].settings, **MYSQL_STACK})
+    made.wish["recovery_user"] = None
+    assert Starter(made).account_trouble() == ""
 
 
 def test_members_given_up_are_not_locked():
