@@ -158,14 +158,19 @@ def figures(events: list[dict], final: dict, fault: float | None) -> dict:
     good = [event for event in warm if event["error"] is None]
     plain = [event for event in warm if event["kind"] in ("read", "write")]
     end = max(event["end"] for event in events)
+    stuck = None in final.values()
     found = {
         "lost_updates": judge.lost_updates(events),
         "increments": len(judge.acknowledged(events, "increment")),
         "write_skew": len(judge.write_skew(events)),
         "pairs": len({event["key"] for event in judge.acknowledged(events, "withdrawal") if event["value"] == 0}),
-        "lost_writes": judge.lost_writes(
+        "lost_writes": 0
+        if stuck
+        else judge.lost_writes(
             events, *({int(key): value for key, value in final[name].items()} for name in ("registers", "counters"))
         ),
+        # Nobody could read the tables, a minute after the load.
+        "stuck": stuck,
         "failed": sum(event["error"] is not None for event in warm),
         "statements": len(warm),
         "longest_gap": length(gaps(plain, WARM, end)),
@@ -220,9 +225,10 @@ def cells(options: argparse.Namespace) -> list[tuple[str, int, str, str]]:
 def series(options: argparse.Namespace) -> None:
     until = time.monotonic() + 60 * options.minutes
     bench = None
+    lost = {(one["writers"], one["number"], one["level"]) for one in results() if one["stuck"] and one["fault"] == "none"}
     for writers, number, level, fault in cells(options):
         path = CACHE / f"run-{writers}-{level}-{fault}-{number}"
-        if path.with_suffix(".json").exists():
+        if path.with_suffix(".json").exists() or (writers, number, level) in lost:
             continue
         if time.monotonic() > until:
             return
@@ -233,6 +239,7 @@ def series(options: argparse.Namespace) -> None:
         found = dict(
             bench.run(fault, path),
             writers=writers,
+            number=number,
             level=level,
             fault=fault,
             at=int(time.time()),
@@ -240,6 +247,9 @@ def series(options: argparse.Namespace) -> None:
         )
         path.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
         print(f"{time.strftime('%H:%M:%S')} {path.name}: {line(found)}", flush=True)
+        if found["stuck"]:
+            # It stays so. What stands still without a fault needs none.
+            bench, lost = None, lost | {(writers, number, level)} if fault == "none" else lost
 
 
 def line(found: dict) -> str:
@@ -247,7 +257,7 @@ def line(found: dict) -> str:
     routes = "; ".join(
         f"{route}: {', '.join(str(found[route][name]) for name in names)}" for route in ("writer", "reader")
     )
-    return (
+    return ("STUCK; " if found["stuck"] else "") + (
         f"own writes unread and reads that went back, {routes}; lost updates {found['lost_updates']}, write skew {found['write_skew']},"
         f" failed {found['failed']} of {found['statements']}, gap {found['longest_gap']} s, below half {found['seconds_below_half']} s"
     )
@@ -284,7 +294,8 @@ def milliseconds(seconds: float | None) -> str:
 
 def row(cell: tuple[str, str, str], made: list[dict]) -> str:
     writers, level, fault = cell
-    head = f"| {writers} | {level} | {fault} |"
+    stuck = sum(one["stuck"] for one in made)
+    head = f"| {writers} | {level} | {fault} | {len(made)}{f', {stuck} stuck' if stuck else ''} |"
 
     def add(*path: str) -> int:
         total = 0
@@ -310,7 +321,7 @@ def row(cell: tuple[str, str, str], made: list[dict]) -> str:
     )
     rates = " / ".join(f"{middle(name, 'rate'):.0f}" for name in ("writer_read", "reader_read", "write"))
     return (
-        f"{head} {len(made)} | {reads} | {both('read_your_writes')} | {both('monotonic_reads')} | {stale}"
+        f"{head} {reads} | {both('read_your_writes')} | {both('monotonic_reads')} | {stale}"
         f" | {add('lost_updates')} of {add('increments')} | {add('write_skew')} of {add('pairs')}"
         f" | {add('failed')} of {add('statements')} | {p50} | {p99} | {rates} | {max(one['longest_gap'] for one in made):.2f}"
         f" | {f'{statistics.median(halves):.1f}, {max(halves):.1f}' if halves else '–'} |"

@@ -44,6 +44,9 @@ CHOICES = {
     )
 }  # fmt: skip
 DEFAULT = "one"
+# What a choice allows; the others allow each. Where all write, a level that waits after a write made all members hang for good: the transaction waits
+# until the others have prepared it, and their appliers for rows of transactions that wait for this member (docs/measurements/consistency.md).
+LEVELS = {"one": READ_YOUR_WRITES, "all": ("BEFORE",)}
 
 
 def choice_problem(name: object) -> str:
@@ -61,21 +64,21 @@ def member_problems(name: object, consistency: str, exceptions: Sequence[str]) -
         if entry not in EXCEPTABLE
     ]
     choice = CHOICES[str(name)]
-    if (
-        choice.consistency in READ_YOUR_WRITES
-        and consistency not in READ_YOUR_WRITES
-        and "mysql_gr_consistency" not in exceptions
-    ):
-        harm = (
-            "a session would not see on one member what it wrote on another"
-            if choice.all_write
-            else "the writer that takes over would serve sessions before it has what the lost one acknowledged"
-        )
+    levels = LEVELS.get(choice.name, (consistency,))
+    if consistency not in levels and "mysql_gr_consistency" not in exceptions:
         problems.append(
-            f"mysql_gr_consistency is {consistency}, but mysql_gr_writers is {name}, where {harm}; allowed are {', '.join(READ_YOUR_WRITES)}"
-            f"{_way_out('mysql_gr_consistency')}"
+            f"mysql_gr_consistency is {consistency}, but mysql_gr_writers is {name}, where {_harm(choice, consistency)}; allowed"
+            f" {'is' if len(levels) == 1 else 'are'} {', '.join(levels)}{_way_out('mysql_gr_consistency')}"
         )
     return problems
+
+
+def _harm(choice: Choice, consistency: str) -> str:
+    if not choice.all_write:
+        return "the writer that takes over would serve sessions before it has what the lost one acknowledged"
+    if consistency not in READ_YOUR_WRITES:
+        return "a session would not see on one member what it wrote on another"
+    return "transactions on several members can wait for one another, and the whole group stands still until it is restarted"
 
 
 def _way_out(variable: str) -> str:

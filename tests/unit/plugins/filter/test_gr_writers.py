@@ -14,6 +14,7 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines impor
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import (
     CHOICES,
     DEFAULT,
+    LEVELS,
     READ_YOUR_WRITES,
     Cluster,
     member_problems,
@@ -74,7 +75,16 @@ def test_sessions_read_what_was_committed_elsewhere(name, harm, level):
     assert f"mysql_gr_consistency is {level}, but mysql_gr_writers is {name}, where" in sentence and harm in sentence
     assert "or list mysql_gr_consistency in mysql_gr_writers_exceptions" in sentence
     assert member_problems(name, level, ["mysql_gr_consistency"]) == []
-    assert [problem for good in READ_YOUR_WRITES for problem in member_problems(name, good, [])] == []
+    assert [problem for good in LEVELS[name] for problem in member_problems(name, good, [])] == []
+
+
+@pytest.mark.parametrize("level", ["AFTER", "BEFORE_AND_AFTER"])
+def test_where_all_write_no_write_waits_for_the_others(level):
+    (sentence,) = member_problems("all", level, [])
+    assert f"mysql_gr_consistency is {level}, but mysql_gr_writers is all, where" in sentence
+    assert "the whole group stands still" in sentence and "allowed is BEFORE (or list" in sentence
+    assert member_problems("all", level, ["mysql_gr_consistency"]) == []
+    assert member_problems("one", level, []) == member_problems("primary", level, []) == []
 
 
 @pytest.mark.parametrize("level", ["EVENTUAL", "BEFORE_ON_PRIMARY_FAILOVER", "BEFORE"])
