@@ -224,14 +224,15 @@ def main(arguments=None):
     time.sleep(options.seconds)
     stopped.set()
     barrier.abort()
+    end = time.monotonic() + 50
     for session in sessions:
-        session.join(50)
+        session.join(max(0.0, end - time.monotonic()))
     with open(options.history, "w") as target:
         for event in list(history):
             target.write(json.dumps(dict(event, start=event["start"] - origin, end=event["end"] - origin)) + "\n")
-        target.write(
-            json.dumps({"registers": final("anomaly_registers"), "counters": final("anomaly_counters")}) + "\n"
-        )
+        registers = final("anomaly_registers")
+        counters = registers and final("anomaly_counters")
+        target.write(json.dumps({"registers": registers, "counters": counters}) + "\n")
     return 0
 
 

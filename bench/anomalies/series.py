@@ -141,7 +141,7 @@ class Bench:
             time.sleep(max(0.0, origin + FAULT_AT - time.time()))
             began = time.time() - origin
             self.disturb(fault, writer)
-            if clients.wait(timeout=200):
+            if clients.wait(timeout=300):
                 raise SystemExit(f"{' '.join(command)}: exit {clients.returncode}")
         finally:
             clients.kill()
