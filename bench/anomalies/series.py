@@ -225,7 +225,9 @@ def cells(options: argparse.Namespace) -> list[tuple[str, int, str, str]]:
 def series(options: argparse.Namespace) -> None:
     until = time.monotonic() + 60 * options.minutes
     bench = None
-    lost = {(one["writers"], one["number"], one["level"]) for one in results() if one["stuck"] and one["fault"] == "none"}
+    lost = {
+        (one["writers"], one["number"], one["level"]) for one in results() if one["stuck"] and one["fault"] == "none"
+    }
     for writers, number, level, fault in cells(options):
         path = CACHE / f"run-{writers}-{level}-{fault}-{number}"
         if path.with_suffix(".json").exists() or (writers, number, level) in lost:

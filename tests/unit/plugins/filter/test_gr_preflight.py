@@ -216,7 +216,10 @@ def test_bad_members(hosts, words):
         ({"writers": "both"}, ["mysql_gr_writers is 'both'; allowed are one, primary, all."]),
         (
             {"writers": "all", "consistency": "BEFORE_ON_PRIMARY_FAILOVER"},
-            ["mysql_gr_consistency is BEFORE_ON_PRIMARY_FAILOVER, but mysql_gr_writers is all", "allowed is BEFORE (or"],
+            [
+                "mysql_gr_consistency is BEFORE_ON_PRIMARY_FAILOVER, but mysql_gr_writers is all",
+                "allowed is BEFORE (or",
+            ],
         ),
         ({"writers_exceptions": ["mysql_gr_port"]}, ["mysql_gr_writers_exceptions contains 'mysql_gr_port'"]),
         ({"settings": {"server-id": 1}}, ["mysql_gr_settings contains server-id", "mysql_gr_server_id"]),
