@@ -305,6 +305,16 @@ class LabMember:
         """A clean stop that lasts."""
         self.on("systemctl", "stop", "mysql")
 
+    @contextmanager
+    def started_at_once(self):
+        """It does not wait for its group before it starts (mysql_gr_wait_on_start), as where the role did not set the service up."""
+        options = "/etc/mysql-gr-wait.json"
+        self.on("mv", options, f"{options}.kept")
+        try:
+            yield
+        finally:
+            self.on("mv", f"{options}.kept", options)
+
     def kill9(self, restart=True):
         """SIGKILL; systemd has it back at once, unless it shall stay down."""
         if not restart:

@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import pymysql
 import pymysql.cursors
@@ -224,6 +225,10 @@ loose-group_replication_start_on_boot={boot}
     def stop(self):
         """A clean stop that lasts."""
         self._end(signal.SIGTERM)
+
+    def started_at_once(self):
+        """Nothing waits before it starts."""
+        return nullcontext()
 
     def kill9(self, restart=True):
         """SIGKILL; with restart, the supervisor has it back at once."""

@@ -63,8 +63,9 @@ def test_rejoin_after_a_clean_stop(group):
 
 
 def test_rejoin_while_the_group_still_lists_the_killed_incarnation(group):
-    group[2].kill9()
-    group[2].wait_up()
+    with group[2].started_at_once():
+        group[2].kill9()
+        group[2].wait_up()
     group.insert(0, "after the kill")
     assert group.view(group[0])[group[2].address] in ("ONLINE", "UNREACHABLE"), (
         "the old incarnation was expelled too early for this test"
