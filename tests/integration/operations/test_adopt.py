@@ -33,6 +33,13 @@ set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
 apt-get -qq install -y --no-install-recommends mysql-server >/dev/null 2>&1 || true
+address=$(hostname -I | cut -d' ' -f1)
+cd /var/lib/mysql
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=source-ca -keyout ca-key.pem -out ca.pem 2>/dev/null
+openssl req -newkey rsa:2048 -nodes -subj /CN=source -keyout server-key.pem -out request.pem 2>/dev/null
+printf "subjectAltName=IP:$address" >extensions
+openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 30 -extfile extensions -out server-cert.pem 2>/dev/null
+chown mysql: *.pem
 printf '[mysqld]\\nserver_id=140\\nbind-address=*\\nplugin_load_add=mysql_clone.so\\n' >/etc/mysql/mysql.conf.d/old.cnf
 systemctl restart mysql
 mysql <<'SQL'
