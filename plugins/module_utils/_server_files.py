@@ -65,7 +65,7 @@ def options_read(path: str, ours: str, depth: int = 0, series: str = "") -> Iter
         yield path, "", ""
     if path == ours or depth > DEEPEST:
         return
-    group = ""
+    program = of_series = ""
     for line in map(str.strip, read(path).splitlines()):
         include = INCLUDE.match(line)
         if include:
@@ -76,11 +76,8 @@ def options_read(path: str, ours: str, depth: int = 0, series: str = "") -> Iter
             for file in files if folder else [include[2]]:
                 yield from options_read(file, ours, depth + 1, series)
         elif line.startswith("["):
-            group = line[1:].partition("]")[0].strip()
-        elif group.partition("-")[0] in ("mysqld", "server") and group.partition("-")[2] in (
-            "",
-            series or group.partition("-")[2],
-        ):
+            program, _dash, of_series = line[1:].partition("]")[0].strip().partition("-")
+        elif program in ("mysqld", "server") and (not series or of_series in ("", series)):
             text = END_COMMENT.sub(r"\1", line)
             name, value = parse_line(text)
             yield path, name, value if "=" in text else "ON"

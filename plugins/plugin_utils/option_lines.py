@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     OLDEST,
     VersionError,
+    dotted,
     effective_version,
     parse_version,
 )
@@ -28,7 +29,6 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options imp
     option_name,
     plain_name,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import dotted
 
 
 def text_of(value: object) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import dotted, effective_version
 
 # What a version has and needs: meaning -> ((first version, value), ...), newest last.
 # fmt: off
@@ -43,10 +43,6 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     "monitor_view": (((5, 7, 17), True), ((8, 0, 0), False)),
 }
 # fmt: on
-
-
-def dotted(version: tuple[int, int, int]) -> str:
-    return ".".join(map(str, version))
 
 
 def first_version(meaning: str, value: Any) -> str:

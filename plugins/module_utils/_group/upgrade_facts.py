@@ -22,10 +22,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.upgrade_rul
     Upgrade,
     changes_series,
     checks_for,
-    dotted,
     way,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version, has_persist
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
+    dotted,
+    effective_version,
+    has_persist,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._server_files import options_read
 
 _SERVER = "SELECT VERSION() AS version, @@GLOBAL.datadir AS datadir"

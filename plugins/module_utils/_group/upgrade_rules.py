@@ -8,8 +8,9 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import SHOWN
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.upgrade_data import (
     AUTH_PLUGINS,
     CHECKS,
@@ -22,11 +23,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.upgrade_dat
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     LONG_TERM,
     Version,
+    dotted,
     effective_version,
     parse_version,
 )
 
-SHOWN = 10
 MEBIBYTE = 1 << 20
 
 
@@ -103,10 +104,6 @@ def checks_for(current: object, wanted: object) -> list[Check]:
     """The questions to ask the server for this upgrade."""
     one, other = effective_version(current), effective_version(wanted)
     return [check for check in CHECKS if is_crossed(check.since, one, other)]
-
-
-def dotted(version: Iterable[int]) -> str:
-    return ".".join(map(str, version))
 
 
 def way(current: object, wanted: object) -> str:

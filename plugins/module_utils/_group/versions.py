@@ -9,7 +9,7 @@ Private to this collection, apart from the filters that speak about versions.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 # Group Replication came with 5.7.17.
 OLDEST = (5, 7, 17)
@@ -53,6 +53,11 @@ class Version(NamedTuple):
     def series(self) -> tuple[int, int]:
         """The first two numbers, for instance (8, 4)."""
         return (self.major, self.minor)
+
+
+def dotted(version: Iterable[int]) -> str:
+    """A version or series of a table, as MySQL writes it."""
+    return ".".join(map(str, version))
 
 
 def parse_version(text: object) -> Version:
