@@ -270,8 +270,8 @@ def provoke() -> int:
     bench = Bench("all")
     bench.settle()
     bench.level("EVENTUAL")
-    # Reads that go back are rare: longer than a run without a fault, which has five repetitions.
-    found = bench.run("none", CACHE / "provoked", "--unlocked", "--seconds", "45")
+    # Reads that go back are rare on a quiet machine: a frozen member answers some with what it knew before.
+    found = bench.run("freeze", CACHE / "provoked", "--unlocked")
     (CACHE / "provoked.json").write_text(json.dumps(found, indent=1) + "\n")
     print(line(found))
     missing = [name for name in ("lost_updates", "write_skew") if not found[name]]
@@ -370,7 +370,7 @@ def provoked() -> list[str]:
     if not path.exists():
         return []
     found = json.loads(path.read_text())
-    return ["", f"The run that provokes each anomaly (`all`, EVENTUAL, counters read without a lock): {line(found)}."]
+    return ["", f"The run that provokes each anomaly (`all`, EVENTUAL, counters read without a lock, a member frozen for 12 s): {line(found)}."]
 
 
 def write_page(text: str) -> None:
