@@ -370,7 +370,10 @@ def provoked() -> list[str]:
     if not path.exists():
         return []
     found = json.loads(path.read_text())
-    return ["", f"The run that provokes each anomaly (`all`, EVENTUAL, counters read without a lock, a member frozen for 12 s): {line(found)}."]
+    return [
+        "",
+        f"The run that provokes each anomaly (`all`, EVENTUAL, counters read without a lock, a member frozen for 12 s): {line(found)}.",
+    ]
 
 
 def write_page(text: str) -> None:
