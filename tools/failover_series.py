@@ -36,8 +36,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SERIES = ROOT / ".cache" / "series"
 LOGS = SERIES / "logs"
 INVENTORY = ["-i", "inventories/lab"]
+# With a second proxy.
+TWO = ("-i", "inventories/lab-proxy2")
 # Two folders below the checkout, as inventories/lab is: the lab's commands are found from there.
-TWO = SERIES / "two-proxies.yml"
 FIVE = SERIES / "five.yml"
 SINGLE = ("-e", "mysql_gr_writers=primary")
 BEGIN, END = "<!-- series, {}: begin -->", "<!-- series, {}: end -->"
@@ -147,7 +148,7 @@ class Work:
 
     def fault(self, name, mode):
         began, reports, machine = time.time(), SERIES / "faults", os.getloadavg()[0]
-        two = ("-i", str(TWO)) if name == "proxy_killed" else ()
+        two = TWO if name == "proxy_killed" else ()
         with MachineWatch(SERIES) as watch:
             code, seconds = playbook(
                 "bench/failover/failover.yml", LOGS / f"{name}.log", *two, *mode, *PHASES, "-e", f"failover_fault={name}",
@@ -358,8 +359,7 @@ def prepare(faults, blank):
     """The lab, converged, if wanted on new hosts; for two proxies, the second one beside it."""
     log = LOGS / "prepare.log"
     names = ["db0", "db1", "db2", "proxy"] + (["proxy2"] if "proxy_killed" in faults else [])
-    TWO.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
-    two = ["-i", str(TWO)] if "proxy_killed" in faults else []
+    two = TWO if "proxy_killed" in faults else ()
     steps = ([["lab/down"]] if blank else []) + [["lab/up", *names]]
     if two:
         steps.append(["ansible-playbook", *INVENTORY, *two, "--limit", "localhost,proxy2", "lab/prepare.yml"])

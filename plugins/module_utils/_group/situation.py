@@ -16,6 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     Version,
     VersionError,
+    can_clone,
     can_join,
     effective_version,
     has_clone,
@@ -226,17 +227,18 @@ class Situation:
         if not self.wish.get("recovery_user"):
             return "recovery_user and recovery_password are needed to clone"
         if not self.clone_donors:
-            return "no ONLINE member has the clone plugin active and runs the same version series"
+            return (
+                "no ONLINE member has the clone plugin active and runs the same series (before 8.0.37 the same version)"
+            )
         return ""
 
     @property
     def clone_donors(self) -> list[str]:
         """Members to clone from, secondaries first."""
-        series = effective_version(self.mine.version).series
         fit = [
             address
             for address in (self.home.online if self.home else ())
-            if self.facts[address].clone_active and effective_version(self.facts[address].version).series == series
+            if self.facts[address].clone_active and can_clone(self.facts[address].version, self.mine.version)
         ]
         return sorted(fit, key=lambda address: (self.facts[address].role == "PRIMARY", self.members.index(address)))
 

@@ -313,13 +313,17 @@ def test_join_says_what_goes_with_it():
     ]
 
 
-def test_clone_takes_a_secondary_of_the_same_series_as_donor():
+def test_clone_takes_a_secondary_that_mysql_admits_as_donor():
     facts = group_of(TWO, **SETS)
     change(facts, DB1, role="SECONDARY")
     change(facts, DB2, **ERRANT)
     wish = {"clone": "reprovision", "recovery_user": "repl"}
     assert decide(MEMBERS, facts, DB2, None, wish).details["donor"] == DB1
     change(facts, DB1, version="9.6.0")
+    assert decide(MEMBERS, facts, DB2, None, wish).details["donor"] == DB0
+    # Of one series, but one of the two is older than 8.0.37.
+    for address, version in ((DB0, "8.0.36"), (DB1, "8.0.40"), (DB2, "8.0.36")):
+        change(facts, address, version=version)
     assert decide(MEMBERS, facts, DB2, None, wish).details["donor"] == DB0
 
 
