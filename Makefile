@@ -141,7 +141,7 @@ anomalies: setup ## Stale reads, lost updates, write skew, latency and faults fo
 PACKAGES ?= distribution
 SUITES ?= bookworm trixie sid
 PROXYSQL ?= $(LAB_PROXYSQL_BIN)
-versions: setup ## MySQL (PACKAGES="DIR DIR") × Debian (SUITES=bookworm) × ProxySQL (PROXYSQL=PROGRAM): site, outage, planned work, upgrade, scenarios, in docs/reference/tested-versions.md; goes on where it was (MINUTES=60: ends after these)
+versions: setup application-tools ## MySQL (PACKAGES="DIR DIR") × Debian (SUITES=bookworm) × ProxySQL (PROXYSQL=PROGRAM): site, outage, planned work, fail-over, Django, upgrade, scenarios, in docs/reference/tested-versions.md; goes on where it was (MINUTES=60: ends after these)
 	@python3 tools/versions.py --packages $(PACKAGES) --suites $(SUITES) --proxysql $(PROXYSQL) --minutes $(MINUTES) --docs
 
 .PHONY: demonstration

@@ -25,12 +25,14 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 
 CACHE = ROOT / ".cache" / "versions"
 PAGE = ROOT / "docs" / "reference" / "tested-versions.md"
 BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
-STEPS = ("site", "outage", "operations", "upgrade", "scenarios")
+STEPS = ("site", "outage", "operations", "failover", "applications", "upgrade", "scenarios")
+# Of bench/failover; the last one with one primary.
+FAULTS = ("kill", "stop", "freeze", "all_killed", "primary_killed")
 ARCHIVE = "distribution"
 LONG_TERM = ("8.0", "8.4", "9.7")
 CHOICES = ("one", "primary", "all")
@@ -88,7 +90,10 @@ class Combination:
         return re.sub(r"[^\w.+-]", "_", f"{self.version}-{self.suite}-{proxy_name(self.proxysql)}-{step}{writers}")
 
     def play(self, playbook: str = "site.yml", *arguments: str, changed: int | None = None, timeout: float = 1200):
-        run = self.lab.site(*arguments, playbook=playbook, timeout=timeout)
+        with open(CACHE / "playbooks.log", "a") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} {self.version} {self.suite}: {playbook} {' '.join(arguments)}\n")
+            run = self.lab.site(*arguments, playbook=playbook, timeout=timeout)
+            log.write(f"{run.output}\n")
         if run.code:
             raise Failed(f"{playbook} {' '.join(arguments)}: exit {run.code}")
         if changed is not None and sum(run.changed.values()) != changed:
@@ -152,19 +157,29 @@ class Combination:
 
     def under_load(self, name: str, work) -> dict:
         """work() while clients read and write; its report, of which nothing may have failed."""
+        from failover_series import beside
+        from machine_watch import MachineWatch
         from support_load import DIRECTORY, Load
 
         load = Load(self.lab, name, CACHE / "load")
+        # What the playbooks say, each line with its time.
+        log = CACHE / "load" / f"{name}-{time.time_ns()}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.lab.env["ANSIBLE_LOG_PATH"] = str(log)
         load.start()
         try:
             started = time.monotonic()
-            work()
+            with MachineWatch(CACHE) as watch:
+                work()
             report = load.finish(time.monotonic() - started)
         finally:
+            del self.lab.env["ANSIBLE_LOG_PATH"]
             load.stop()
             self.lab.on("proxy", "rm", "-rf", DIRECTORY)
         self.figures[name] = {
             "gap": report["longest_gap"],
+            "gap_in": task_at(log.read_text(), report["origin"] + report["longest_gap_from"] + report["longest_gap"]),
+            **beside(report, watch),
             "failed": report["failed_statements"],
             "statements": report["acknowledged_writes"] + report["reads"],
             "lost": report["lost_rows"],
@@ -187,8 +202,38 @@ class Combination:
         self.lab.one_group()
         return sum_up(found)
 
+    def failover(self) -> str:
+        """Each fault once, under load."""
+        from failover_series import LOGS, SINGLE, Work
+
+        LOGS.mkdir(parents=True, exist_ok=True)
+        words, bad = [], []
+        for fault in FAULTS:
+            mode = SINGLE if fault == "primary_killed" else ()
+            if mode:
+                self.play("playbooks/switch_mode.yml", *mode)
+            [line] = Work(self.lab).fault(fault, mode)
+            self.figures[fault] = line
+            words.append(f"{fault} {line['longest_gap']:.2f} s" if "longest_gap" in line else f"{fault} no report")
+            if not line["passed"]:
+                bad.append(f"{fault} ({line.get('lost_rows', '?')} rows lost, see {LOGS / fault}.log)")
+        self.play("playbooks/switch_mode.yml", "-e", f"mysql_gr_writers={self.writers}")
+        if bad:
+            raise Failed(f"{', '.join(bad)}; longest gaps: {', '.join(words)}")
+        return f"0 rows lost; longest gap of a client: {', '.join(words)}"
+
+    def applications(self) -> str:
+        """Django on the default choice of who writes: alone, while members restart, and while the writer is killed."""
+        self.play("playbooks/switch_mode.yml", "-e", "mysql_gr_writers=one")
+        try:
+            return "Django: " + self.pytest(
+                "applications", "-m", "applications", "-k", "django", "--runs", "2", LAB_WRITERS="one"
+            )
+        finally:
+            self.play("playbooks/switch_mode.yml", "-e", f"mysql_gr_writers={self.writers}")
+
     def upgrade(self, folder: str) -> str:
-        """To the next folder under load: stopped once the first member has been upgraded, and taken up again."""
+        """A dry run, which makes the upgrade check; then to the next folder under load, stopped once the first member is upgraded, and taken up again."""
         from support import kill_tree, wait_for
 
         lab, to = self.lab, server_package(folder)
@@ -199,6 +244,9 @@ class Combination:
         if self.installed() != [self.version] * 3:
             raise Failed(f"members have {', '.join(self.installed())} before the upgrade")
         arguments = ("-e", "operations_lists_valid=0")
+        plan = self.play("playbooks/rolling_upgrade.yml", "--check", *arguments)
+        if plan.flat.count("nothing stands against it") != 3:
+            raise Failed("the upgrade check does not say of three members that nothing stands against it")
 
         def interrupted() -> None:
             process = lab.start(*arguments, playbook="playbooks/rolling_upgrade.yml")
@@ -230,17 +278,13 @@ class Combination:
         return (behind or list(self.lab.members))[-1]
 
     def scenarios(self) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "tests/integration/group_replication",
-        ]
-        done = self.lab.command(*command, check=False, timeout=5400)
-        (CACHE / f"{self.name('scenarios')}.log").write_text(done.stdout)
+        return self.pytest("group_replication")
+
+    def pytest(self, suite: str, *arguments: str, **env: str) -> str:
+        """How many tests of a folder of tests/integration passed."""
+        wanted = ("-p", "no:cacheprovider", "-q", "-rs", f"tests/integration/{suite}")
+        done = self.lab.command(sys.executable, "-m", "pytest", *wanted, *arguments, check=False, timeout=5400, **env)
+        (CACHE / f"{self.name(suite)}.log").write_text(done.stdout)
         counts = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "nothing"
         numbers = ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)", counts)) or counts
         if done.returncode:
@@ -254,6 +298,17 @@ def sum_up(found: list[dict]) -> str:
     return (
         f"{failed} of {every} statements failed, {lost} rows lost, longest gap {max(one['gap'] for one in found):.2f} s"
     )
+
+
+def task_at(log: str, moment: float) -> str:
+    """The task that ran at a moment (unix time), of a log of Ansible's; "" before the first one."""
+    found = ""
+    for line in log.splitlines():
+        match = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) .*TASK \[(.*)\]", line)
+        if match and time.mktime(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")) + int(match[2]) / 1000 > moment:
+            break
+        found = match[3] if match else found
+    return found
 
 
 def results() -> list[dict]:

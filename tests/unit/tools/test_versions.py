@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -27,12 +28,22 @@ def test_the_table_says_what_passed_what_failed_and_what_was_not_run(versions):
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:3] == ["8.4.8", "trixie", "2.7.1"] and len(cells) == head.count("|") - 1
     assert cells[3].endswith(": 47 s") and cells[4].endswith("**failed**: exit 2 of / recover")
-    assert cells[5:] == ["not run"] * 3
+    assert cells[5:] == ["not run"] * (len(versions.STEPS) - 2)
 
 
 def test_upgrades_are_told_apart_by_who_writes(versions):
     row = versions.table([line("upgrade"), line("upgrade", writers="primary")]).splitlines()[2]
     assert "(`all`)" in row and "(`primary`)" in row
+
+
+@pytest.mark.parametrize(("second", "found"), [(9.0, ""), (11.5, "Drain"), (12.5, "Leave"), (99.0, "Leave")])
+def test_a_gap_is_in_the_task_that_had_begun(versions, second, found):
+    log = "".join(
+        f"2026-11-26 08:00:{at},000 p=7 u=root n=ansible INFO| {text}\n"
+        for at, text in ((10, "PLAY [x] ***"), (11, "TASK [Drain] ***"), (12, "TASK [Leave] ***"), (13, "ok: [db0]"))
+    )
+    start = time.mktime(time.strptime("2026-11-26 08:00:00", "%Y-%m-%d %H:%M:%S"))
+    assert versions.task_at(log, start + second) == found
 
 
 @pytest.mark.parametrize(
