@@ -10,9 +10,12 @@ import time
 from typing import NamedTuple, Protocol, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, AdminError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Address, show_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Address, ServerKey, show_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.read import number, text
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import Statement, Step
+
+# Seconds that open transactions on the one writer get to end, while statements wait, before another server takes its place.
+HAND_OVER = 0.5
 
 
 class Progress(NamedTuple):
@@ -67,6 +70,8 @@ def carry_out(admin: Admin, parts: Sequence[Part], drain_timeout: int) -> None:
 def _do(admin: Admin, part: Part, step: Step, progress: dict[str, Progress], drain_timeout: int) -> None:
     if step.kind == "drain":
         wait_drained(admin, step.servers, drain_timeout)
+    if step.kind == "hand_over":
+        wait_handed_over(admin, step.places)
     for statement in step.statements:
         before = progress[part.name]
         progress[part.name] = Progress(
@@ -99,15 +104,30 @@ def execute_all(admin: Admin, statements: Sequence[Statement]) -> None:
         admin.execute(statement)
 
 
+def used_places(admin: Admin) -> dict[ServerKey, int]:
+    """Connections in use by hostgroup and server."""
+    rows = admin.query("SELECT hostgroup, srv_host, srv_port, ConnUsed FROM stats_mysql_connection_pool")
+    places = {
+        (number(row["hostgroup"]), text(row["srv_host"]), number(row["srv_port"])): number(row["ConnUsed"])
+        for row in rows
+    }
+    return {place: used for place, used in places.items() if used}
+
+
 def used_connections(admin: Admin, servers: Sequence[Address]) -> dict[str, int]:
     """Connections in use to these servers, in whatever hostgroup."""
-    wanted = set(servers)
     used: dict[str, int] = {}
-    for row in admin.query("SELECT srv_host, srv_port, ConnUsed FROM stats_mysql_connection_pool"):
-        address = (text(row["srv_host"]), number(row["srv_port"]))
-        if address in wanted and number(row["ConnUsed"]):
-            used[show_address(address)] = used.get(show_address(address), 0) + number(row["ConnUsed"])
+    for place, count in used_places(admin).items():
+        if place[1:] in servers:
+            used[show_address(place[1:])] = used.get(show_address(place[1:]), 0) + count
     return used
+
+
+def wait_handed_over(admin: Admin, places: Sequence[ServerKey]) -> None:
+    """Until no connection there is in use, for HAND_OVER at most: what takes longer ends while others write elsewhere."""
+    deadline = time.monotonic() + HAND_OVER
+    while not used_places(admin).keys().isdisjoint(places) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def wait_drained(admin: Admin, servers: Sequence[Address], timeout: int) -> None:

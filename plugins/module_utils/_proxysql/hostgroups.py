@@ -12,6 +12,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.loading import (
     draining_layer,
+    handing_over,
     loading_layer,
     writers_lost,
 )
@@ -174,6 +175,10 @@ def make_plan(
                 steps += _write(at, first, facts.extras) + [LOADING]
                 at = first
             steps.append(Step("drain", servers=leaving))
+        paused, ending = handing_over(desired, final, facts)
+        if drain and ending:
+            steps += _write(at, paused, facts.extras) + [LOADING, Step("hand_over", places=ending)]
+            at = paused
         steps += _write(at, final, facts.extras) + [LOADING]
         at = final
         others = _unloaded_others(facts, writers)

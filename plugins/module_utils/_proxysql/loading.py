@@ -128,3 +128,29 @@ def draining_layer(desired: Sequence[Desired], loading: Layer, facts: Facts) -> 
     for key in [key for key, row in servers.items() if row.status == "OFFLINE_HARD" and key[1:] in leaving]:
         del servers[key]
     return Layer(loading.groups, servers), tuple(sorted(leaving))
+
+
+def handing_over(desired: Sequence[Desired], loading: Layer, facts: Facts) -> tuple[Layer, tuple[ServerKey, ...]]:
+    """The layer to load first where the one writer of a group changes, and the places of those that write no longer.
+
+    Nobody takes writes in it: statements wait while open transactions end. Otherwise sessions would write on the new writer, which knows nothing of
+    the locks that a transaction on the old one holds.
+    """
+    servers = dict(loading.servers)
+    ending: list[ServerKey] = []
+    for want in desired:
+        before = facts.runtime.groups.get(want.writer_hostgroup)
+        if want.group is None or before is None or want.group.max_writers != 1 or not facts.monitor_enabled:
+            continue
+        now, then = _online_writers(before, facts.placed), _online_writers(want.group, loading.servers)
+        if not now or not then or set(now) & set(then):
+            continue
+        for address in then:
+            row = servers.pop((want.group.writer_hostgroup, *address))
+            servers[(want.group.backup_writer_hostgroup, *address)] = row
+        for address in now:
+            place = (want.group.writer_hostgroup, *address)
+            servers.pop((want.group.backup_writer_hostgroup, *address), None)
+            servers[place] = facts.placed[(before.writer_hostgroup, *address)]._replace(status="OFFLINE_SOFT")
+            ending.append(place)
+    return Layer(loading.groups, servers), tuple(ending)

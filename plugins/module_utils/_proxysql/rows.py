@@ -26,9 +26,10 @@ class Statement(NamedTuple):
 
 
 class Step(NamedTuple):
-    kind: str  # write | load | drain | save
+    kind: str  # write | load | drain | hand_over | save
     statements: tuple[Statement, ...] = ()
     servers: tuple[tuple[str, int], ...] = ()
+    places: tuple[tuple[int, str, int], ...] = ()  # hostgroup, hostname, port
 
 
 class Reader(Protocol):

@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import carry_out as carry_out_module
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import hostgroups as plan_module
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
@@ -387,6 +388,65 @@ def test_a_drained_writer_is_replaced_by_a_backup_writer_at_once():
     soft[C] = Server(status="OFFLINE_SOFT")
     do(model, wish(soft, max_writers=1))
     assert {row for row in model.placed("ONLINE") if row[0] == 2} == {(2, "b")}
+
+
+def one_writer(name="c"):
+    """A multi-primary group of which one member writes."""
+    model = converged(max_writers=1)
+    model.unplace()
+    for other in "abc":
+        model.place(2 if other == name else 4, other)
+        model.place(3, other)
+    return model
+
+
+def seen_at_loads(model):
+    """Who was ONLINE in the writer hostgroup after each LOAD."""
+    seen, execute = [], model.execute
+
+    def watching(statement):
+        answer = execute(statement)
+        if getattr(statement, "text", statement) == LOAD:
+            seen.append(sorted(row[1] for row in model.placed("ONLINE") if row[0] == 2))
+        return answer
+
+    model.execute = watching
+    return seen
+
+
+@pytest.mark.parametrize("used", [0, 4])
+def test_nobody_writes_while_transactions_on_the_one_writer_end(monkeypatch, used):
+    monkeypatch.setattr(carry_out_module, "HAND_OVER", 0.05)
+    model = one_writer()
+    model.db.execute(f"INSERT INTO stats.stats_mysql_connection_pool VALUES (2, 'c', 3306, {used}), (3, 'c', 3306, 9)")
+    seen = seen_at_loads(model)
+    soft = dict(THREE)
+    soft[C] = Server(status="OFFLINE_SOFT")
+    do(model, wish(soft, max_writers=1))
+    # However many are left: they end while others write elsewhere.
+    assert seen == [[], ["b"]]
+    assert {(3, "a"), (3, "b")} <= model.placed("ONLINE") and (2, "c") in model.placed("OFFLINE_SOFT")
+    assert do(model, wish(soft, max_writers=1))[1] == []
+
+
+def test_the_writer_that_returns_takes_over_when_nobody_writes():
+    model = one_writer()
+    soft = dict(THREE)
+    soft[C] = Server(status="OFFLINE_SOFT")
+    do(model, wish(soft, max_writers=1))
+    seen = seen_at_loads(model)
+    do(model, wish(max_writers=1))
+    assert seen == [[], ["c"]]
+    assert {(3, "a"), (3, "b"), (3, "c"), (4, "a"), (4, "b")} <= model.placed("ONLINE")
+
+
+def test_nobody_waits_where_the_writer_stays():
+    for model, name, writers in ((one_writer(), "a", 1), (converged(), "c", 3)):
+        seen = seen_at_loads(model)
+        soft = dict(THREE)
+        soft[(name, 3306)] = Server(status="OFFLINE_SOFT")
+        do(model, wish(soft, max_writers=writers))
+        assert len(seen) == 1 and seen[0], name
 
 
 def test_fewer_writers_are_allowed_at_once():
