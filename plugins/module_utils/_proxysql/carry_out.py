@@ -71,7 +71,9 @@ def _do(admin: Admin, part: Part, step: Step, progress: dict[str, Progress], dra
     if step.kind == "drain":
         wait_drained(admin, step.servers, drain_timeout)
     if step.kind == "hand_over":
-        wait_handed_over(admin, step.places)
+        wait_unused(admin, step.places, HAND_OVER)
+    if step.kind == "let_end":
+        wait_unused(admin, step.places, drain_timeout)
     for statement in step.statements:
         before = progress[part.name]
         progress[part.name] = Progress(
@@ -123,9 +125,9 @@ def used_connections(admin: Admin, servers: Sequence[Address]) -> dict[str, int]
     return used
 
 
-def wait_handed_over(admin: Admin, places: Sequence[ServerKey]) -> None:
-    """Until no connection there is in use, for HAND_OVER at most: what takes longer ends while others write elsewhere."""
-    deadline = time.monotonic() + HAND_OVER
+def wait_unused(admin: Admin, places: Sequence[ServerKey], timeout: float) -> None:
+    """Until no connection there is in use, or for so many seconds."""
+    deadline = time.monotonic() + timeout
     while not used_places(admin).keys().isdisjoint(places) and time.monotonic() < deadline:
         time.sleep(0.02)
 

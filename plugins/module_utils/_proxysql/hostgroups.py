@@ -175,10 +175,14 @@ def make_plan(
                 steps += _write(at, first, facts.extras) + [LOADING]
                 at = first
             steps.append(Step("drain", servers=leaving))
-        paused, ending = handing_over(desired, final, facts)
-        if drain and ending:
-            steps += _write(at, paused, facts.extras) + [LOADING, Step("hand_over", places=ending)]
-            at = paused
+        if drain:
+            paused, moved, ending = handing_over(desired, final, facts)
+            if ending:
+                steps += _write(at, paused, facts.extras) + [LOADING, Step("hand_over", places=ending)]
+                at = paused
+            if moved != final:
+                steps += _write(at, moved, facts.extras) + [LOADING, Step("let_end", places=ending)]
+                at = moved
         steps += _write(at, final, facts.extras) + [LOADING]
         at = final
         others = _unloaded_others(facts, writers)

@@ -130,27 +130,28 @@ def draining_layer(desired: Sequence[Desired], loading: Layer, facts: Facts) -> 
     return Layer(loading.groups, servers), tuple(sorted(leaving))
 
 
-def handing_over(desired: Sequence[Desired], loading: Layer, facts: Facts) -> tuple[Layer, tuple[ServerKey, ...]]:
-    """The layer to load first where the one writer of a group changes, and the places of those that write no longer.
+def handing_over(desired: Sequence[Desired], final: Layer, facts: Facts) -> tuple[Layer, Layer, tuple[ServerKey, ...]]:
+    """The layers to load before the final one where the one writer of a group changes, and the places of those that write no longer.
 
-    Nobody takes writes in it: statements wait while open transactions end. Otherwise sessions would write on the new writer, which knows nothing of
-    the locks that a transaction on the old one holds.
+    In the first nobody takes writes: statements wait while open transactions end. Otherwise sessions would write on the new writer, which knows
+    nothing of the locks that a transaction on the old one holds. In the second the new one writes, and what takes longer ends on the old one.
     """
-    servers = dict(loading.servers)
+    paused, moved = dict(final.servers), dict(final.servers)
     ending: list[ServerKey] = []
     for want in desired:
         before = facts.runtime.groups.get(want.writer_hostgroup)
         if want.group is None or before is None or want.group.max_writers != 1 or not facts.monitor_enabled:
             continue
-        now, then = _online_writers(before, facts.placed), _online_writers(want.group, loading.servers)
+        now, then = _online_writers(before, facts.placed), _online_writers(want.group, final.servers)
         if not now or not then or set(now) & set(then):
             continue
         for address in then:
-            row = servers.pop((want.group.writer_hostgroup, *address))
-            servers[(want.group.backup_writer_hostgroup, *address)] = row
+            row = paused.pop((want.group.writer_hostgroup, *address))
+            paused[(want.group.backup_writer_hostgroup, *address)] = row
         for address in now:
             place = (want.group.writer_hostgroup, *address)
-            servers.pop((want.group.backup_writer_hostgroup, *address), None)
-            servers[place] = facts.placed[(before.writer_hostgroup, *address)]._replace(status="OFFLINE_SOFT")
+            for servers in (paused, moved):
+                servers.pop((want.group.backup_writer_hostgroup, *address), None)
+                servers[place] = facts.placed[(before.writer_hostgroup, *address)]._replace(status="OFFLINE_SOFT")
             ending.append(place)
-    return Layer(loading.groups, servers), tuple(ending)
+    return Layer(final.groups, paused), Layer(final.groups, moved), tuple(ending)

@@ -26,7 +26,7 @@ class Statement(NamedTuple):
 
 
 class Step(NamedTuple):
-    kind: str  # write | load | drain | hand_over | save
+    kind: str  # write | load | drain | hand_over | let_end | save
     statements: tuple[Statement, ...] = ()
     servers: tuple[tuple[str, int], ...] = ()
     places: tuple[tuple[int, str, int], ...] = ()  # hostgroup, hostname, port

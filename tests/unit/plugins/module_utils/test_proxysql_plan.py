@@ -429,14 +429,28 @@ def test_nobody_writes_while_transactions_on_the_one_writer_end(monkeypatch, use
     assert do(model, wish(soft, max_writers=1))[1] == []
 
 
-def test_the_writer_that_returns_takes_over_when_nobody_writes():
+@pytest.mark.parametrize("used", [0, 4])
+def test_the_writer_that_returns_takes_over_when_nobody_writes(monkeypatch, used):
+    monkeypatch.setattr(carry_out_module, "HAND_OVER", 0.05)
     model = one_writer()
     soft = dict(THREE)
     soft[C] = Server(status="OFFLINE_SOFT")
     do(model, wish(soft, max_writers=1))
+    model.db.execute(f"INSERT INTO stats.stats_mysql_connection_pool VALUES (2, 'b', 3306, {used})")
+    softly = []
     seen = seen_at_loads(model)
-    do(model, wish(max_writers=1))
-    assert seen == [[], ["c"]]
+    watching = model.execute
+
+    def ending(statement):
+        answer = watching(statement)
+        if getattr(statement, "text", statement) == LOAD:
+            softly.append((2, "b") in model.placed("OFFLINE_SOFT"))
+        return answer
+
+    model.execute = ending
+    do(model, wish(max_writers=1), drain_timeout=0.05)
+    # What has not ended in the pause ends on the one before, while the one that returns writes.
+    assert seen == [[], ["c"], ["c"]] and softly == [True, True, False]
     assert {(3, "a"), (3, "b"), (3, "c"), (4, "a"), (4, "b")} <= model.placed("ONLINE")
 
 
