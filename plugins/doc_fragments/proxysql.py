@@ -200,7 +200,9 @@ options:
     description:
       - Longest time in seconds to wait until a server's used connections are gone, before it is removed and with O(wait_drained).
       - When it is over a removal fails and everything is put back.
-      - With V(0) a server is removed at once; statements that run on it fail.
+      - Where another server becomes the one writer of a group, statements wait until no connection to the one before is in use, for half a second
+        at most. What has not ended then ends there within this time, while the new one writes; connections that are left are closed.
+      - With V(0) a server is removed, or another one becomes the writer, at once; statements that run on it fail.
     type: int
     default: 30
   wait_drained:
