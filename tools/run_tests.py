@@ -31,15 +31,16 @@ LAB_SUITES = [
     "tests/integration/site",
     "tests/testinfra",
     "tests/integration/proxysql",
-    "tests/conformance",
 ]
+# A part of it needs live members, and no proxy's host.
+CONFORMANCE_SUITE = "tests/conformance"
 # Blanks the members again and again and spends most of its time waiting for them, so it has a lab of its own.
 MEMBERS = ["db0", "db1", "db2"]
 MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites: lint, unit and conformance need no lab.
+# What runs beside the lab's suites and takes as long as they do (31 min each): lint, unit and conformance need no lab.
 BESIDE = ["members", "applications", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
@@ -151,7 +152,8 @@ def beside(log: Path, *names: str) -> subprocess.Popen[bytes]:
 
 def live_group() -> list[str]:
     """Options that tell the conformance suite of the lab's members."""
-    prefix = (ROOT / ".lab" / "run" / "prefix").read_text().strip()
+    name = os.environ.get("LAB_NAME")
+    prefix = (ROOT / ".lab" / (f"labs/{name}" if name else "") / "run/prefix").read_text().strip()
     addresses = ",".join(f"{prefix}.{130 + number}:3306" for number in range(3))
     return [
         f"--members={addresses}",
@@ -176,38 +178,39 @@ def unit(tally: Tally) -> None:
 
 
 def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
-    if suite == "tests/conformance":
+    if suite == CONFORMANCE_SUITE:
         # The proxies under test run in the lab's network, where the members are.
         tally.pytest(suite, suite, *arguments, *live_group(), inside=True)
     else:
         tally.pytest(suite, suite, *arguments)
 
 
-def second_lab(tally: Tally, name: str, hosts: list[str], suite: str, *arguments: str, **environment: str) -> None:
-    """A suite on a converged lab of its own beside this checkout's lab."""
+def second_lab(tally: Tally, name: str, hosts: list[str], *suites: list[str], **environment: str) -> None:
+    """Suites, each with its arguments, on a converged lab of their own beside this checkout's lab."""
     environment["LAB_NAME"] = name
     os.environ.update(environment)
     site = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
     tally.command(f"lab {name} up", ["lab/up", *hosts])
     tally.command(f"site of lab {name}", site if "proxy" in hosts else [*site, "--limit", "mysql_gr"])
-    tally.pytest(suite, suite, *arguments)
+    for suite in suites:
+        lab_suite(tally, *suite)
     tally.command(f"lab {name} down", ["lab/down"])
     for variable in environment:
         del os.environ[variable]
 
 
 def members(tally: Tally) -> None:
-    second_lab(tally, "members", MEMBERS, MEMBERS_SUITE)
+    second_lab(tally, "members", MEMBERS, [CONFORMANCE_SUITE, "-m", "members"], [MEMBERS_SUITE])
 
 
 def applications(tally: Tally) -> None:
     choice = {"LAB_WRITERS": "one", "LAB_PREPARE": "1"}
-    second_lab(tally, "applications", [*MEMBERS, "proxy"], APPLICATIONS_SUITE, *SHORT, **choice)
+    second_lab(tally, "applications", [*MEMBERS, "proxy"], [APPLICATIONS_SUITE, *SHORT], **choice)
 
 
 def lab(tally: Tally) -> None:
     """One after the other, in one lab."""
-    for suite in [*LAB_SUITES, MEMBERS_SUITE]:
+    for suite in [*LAB_SUITES, CONFORMANCE_SUITE, MEMBERS_SUITE]:
         lab_suite(tally, suite)
     tally.command("lab down", ["lab/down"])
 
@@ -220,14 +223,14 @@ def everything(tally: Tally) -> None:
     log = REPORTS / "beside.log"
     with beside(log, *BESIDE) as process:
         for suite in others:
-            lab_suite(tally, suite, *(["-m", "members"] if suite == "tests/conformance" else []))
+            lab_suite(tally, suite)
         tally.command("lab down", ["lab/down"])
         tally.add(f"{', '.join(BESIDE)}, beside the others", process, log)
 
 
 def conformance(tally: Tally) -> None:
     """What needs no live members; those tests run with the lab's."""
-    tally.pytest("conformance", "tests/conformance", "-m", "not members")
+    tally.pytest("conformance", CONFORMANCE_SUITE, "-m", "not members")
 
 
 def long(tally: Tally) -> None:
