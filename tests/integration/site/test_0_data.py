@@ -8,6 +8,8 @@ The tests of this file follow one story and stand in its order.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from support import Lab
 from support_adopt import PASSWORD, same_everywhere, writer
@@ -22,6 +24,8 @@ pytestmark = [
 
 OLD = "/etc/mysql/mysql.conf.d/old.cnf"
 LATER = "/etc/mysql/mysql.conf.d/zzz.cnf"
+# Three rows times a power of two, of a kilobyte each.
+DOUBLINGS = int(os.environ.get("ADOPT_DOUBLINGS", "0"))
 GROWN = f"""
 set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -31,7 +35,7 @@ printf '[mysqld]\\ngtid_mode=OFF\\nenforce_gtid_consistency=OFF\\nbind-address=*
 systemctl restart mysql
 mysql <<'SQL'
 CREATE DATABASE shop;
-CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(100));
+CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(1000));
 INSERT INTO shop.item (name) VALUES ('apple'), ('pear'), ('plum');
 CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
 CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
@@ -40,8 +44,9 @@ CREATE DEFINER=gone@'%' VIEW shop.pears AS SELECT * FROM shop.item WHERE name = 
 CREATE EVENT shop.purge ON SCHEDULE EVERY 1 DAY DO DELETE FROM shop.item WHERE name = 'plum';
 CREATE USER repl@'%' IDENTIFIED BY '{PASSWORD}';
 SET PERSIST max_connections = 500;
-RESET BINARY LOGS AND GTIDS;
 SQL
+for i in $(seq {DOUBLINGS}); do mysql -e "INSERT INTO shop.item (name) SELECT REPEAT('apple', 200) FROM shop.item"; done
+mysql -e 'RESET BINARY LOGS AND GTIDS'
 """
 
 
@@ -49,7 +54,7 @@ SQL
 def grown_db1(lab):
     lab.down()
     lab.up()
-    lab.give("db1", "bash", GROWN, timeout=400)
+    lab.give("db1", "bash", GROWN, timeout=900)
     assert lab.sql("db1", "SELECT @@gtid_mode, @@gtid_executed") == [["OFF", ""]]
 
 
@@ -97,7 +102,7 @@ def test_a_file_that_is_read_after_the_roles_own_is_refused_before_anything_is_c
 
 def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_restart_only(lab):
     with writer(lab.address("db1")) as seen:
-        run = lab.site("-e", "mysql_gr_clone=when_needed")
+        run = lab.site("-e", "mysql_gr_clone=when_needed", timeout=1800)
         assert run.code == 0, run
         lab.one_group()
     assert "db1: the role takes repl@% over" in run.flat and "is no account (1: shop.pears (gone@%))" in run.flat, run
@@ -148,10 +153,17 @@ def test_a_group_made_by_hand_is_adopted_without_a_restart(lab):
     assert again.code == 0 and set(again.changed.values()) == {0}, again
 
 
-def test_an_innodb_cluster_is_refused_before_anything_is_changed(lab):
+def test_an_innodb_cluster_is_refused_before_anything_is_changed_and_adopted_without_its_metadata(lab):
     lab.sql("db1", "CREATE DATABASE mysql_innodb_cluster_metadata")
     before = lab.started()
     run = lab.site("-e", "mysql_gr_clone=when_needed")
     assert run.code != 0 and "dba.dropMetadataSchema() in MySQL Shell" in run.flat, run
     assert lab.started() == before
+    # As dba.dropMetadataSchema() leaves it.
     lab.sql("db1", "DROP DATABASE mysql_innodb_cluster_metadata")
+    with writer(lab.address("db1")) as seen:
+        run = lab.site("-e", "mysql_gr_clone=when_needed")
+        assert run.code == 0, run
+    assert lab.started() == before
+    assert seen["failed"] == 0 and seen["longest_gap"] < 2, seen["errors"]
+    same_everywhere(lab, seen)
