@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from pathlib import Path
+from typing import Sequence
 
 import yaml
 from support import ROOT, wait_for
@@ -27,7 +28,7 @@ class Load:
         self.common = ("--directory", DIRECTORY, "--user", self.account["name"], "--database", self.schema)
         self.running = False
 
-    def start(self, password: str | None = None) -> None:
+    def start(self, password: str | None = None, options: Sequence[str] = ()) -> None:
         lab = self.lab
         lab.on("proxy", "rm", "-rf", DIRECTORY)
         lab.on("proxy", "install", "-d", "-m", "700", DIRECTORY)
@@ -40,7 +41,7 @@ class Load:
         lab.on(
             "proxy", "systemd-run", "--quiet", "--collect", f"--unit={UNIT}",
             f"--property=EnvironmentFile={DIRECTORY}/password",
-            "/usr/bin/python3", f"{DIRECTORY}/load.py", "run", *self.common, "--seconds", "3600",
+            "/usr/bin/python3", f"{DIRECTORY}/load.py", "run", *self.common, "--seconds", "3600", *options,
         )  # fmt: skip
         self.running = True
         wait_for(lambda: self.there("started"), 60, "a first write of every client", every=0.1)

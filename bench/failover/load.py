@@ -10,7 +10,8 @@
     load.py stop   --directory DIR [--timeout S]
     load.py agree  --member H:P … --user U --database D --directory DIR [--timeout S]
 
-With --also, a client whose statement failed connects to the next of these places, as an application with several proxies does.
+With --also, a client whose statement failed connects to the next of these places, as an application with several proxies does. With --reconnect it
+connects for each statement, at the next place where one takes no connection; the places are spread over the clients.
 
 The password is read from the environment variable MYSQL_PWD.
 
@@ -79,6 +80,16 @@ def close(connection):
         connection._force_close()
 
 
+def connect_anywhere(options, first):
+    """A connection at the first place that takes one; no statement was sent to the others."""
+    for attempt in range(first, first + len(options.also)):
+        try:
+            return connect(options, attempt)
+        except (pymysql.Error, OSError):
+            continue
+    return connect(options, first + len(options.also))
+
+
 class Client(threading.Thread):
     """One client: a write, now and then a read, at its share of the rate."""
 
@@ -105,7 +116,9 @@ class Client(threading.Thread):
                 started = time.monotonic()
                 error = None
                 try:
-                    if connection is None:
+                    if connection is None and self.options.reconnect:
+                        connection = connect_anywhere(self.options, self.number)
+                    elif connection is None:
                         connection = connect(self.options, failures)
                     with connection.cursor() as cursor:
                         if kind == "write":
@@ -117,6 +130,9 @@ class Client(threading.Thread):
                                 (self.run_id, self.number),
                             )
                             cursor.fetchall()
+                    if self.options.reconnect:
+                        connection.close()
+                        connection = None
                 except (pymysql.Error, OSError) as problem:
                     error = str(problem)
                     failures += 1
@@ -333,6 +349,7 @@ def main(arguments=None):
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=6033)
     parser.add_argument("--also", action="append", default=[], help="host:port of another proxy")
+    parser.add_argument("--reconnect", action="store_true", help="connect for each statement, wherever it is possible")
     parser.add_argument("--socket")
     parser.add_argument("--member", action="append", default=[], help="host:port; may be given several times")
     parser.add_argument("--tls", action="store_true", help="encrypt the connection")

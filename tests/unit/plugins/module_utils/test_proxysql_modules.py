@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The three ProxySQL modules from their options to their answer, on the model of an admin interface."""
+"""The ProxySQL modules from their options to their answer, on the model of an admin interface."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import config, look, read
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import clients, config, look, read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Server
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     proxysql_config,
     proxysql_hostgroup,
     proxysql_hostgroup_info,
+    proxysql_restart,
 )
 from proxysql_model import Model
 
@@ -373,3 +374,63 @@ def test_hostgroups_of_other_tables_are_known_and_a_version_without_such_a_table
     assert read.read_foreign(model) == dict.fromkeys((21, 22, 23, 24), "mysql_galera_hostgroups")
     model.db.execute("DROP TABLE mysql_aws_aurora_hostgroups")
     assert read.read_foreign(model) == {}
+
+
+# ---- proxysql_restart ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def restart(run, model, monkeypatch):
+    """Runs the module; the clients that are connected each time it looks, and whether ProxySQL is paused already."""
+
+    def work(seen, paused=False, systemctl=(0, "", ""), **options):
+        said, done = iter(seen), []
+
+        def execute(statement):
+            if paused:
+                raise AdminError("statement", "ProxySQL MySQL module is already paused, impossible to pause")
+            done.append(statement.text)
+
+        def command(_module, words, **_more):
+            done.append(" ".join(words))
+            return systemctl if words[0] == "systemctl" else (0, "no space left", "")
+
+        monkeypatch.setattr(model, "execute", execute)
+        monkeypatch.setattr(model, "query", lambda _text: [{"Variable_Value": str(next(said))}])
+        monkeypatch.setattr(clients, "POLL", 0)
+        monkeypatch.setattr(proxysql_restart, "Admin", lambda params: model)
+        monkeypatch.setattr(proxysql_restart.AnsibleModule, "run_command", command)
+        return run(proxysql_restart, **options), done
+
+    return work
+
+
+def test_a_proxy_is_restarted_when_its_clients_have_gone(restart):
+    answer, done = restart([2, 1, 0])
+    assert answer["changed"] and answer["clients"] == 0
+    assert done == ["PROXYSQL PAUSE", "systemctl restart proxysql"]
+
+
+def test_a_proxy_whose_clients_stay_is_restarted_after_a_while(restart):
+    answer, done = restart([3], clients_timeout=0, service="px")
+    assert answer["clients"] == 3 and done[-1] == "systemctl restart px"
+
+
+def test_a_pause_of_an_interrupted_run_is_no_problem(restart):
+    answer, done = restart([0], paused=True)
+    assert answer["changed"] and done == ["systemctl restart proxysql"]
+
+
+def test_a_restart_that_fails_has_the_journals_words(restart):
+    answer, _done = restart([0], systemctl=(1, "", "Job failed."))
+    assert answer["failed"] and "Job failed. The end of its journal: no space left" in answer["msg"]
+
+
+def test_check_mode_restarts_nothing(restart):
+    answer, done = restart([], check=True)
+    assert answer["changed"] and done == []
+
+
+def test_a_negative_timeout_is_refused(restart):
+    answer, done = restart([], clients_timeout=-1)
+    assert answer["msg"] == "clients_timeout is -1; allowed are whole numbers of seconds from 0." and done == []

@@ -1,0 +1,99 @@
+#!/usr/bin/python
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxysql_restart
+short_description: Restart ProxySQL once its clients have gone to another proxy
+version_added: 1.0.0
+author:
+  - distdb contributors (@distdb)
+description:
+  - Closes the ports for clients (C(PROXYSQL PAUSE)), so that new connections go to another proxy, waits until the clients that are connected have
+    gone, and restarts the service. A statement that is under way when ProxySQL ends fails at its client.
+  - When the time is over it restarts nevertheless; RV(clients) says how many clients were still connected.
+extends_documentation_fragment:
+  - distdb.mysql_ha.proxysql
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  service:
+    description: Name of ProxySQL's systemd unit on this host.
+    type: str
+    default: proxysql
+  clients_timeout:
+    description: Longest time in seconds to wait until all clients have gone.
+    type: int
+    default: 10
+seealso:
+  - module: distdb.mysql_ha.proxysql_hostgroup_info
+"""
+
+EXAMPLES = r"""
+- name: Restart ProxySQL
+  distdb.mysql_ha.proxysql_restart:
+    login_user: radmin
+    login_password: "{{ proxysql_admin_password }}"
+    clients_timeout: 30
+"""
+
+RETURN = r"""
+clients:
+  description: Clients that were still connected when ProxySQL was restarted.
+  returned: when it was restarted
+  type: int
+  sample: 0
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import (
+    HAS_PYMYSQL,
+    PYMYSQL_ERROR,
+    Admin,
+    AdminError,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import pause, wait_gone
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            connection_spec(),
+            service=dict(type="str", default="proxysql"),
+            clients_timeout=dict(type="int", default=10),
+        ),
+        supports_check_mode=True,
+    )
+    params = module.params
+    if params["clients_timeout"] < 0:
+        module.fail_json(
+            msg=f"clients_timeout is {params['clients_timeout']}; allowed are whole numbers of seconds from 0."
+        )
+    if not HAS_PYMYSQL:
+        module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
+    try:
+        with Admin(params) as admin:
+            if module.check_mode:
+                module.exit_json(changed=True)
+            pause(admin)
+            clients = wait_gone(admin, params["clients_timeout"])
+    except AdminError as error:
+        module.fail_json(msg=str(error))
+    code, _out, err = module.run_command(["systemctl", "restart", params["service"]])
+    if code:
+        module.fail_json(
+            msg=f"{params['service']} could not be restarted: {err.strip()} {last_lines(module.run_command, params['service'])}"
+        )
+    module.exit_json(changed=True, clients=clients)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two proxies get a newer ProxySQL, one after the other; a client that connects for each statement, at the other proxy where one refuses, sees nothing of it.
+
+Needs two programs: LAB_PROXYSQL_BIN, which the lab has, and LAB_PROXYSQL_NEXT. The lab has the newer one afterwards: run it last.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support import ROOT, wait_for
+from support_load import Load
+
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.claim(
+        "Two proxies are upgraded one after the other: no statement of a client that connects again fails.", minutes=6
+    ),
+]
+
+PROXIES = ("proxy", "proxy2")
+NEXT = os.environ.get("LAB_PROXYSQL_NEXT", "")
+LISTENING = "ss -Hltn | awk '{print $4}'"
+
+
+@pytest.fixture(scope="module")
+def pair(lab):
+    """The lab's cluster behind two proxies; the arguments that name both."""
+    if not NEXT or not os.environ.get("LAB_PROXYSQL_BIN"):
+        pytest.skip("LAB_PROXYSQL_BIN and LAB_PROXYSQL_NEXT do not name two programs")
+    second = ROOT / ".cache" / "operations" / "two-proxies.yml"
+    second.parent.mkdir(parents=True, exist_ok=True)
+    second.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
+    inventories = ("-i", "inventories/lab", "-i", str(second))
+    lab.command("lab/up", "proxy2", LAB_PREPARE="0")
+    lab.command("ansible-playbook", *inventories, "--limit", "localhost,proxy2", "lab/prepare.yml")
+    run = lab.site("-i", str(second))
+    assert run.code == 0, run
+    yield inventories
+    lab.command("lab/down", "proxy2")
+
+
+def version(lab, proxy):
+    """What the admin interface of a proxy says."""
+    script = (
+        "import sys, pymysql; c = pymysql.connect(host='127.0.0.1', port=6032, user='admin', password=sys.argv[1]);"
+        " q = c.cursor(); q.execute('SELECT version()'); print(q.fetchone()[0])"
+    )
+    return lab.on(proxy, "python3", "-c", script, lab.variable("proxy", "proxysql_admin_password"), check=False).strip()
+
+
+def ports(lab, proxy):
+    return {line.rpartition(":")[2] for line in lab.on(proxy, "sh", "-c", LISTENING).split()}
+
+
+def test_an_upgrade_of_two_proxies_costs_a_client_that_connects_again_nothing(lab, pair):
+    old = {version(lab, proxy) for proxy in PROXIES}
+    assert len(old) == 1
+    prefix = lab.address("db0").rpartition(".")[0]
+    load = Load(lab, "proxysql_upgrade", ROOT / ".cache" / "planned")
+    # The load runs on the first one's host; half of its clients begin at the second one.
+    load.start(options=("--also", f"{prefix}.127:6033", "--reconnect"))
+    seconds = 0.0
+    try:
+        for proxy in reversed(PROXIES):
+            lab.command(
+                "ansible-playbook", *pair, "--limit", f"localhost,{proxy}", "lab/prepare.yml", LAB_PROXYSQL_BIN=NEXT
+            )
+            run = lab.site(*pair[2:], "--limit", proxy)
+            assert run.code == 0, run
+            seconds += run.seconds
+            assert version(lab, proxy) not in old
+            # What 3.0 opens for PostgreSQL is closed.
+            assert not ports(lab, proxy) & {"6132", "6133"}
+    finally:
+        report = load.finish(seconds)
+    assert report["passed"], report
+    assert version(lab, "proxy") == version(lab, "proxy2")
+    run = lab.site(*pair[2:])
+    assert run.code == 0 and not any(run.changed.values()), run
+    wait_for(lambda: len(set(ports(lab, "proxy")) & {"6032", "6033"}) == 2, 10, "both ports of the first proxy")
