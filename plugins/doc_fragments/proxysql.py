@@ -62,7 +62,8 @@ servers:
       default: 0
     status:
       description:
-        - V(OFFLINE_SOFT) drains the server, open transactions end, nothing new is sent to it.
+        - V(OFFLINE_SOFT) drains the server, open transactions end, nothing new is sent to it. It has weight 0 in runtime meanwhile, so that it does not
+          become the writer again where the monitor forgets the status; C(weight) holds again with V(ONLINE).
         - V(OFFLINE_HARD) cuts it off.
       type: str
       choices: [ONLINE, OFFLINE_SOFT, OFFLINE_HARD]

@@ -13,6 +13,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.loading import (
     draining_layer,
     handing_over,
+    last_choice,
     loading_layer,
     writers_lost,
 )
@@ -168,15 +169,17 @@ def make_plan(
         if lost and not allow_no_writer:
             raise Refusal("Refused: " + " ".join(lost))
         warnings += lost
+        final = last_choice(final)
         first, leaving = draining_layer(desired, final, facts)
         if drain and leaving:
             asked = {key for key, row in facts.placed.items() if key[1:] in leaving and row.status != "OFFLINE_SOFT"}
             if asked:
-                steps += _write(at, first, facts.extras) + [LOADING]
-                at = first
+                steps += _write(at, last_choice(first), facts.extras) + [LOADING]
+                at = last_choice(first)
             steps.append(Step("drain", servers=leaving))
         if drain:
-            paused, moved, ending = handing_over(desired, final, facts)
+            *layers, ending = handing_over(desired, final, facts)
+            paused, moved = map(last_choice, layers)
             if ending:
                 steps += _write(at, paused, facts.extras) + [LOADING, Step("hand_over", places=ending)]
                 at = paused

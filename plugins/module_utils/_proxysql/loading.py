@@ -62,22 +62,40 @@ def _settle(group: Group, servers: dict[ServerKey, Server]) -> None:
     The monitor does it only when it moves a server, so a new max_writers, or a drained writer, would wait for that.
     """
 
-    def ordered(role: str) -> list[ServerKey]:
-        keys = [
-            key
-            for key, row in servers.items()
-            if key[0] == group.number_of(role) and row.status in ("ONLINE", "SHUNNED")
-        ]
+    def ordered(*roles: str) -> list[ServerKey]:
+        numbers = [group.number_of(role) for role in roles]
+        keys = [key for key, row in servers.items() if key[0] in numbers and row.status in ("ONLINE", "SHUNNED")]
         return sorted(keys, key=lambda key: (servers[key].weight, key[1], key[2]), reverse=True)
 
     def move(key: ServerKey, role: str) -> None:
         servers[(group.number_of(role),) + key[1:]] = servers.pop(key)
 
     writers, backups = ordered("writer"), ordered("backup_writer")
+    if group.max_writers == 1:
+        # The one that every proxy chooses, also where one that was drained is a backup writer of this proxy and a writer of another.
+        for key in set(writers) - set(ordered("writer", "backup_writer")[:1]):
+            move(key, "backup_writer")
+        writers, backups = ordered("writer"), ordered("backup_writer")
     for key in writers[group.max_writers :]:
         move(key, "backup_writer")
     for key in backups[: max(0, group.max_writers - len(writers))]:
         move(key, "writer")
+
+
+def last_choice(layer: Layer) -> Layer:
+    """As it is loaded: what is OFFLINE_SOFT in a group has weight 0.
+
+    ProxySQL's monitor takes such a server for ONLINE where one of its places has just been removed when it moves the others. With weight 0 it takes
+    no writes from the present writer then, and gets no statements.
+    """
+    numbers = {number for group in layer.groups.values() for number in group.numbers}
+    return Layer(
+        layer.groups,
+        {
+            key: row._replace(weight=0) if key[0] in numbers and row.status == "OFFLINE_SOFT" else row
+            for key, row in layer.servers.items()
+        },
+    )
 
 
 def _online_writers(group: Group, servers: dict[ServerKey, Server]) -> list[Address]:

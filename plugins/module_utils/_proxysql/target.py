@@ -141,7 +141,8 @@ def check_conflicts(desired: Sequence[Desired], target: Layer, foreign: dict[int
 def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> dict[tuple[Any, ...], tuple[Server, ...]]:
     """Servers by group instead of by hostgroup: what does not depend on where they are placed.
 
-    As ProxySQL's own checksum does, SHUNNED counts as ONLINE and OFFLINE_HARD as not there.
+    As ProxySQL's own checksum does, SHUNNED counts as ONLINE and OFFLINE_HARD as not there. The weight of a server that is
+    OFFLINE_SOFT does not count: it is loaded with another one (loading.last_choice).
     """
     writers = set(writers)
     scope = set(scope)
@@ -155,6 +156,8 @@ def collapse(layer: Layer, writers: Iterable[int], scope: Iterable[int]) -> dict
         place = ("group", owner[hostgroup]) if hostgroup in owner else ("hostgroup", hostgroup)
         if row.status == "SHUNNED":
             row = row._replace(status="ONLINE")
+        if row.status == "OFFLINE_SOFT":
+            row = row._replace(weight=0)
         found.setdefault(place + (hostname, port), set()).add(row)
     return {key: tuple(sorted(rows)) for key, rows in found.items()}
 

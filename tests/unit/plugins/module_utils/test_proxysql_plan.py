@@ -454,6 +454,31 @@ def test_the_writer_that_returns_takes_over_when_nobody_writes(monkeypatch, used
     assert {(3, "a"), (3, "b"), (3, "c"), (4, "a"), (4, "b")} <= model.placed("ONLINE")
 
 
+def test_a_drained_server_is_loaded_with_weight_0_and_keeps_its_own():
+    soft = {**THREE, C: Server(status="OFFLINE_SOFT", weight=5)}
+    model = one_writer()
+    do(model, wish(soft, max_writers=1))
+    weights = {
+        table: {row[5] for row in model.rows(table) if row[1] == "c"}
+        for table in ("mysql_servers", "disk.mysql_servers", "runtime_mysql_servers")
+    }
+    assert weights == {"mysql_servers": {5}, "disk.mysql_servers": {5}, "runtime_mysql_servers": {0}}
+    assert do(model, wish(soft, max_writers=1))[1] == []
+
+
+def test_a_drained_server_that_the_monitor_took_for_online_takes_over_when_it_is_put_back():
+    """The monitor of 2.7.1 does so where a row of it is about to go: it is a backup writer then, and b writes on."""
+    model = one_writer()
+    do(model, wish({**THREE, C: Server(status="OFFLINE_SOFT")}, max_writers=1))
+    model.unplace()
+    for hostgroup, name, weight in ((2, "b", 1), (4, "a", 1), (4, "c", 0), (3, "a", 1), (3, "b", 1), (3, "c", 0)):
+        model.place(hostgroup, name, weight=weight)
+    seen = seen_at_loads(model)
+    do(model, wish(max_writers=1))
+    assert seen == [[], ["c"], ["c"]]
+    assert {(2, "c"), (3, "a"), (3, "b"), (3, "c"), (4, "a"), (4, "b")} == model.placed("ONLINE")
+
+
 def test_nobody_waits_where_the_writer_stays():
     for model, name, writers in ((one_writer(), "a", 1), (converged(), "c", 3)):
         seen = seen_at_loads(model)
