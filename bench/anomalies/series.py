@@ -238,6 +238,8 @@ def series(options: argparse.Namespace) -> None:
             bench = Bench(writers)
         bench.settle()
         bench.level(level)
+        # Asked now: after a fault a server may be starting.
+        running = versions(bench.lab)
         found = dict(
             bench.run(fault, path),
             writers=writers,
@@ -245,7 +247,7 @@ def series(options: argparse.Namespace) -> None:
             level=level,
             fault=fault,
             at=int(time.time()),
-            versions=versions(bench.lab),
+            versions=running,
         )
         path.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
         print(f"{time.strftime('%H:%M:%S')} {path.name}: {line(found)}", flush=True)
