@@ -218,21 +218,26 @@ def locks():
     While the proxy changes the writer the other is kept waiting. It may get the lock on the next writer: then the later commit conflicts.
     """
     made = author(credit=1)
-    answers, answered = [], threading.Event()
+    answers, connected, begin, answered = [], *(threading.Event() for _name in range(3))
 
     def worker():
         try:
+            Author.objects.count()
+            connected.set()
+            begin.wait()
             while not answers or answers[-1] == 3572:
                 answers.append(outcome(lambda: add_credit(made.pk, True, answered.set)))
                 answered.set()
         finally:
             connection.close()
 
-    other = threading.Thread(target=worker)
+    other = threading.Thread(target=worker, daemon=True)
+    other.start()
+    connected.wait(30)
 
     def locked():
-        if other.ident is None:
-            other.start()
+        if not begin.is_set():
+            begin.set()
             # Not for ever: the proxy waits for this transaction, and the other for the proxy.
             answered.wait(0.4)
             if answers[:1] != [3572]:
