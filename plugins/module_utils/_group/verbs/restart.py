@@ -261,7 +261,8 @@ class Restart(Member):
             return
         try:
             mine = self.cluster.gather([self.me])[self.me]
-            if is_live(mine) and mine.role == "PRIMARY" and mine.super_read_only:
+            # One that recovers in the new group lacks what the others have; the server opens it when it is ONLINE.
+            if mine.state == "ONLINE" and mine.role == "PRIMARY" and mine.super_read_only:
                 # Both, since super_read_only has switched read_only on, too.
                 self.run_statement("SET GLOBAL read_only = OFF")
         except ServerError:

@@ -233,6 +233,16 @@ def test_a_restart_that_is_given_up_opens_the_member_again(monkeypatch):
     assert world.recorder.statements == ["SET GLOBAL super_read_only = ON", "SET GLOBAL read_only = OFF"]
 
 
+def test_a_member_that_recovers_in_the_new_group_is_not_opened_where_the_time_is_over(monkeypatch):
+    """The server opens it itself when it is ONLINE; until then it lacks what the others have."""
+    monkeypatch.setattr(restart, "POLL", 0)
+    recovering = new({DB0: "RECOVERING", DB1: "ONLINE", DB2: "ONLINE"})
+    world = World(old(), old(closed=MEMBERS), but(recovering, DB0, super_read_only=True))
+    with pytest.raises(Refusal, match="timeout"):
+        run(world, timeout=1)
+    assert world.recorder.statements == ["SET GLOBAL super_read_only = ON", "STOP GROUP_REPLICATION"]
+
+
 def test_a_member_that_was_closed_before_stays_closed(monkeypatch):
     monkeypatch.setattr(restart, "POLL", 0)
     world = World(old(closed=[DB0]), {**old(closed=[DB0]), DB2: gone(DB2)})
