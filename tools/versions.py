@@ -8,7 +8,7 @@
 DIR: .deb files of one version of MySQL, as for LAB_MYSQL_PACKAGES; "distribution" stands for what the release has itself. Folders are
 tried in the order given, and upgraded from each to the next. PROGRAM: as for LAB_PROXYSQL_BIN; without any, what the lab takes by itself.
 Goes on where it was: cells that passed are in .cache/versions. --minutes: nothing new is begun after these. --docs writes the table in
-docs/reference/tested-versions.md. The lab is made again for each combination.
+docs/reference/tested-versions.md, and in short in README.md. The lab is made again for each combination.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 import traceback
 from pathlib import Path
@@ -29,6 +30,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 
 CACHE = ROOT / ".cache" / "versions"
 PAGE = ROOT / "docs" / "reference" / "tested-versions.md"
+README = ROOT / "README.md"
 BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
 STEPS = ("site", "outage", "operations", "failover", "applications", "upgrade", "scenarios")
 # Of bench/failover; the last one with one primary.
@@ -256,7 +258,9 @@ class Combination:
                 600, "a first member that was upgraded and is back", every=1,
             )  # fmt: skip
             if process.poll() is not None:
-                raise Failed(f"rolling_upgrade ended by itself: {process.communicate()[0][-1500:]}")
+                output = process.communicate()[0]
+                said = re.findall(r"^\[ERROR\]: Task failed: (.*)", output, re.MULTILINE)
+                raise Failed(f"the playbook ended: {said[-1] if said else output[-1500:]}")
             kill_tree(process)
             self.figures["stopped_with"] = self.installed()
             self.play("playbooks/rolling_upgrade.yml", *arguments)
@@ -373,7 +377,9 @@ def passed(name: str) -> bool:
     return path.exists() and json.loads(path.read_text())["passed"]
 
 
-def table(every: list[dict]) -> str:
+def table(every: list[dict], show=None) -> str:
+    """A row for each combination, in which `show` (by default: in full) says what came of a step."""
+    show = show or in_full
     lines = ["| MySQL | Debian | ProxySQL | " + " | ".join(STEPS) + " |", "| --- " * (3 + len(STEPS)) + "|"]
     places = sorted({(one["mysql"], one["suite"], one["proxysql"]) for one in every})
     for place in places:
@@ -387,17 +393,24 @@ def table(every: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def show(one: dict) -> str:
+def in_short(one: dict) -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime(one["at"]))
+    return day if one["passed"] else f"**failed** {day}"
+
+
+def in_full(one: dict) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(one["at"]))
     writers = f" (`{one['writers']}`)" if one["step"] == "upgrade" else ""
     words = " ".join(one["text"].split()).replace("|", "/")
-    return f"{day}{writers}: {words if one['passed'] else f'**failed**: {words[:200]}'}"
+    if not one["passed"]:
+        words = "**failed**: " + textwrap.shorten(words, 300, placeholder=" …")
+    return f"{day}{writers}: {words}"
 
 
-def write_page(text: str) -> None:
-    before, _mark, rest = PAGE.read_text().partition(BEGIN)
+def write_page(page: Path, text: str) -> None:
+    before, _mark, rest = page.read_text().partition(BEGIN)
     _old, _mark, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def main() -> int:
@@ -417,7 +430,8 @@ def main() -> int:
     text = table(every)
     print(text)
     if options.docs:
-        write_page(text)
+        write_page(PAGE, text)
+        write_page(README, table(every, in_short))
     return 0 if all(one["passed"] for one in every) else 1
 
 

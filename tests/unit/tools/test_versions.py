@@ -31,6 +31,11 @@ def test_the_table_says_what_passed_what_failed_and_what_was_not_run(versions):
     assert cells[5:] == ["not run"] * (len(versions.STEPS) - 2)
 
 
+def test_the_short_table_has_days_only(versions):
+    row = versions.table([line(), line("outage", False, "exit 2")], versions.in_short).splitlines()[2]
+    assert row.split("|")[4:6] == [" 2026-11-26 ", " **failed** 2026-11-26 "]
+
+
 def test_upgrades_are_told_apart_by_who_writes(versions):
     row = versions.table([line("upgrade"), line("upgrade", writers="primary")]).splitlines()[2]
     assert "(`all`)" in row and "(`primary`)" in row
