@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -242,3 +243,17 @@ def wait_for(condition, seconds: float, what: str, every: float = 0.5):
             return value
         assert time.monotonic() < end, f"waited {seconds} s in vain for: {what}"
         time.sleep(every)
+
+
+@contextlib.contextmanager
+def second_proxy(lab: Lab, *arguments: str) -> Iterator[tuple[str, ...]]:
+    """A second proxy in front of the lab's cluster, made by the site playbook with these arguments; the arguments that name its inventory."""
+    inventory = ("-i", "inventories/lab-proxy2")
+    lab.command("lab/up", "proxy2", LAB_PREPARE="0")
+    lab.command(
+        "ansible-playbook", "-i", "inventories/lab", *inventory, "--limit", "localhost,proxy2", "lab/prepare.yml"
+    )
+    run = lab.site(*inventory, *arguments)
+    assert run.code == 0, run
+    yield inventory
+    lab.command("lab/down", "proxy2")

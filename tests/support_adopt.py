@@ -15,6 +15,17 @@ from support import ROOT, Lab
 
 WRITER = ROOT / "tests/support_adopt_writer.py"
 PASSWORD = "App-pass.1"
+# What the application has, and its account.
+SHOP = f"""
+CREATE DATABASE shop;
+CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(1000));
+INSERT INTO shop.item (name) VALUES (REPEAT('apple', 200));
+CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
+CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
+GRANT ALL ON shop.* TO app@'%';
+"""
+# Twice as many rows, of a kilobyte each.
+DOUBLE = "INSERT INTO shop.item (name) SELECT name FROM shop.item"
 
 
 @contextlib.contextmanager

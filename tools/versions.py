@@ -377,22 +377,6 @@ def passed(name: str) -> bool:
     return path.exists() and json.loads(path.read_text())["passed"]
 
 
-def table(every: list[dict], show=None) -> str:
-    """A row for each combination, in which `show` (by default: in full) says what came of a step."""
-    show = show or in_full
-    lines = ["| MySQL | Debian | ProxySQL | " + " | ".join(STEPS) + " |", "| --- " * (3 + len(STEPS)) + "|"]
-    places = sorted({(one["mysql"], one["suite"], one["proxysql"]) for one in every})
-    for place in places:
-        cells = []
-        for step in STEPS:
-            found = [
-                one for one in every if (one["mysql"], one["suite"], one["proxysql"], one["step"]) == (*place, step)
-            ]
-            cells.append("; ".join(show(one) for one in found) or "not run")
-        lines.append(f"| {' | '.join((*place, *cells))} |")
-    return "\n".join(lines)
-
-
 def in_short(one: dict) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(one["at"]))
     return day if one["passed"] else f"**failed** {day}"
@@ -405,6 +389,21 @@ def in_full(one: dict) -> str:
     if not one["passed"]:
         words = "**failed**: " + textwrap.shorten(words, 300, placeholder=" …")
     return f"{day}{writers}: {words}"
+
+
+def table(every: list[dict], show=in_full) -> str:
+    """A row for each combination, in which `show` says what came of a step."""
+    lines = ["| MySQL | Debian | ProxySQL | " + " | ".join(STEPS) + " |", "| --- " * (3 + len(STEPS)) + "|"]
+    places = sorted({(one["mysql"], one["suite"], one["proxysql"]) for one in every})
+    for place in places:
+        cells = []
+        for step in STEPS:
+            found = [
+                one for one in every if (one["mysql"], one["suite"], one["proxysql"], one["step"]) == (*place, step)
+            ]
+            cells.append("; ".join(show(one) for one in found) or "not run")
+        lines.append(f"| {' | '.join((*place, *cells))} |")
+    return "\n".join(lines)
 
 
 def write_page(page: Path, text: str) -> None:

@@ -73,13 +73,15 @@ def _settle(group: Group, servers: dict[ServerKey, Server]) -> None:
     writers, backups = ordered("writer"), ordered("backup_writer")
     if group.max_writers == 1:
         # The one that every proxy chooses, also where one that was drained is a backup writer of this proxy and a writer of another.
-        for key in set(writers) - set(ordered("writer", "backup_writer")[:1]):
+        chosen = ordered("writer", "backup_writer")[:1]
+    else:
+        chosen = (writers + backups)[: group.max_writers]
+    for key in writers:
+        if key not in chosen:
             move(key, "backup_writer")
-        writers, backups = ordered("writer"), ordered("backup_writer")
-    for key in writers[group.max_writers :]:
-        move(key, "backup_writer")
-    for key in backups[: max(0, group.max_writers - len(writers))]:
-        move(key, "writer")
+    for key in backups:
+        if key in chosen:
+            move(key, "writer")
 
 
 def last_choice(layer: Layer) -> Layer:

@@ -13,7 +13,7 @@ import os
 
 import pytest
 from support import ROOT, Lab, Run, wait_for
-from support_adopt import PASSWORD, same_everywhere, writer
+from support_adopt import DOUBLE, PASSWORD, SHOP, same_everywhere, writer
 
 pytestmark = [
     pytest.mark.operations,
@@ -43,16 +43,10 @@ chown mysql: *.pem
 printf '[mysqld]\\nserver_id=140\\nbind-address=*\\nplugin_load_add=mysql_clone.so\\n' >/etc/mysql/mysql.conf.d/old.cnf
 systemctl restart mysql
 mysql <<'SQL'
-CREATE DATABASE shop;
-CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(1000));
-INSERT INTO shop.item (name) VALUES (REPEAT('apple', 200));
-CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
-CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
-GRANT ALL ON shop.* TO app@'%';
-CREATE USER adopt@'%' IDENTIFIED BY '{SECRET}' REQUIRE SSL;
+{SHOP}CREATE USER adopt@'%' IDENTIFIED BY '{SECRET}' REQUIRE SSL;
 GRANT SELECT, EVENT, BACKUP_ADMIN, REPLICATION SLAVE, SYSTEM_VARIABLES_ADMIN ON *.* TO adopt@'%';
 SQL
-for i in $(seq {DOUBLINGS}); do mysql -e "INSERT INTO shop.item (name) SELECT name FROM shop.item"; done
+for i in $(seq {DOUBLINGS}); do mysql -e "{DOUBLE}"; done
 """
 CA = "/etc/source-ca.pem"
 CLOSED = "SELECT @@super_read_only"

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from support import wait_for
-from support_adopt import PASSWORD, same_everywhere, writer
+from support_adopt import DOUBLE, PASSWORD, SHOP, same_everywhere, writer
 
 pytestmark = [
     pytest.mark.operations,
@@ -31,14 +31,8 @@ systemctl restart mysql
 DATA = f"""
 set -e
 mysql <<'SQL'
-CREATE DATABASE shop;
-CREATE TABLE shop.item (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(1000));
-INSERT INTO shop.item (name) VALUES (REPEAT('apple', 200));
-CREATE TABLE shop.written (id BIGINT PRIMARY KEY);
-CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}';
-GRANT ALL ON shop.* TO app@'%';
-SQL
-for i in $(seq {DOUBLINGS}); do mysql -e "INSERT INTO shop.item (name) SELECT name FROM shop.item"; done
+{SHOP}SQL
+for i in $(seq {DOUBLINGS}); do mysql -e "{DOUBLE}"; done
 """
 SOURCE, REPLICAS = "db1", ("db0", "db2")
 EXECUTED = "SELECT @@gtid_executed"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support import ROOT, wait_for
+from support import ROOT, second_proxy, wait_for
 from support_load import Load
 
 pytestmark = [
@@ -28,19 +28,11 @@ LISTENING = "ss -Hltn | awk '{print $4}'"
 
 @pytest.fixture(scope="module")
 def pair(lab):
-    """The lab's cluster behind two proxies; the arguments that name both."""
+    """The lab's cluster behind two proxies; the arguments that name the second one."""
     if not NEXT or not os.environ.get("LAB_PROXYSQL_BIN"):
         pytest.skip("LAB_PROXYSQL_BIN and LAB_PROXYSQL_NEXT do not name two programs")
-    second = ROOT / ".cache" / "operations" / "two-proxies.yml"
-    second.parent.mkdir(parents=True, exist_ok=True)
-    second.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
-    inventories = ("-i", "inventories/lab", "-i", str(second))
-    lab.command("lab/up", "proxy2", LAB_PREPARE="0")
-    lab.command("ansible-playbook", *inventories, "--limit", "localhost,proxy2", "lab/prepare.yml")
-    run = lab.site("-i", str(second))
-    assert run.code == 0, run
-    yield inventories
-    lab.command("lab/down", "proxy2")
+    with second_proxy(lab) as second:
+        yield second
 
 
 def version(lab, proxy):
@@ -67,9 +59,16 @@ def test_an_upgrade_of_two_proxies_costs_a_client_that_connects_again_nothing(la
     try:
         for proxy in reversed(PROXIES):
             lab.command(
-                "ansible-playbook", *pair, "--limit", f"localhost,{proxy}", "lab/prepare.yml", LAB_PROXYSQL_BIN=NEXT
+                "ansible-playbook",
+                "-i",
+                "inventories/lab",
+                *pair,
+                "--limit",
+                f"localhost,{proxy}",
+                "lab/prepare.yml",
+                LAB_PROXYSQL_BIN=NEXT,
             )
-            run = lab.site(*pair[2:], "--limit", proxy)
+            run = lab.site(*pair, "--limit", proxy)
             assert run.code == 0, run
             seconds += run.seconds
             assert version(lab, proxy) not in old
@@ -79,6 +78,6 @@ def test_an_upgrade_of_two_proxies_costs_a_client_that_connects_again_nothing(la
         report = load.finish(seconds)
     assert report["passed"], report
     assert version(lab, "proxy") == version(lab, "proxy2")
-    run = lab.site(*pair[2:])
+    run = lab.site(*pair)
     assert run.code == 0 and not any(run.changed.values()), run
     wait_for(lambda: len(set(ports(lab, "proxy")) & {"6032", "6033"}) == 2, 10, "both ports of the first proxy")

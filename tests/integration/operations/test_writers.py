@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import ROOT, wait_for
+from support import second_proxy, wait_for
 
 pytestmark = [
     pytest.mark.operations,
@@ -92,18 +92,10 @@ def test_no_connection_of_before_is_used_when_all_write(cluster, under_load):
 @pytest.fixture(scope="module")
 def two_proxies(cluster):
     """A second proxy that knows nothing of the first, in front of the group with one writer."""
-    second = ROOT / ".cache" / "operations" / "two-proxies.yml"
-    second.parent.mkdir(parents=True, exist_ok=True)
-    second.write_text('proxysql:\n  hosts:\n    proxy2:\n      proxysql_address: "{{ lab_prefix }}.127"\n')
     run = cluster.site(*choose("one"), playbook="playbooks/switch_mode.yml", timeout=900)
     assert run.code == 0, run
-    cluster.command("lab/up", "proxy2", LAB_PREPARE="0")
-    inventories = ("-i", "inventories/lab", "-i", str(second))
-    cluster.command("ansible-playbook", *inventories, "--limit", "localhost,proxy2", "lab/prepare.yml")
-    run = cluster.site("-i", str(second), *choose("one"))
-    assert run.code == 0, run
-    yield cluster
-    cluster.command("lab/down", "proxy2")
+    with second_proxy(cluster, *choose("one")):
+        yield cluster
 
 
 def test_all_proxies_choose_the_same_writer(two_proxies):
