@@ -85,6 +85,10 @@ cluster:
           mode without these checks, in which one member at a time may write; V(all), multi-primary mode with them.
         - Empty when there is no group.
       type: str
+    communication_stack:
+      description: By which the members of the group talk, V(XCOM) or V(MYSQL). Empty when there is no group.
+      type: str
+      sample: XCOM
     primaries:
       description: Addresses of the ONLINE members that are PRIMARY.
       type: list

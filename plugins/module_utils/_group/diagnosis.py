@@ -27,6 +27,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation i
     names,
     undeclared,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import communication_stack
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version, stays_read_only
 
 # Cluster states
@@ -62,6 +63,7 @@ def diagnose(members: list[str], facts: Facts, group_name: str | None = None) ->
         "group_name": whole.group,
         "mode": "" if shows is None else "single_primary" if single else "multi_primary",
         "writers": "" if shows is None else writers(single, shows.update_everywhere_checks),
+        "communication_stack": "" if shows is None else communication_stack(shows.settings),
         "primaries": [address for address in (home.online if home else ()) if facts[address].role == "PRIMARY"],
         "partitions": [
             {

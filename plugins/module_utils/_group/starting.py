@@ -24,7 +24,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import RECOVERY_CHANNEL, ApplierError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import handshake_trouble, own_files
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import (
+    communication_stack,
+    handshake_trouble,
+    own_files,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.troubles import (
     DISK_FULL_LOGGED,
     applier_trouble,
@@ -201,7 +205,7 @@ class Starter:
         connects to both by it, to itself first, and writes only that it failed."""
         run, settings = self.run, self.run.mine.settings
         user, password = run.wish["recovery_user"], run.params.get("recovery_password")
-        if settings.get("group_replication_communication_stack") != "MYSQL" or not user:
+        if communication_stack(settings) != "MYSQL" or not user:
             return ""
         mode = settings.get("group_replication_ssl_mode") or ""
         ca = settings.get("group_replication_recovery_ssl_ca") or None if mode.startswith("VERIFY") else None

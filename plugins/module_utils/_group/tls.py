@@ -59,10 +59,15 @@ def tls_reason(text: str) -> str:
     return re.sub(r"^\(?\d+, ['\"]?|['\"]?\)$", "", shown).strip() or text
 
 
+def communication_stack(settings: Mapping[str, str]) -> str:
+    """By which a server with these settings talks to its group; those without a choice (before 8.0.27) have XCOM."""
+    return (settings.get("group_replication_communication_stack") or "XCOM").upper()
+
+
 def own_files(settings: Mapping[str, str], variables: Mapping[str, str | None]) -> OwnFiles | None:
     """The files of this member; None where TLS is off or goes another way (the communication stack MYSQL has the server's own)."""
     mode = (settings.get("group_replication_ssl_mode") or "DISABLED").upper()
-    if mode == "DISABLED" or (settings.get("group_replication_communication_stack") or "XCOM").upper() != "XCOM":
+    if mode == "DISABLED" or communication_stack(settings) != "XCOM":
         return None
     datadir = variables.get("datadir") or ""
     paths = [os.path.join(datadir, variables.get(name) or "") for name in ("ssl_ca", "ssl_cert", "ssl_key")]

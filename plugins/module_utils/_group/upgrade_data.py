@@ -128,6 +128,18 @@ _WORDS: tuple[tuple[Since, tuple[str, ...]], ...] = (
                   "ROW_NUMBER", "SYSTEM", "WINDOW")),
     ((8, 0, 31), ("FULL", "INTERSECT")),
     ((8, 4, 0), ("MANUAL", "PARALLEL", "QUALIFY", "TABLESAMPLE")),
+    # SETS was one in 9.6 only, by mistake.
+    ((9, 2, 0), ("LIBRARY",)),
+    ((9, 4, 0), ("EXTERNAL",)),
+)
+
+
+# Where names are: a view of information_schema, its schema's column, and the columns that name an object, the last of which may be the word.
+_NAMED = (
+    ("SCHEMATA", "SCHEMA_NAME", ("SCHEMA_NAME",)), ("TABLES", "TABLE_SCHEMA", ("TABLE_SCHEMA", "TABLE_NAME")),
+    ("COLUMNS", "TABLE_SCHEMA", ("TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME")),
+    ("ROUTINES", "ROUTINE_SCHEMA", ("ROUTINE_SCHEMA", "ROUTINE_NAME")),
+    ("TRIGGERS", "TRIGGER_SCHEMA", ("TRIGGER_SCHEMA", "TRIGGER_NAME")), ("EVENTS", "EVENT_SCHEMA", ("EVENT_SCHEMA", "EVENT_NAME")),
 )
 
 
@@ -135,11 +147,10 @@ def _words(since: Since, words: tuple[str, ...]) -> Check:
     among = ", ".join(f"'{word}'" for word in words)
     return Check(
         "reserved_words", since, False,
-        f"SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN {_OWN} AND"
-        f" UPPER(TABLE_NAME) IN ({among}) UNION ALL SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, '.', COLUMN_NAME) FROM"
-        f" information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN {_OWN} AND UPPER(COLUMN_NAME) IN ({among}) UNION ALL"
-        f" SELECT CONCAT(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN {_OWN} AND"
-        f" UPPER(ROUTINE_NAME) IN ({among})",
+        " UNION ALL ".join(
+            f"SELECT CONCAT_WS('.', {', '.join(names)}) AS name FROM information_schema.{view}"
+            f" WHERE {schema} NOT IN {_OWN} AND UPPER({names[-1]}) IN ({among})"
+            for view, schema, names in _NAMED),
         "{names}: the name becomes a reserved word; statements have to quote it")
 
 

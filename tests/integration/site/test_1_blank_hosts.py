@@ -150,5 +150,6 @@ def test_the_status_playbook_shows_members_and_hostgroups(lab):
     assert run.code == 0, run
     for member in lab.members:
         assert lab.address(member) in run.output
+    assert "Group mysql_gr, communication stack XCOM" in run.flat
     assert run.output.count("ONLINE") >= 6, run
     assert set(run.changed.values()) == {0}, run

@@ -81,6 +81,7 @@ def test_again_without_the_variable_changes_nothing(lab):
         assert run.code == 0, run
         assert not any(run.changed.values()), run.what_changed
     whole(lab)
+    assert "Group mysql_gr, communication stack MYSQL" in lab.site(playbook="playbooks/status.yml").flat
 
 
 def test_the_groups_connections_use_tls(lab):

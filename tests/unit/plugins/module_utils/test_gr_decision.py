@@ -404,6 +404,21 @@ def test_diagnosis_shows_errant_transactions_settings_and_strangers():
     assert any("not declared" in text for text in report["warnings"])
 
 
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"group_replication_communication_stack": "MYSQL"}, "MYSQL"),
+        ({"group_replication_communication_stack": "xcom"}, "XCOM"),
+        # Before 8.0.27.
+        ({"group_replication_communication_stack": ""}, "XCOM"),
+    ],
+)
+def test_diagnosis_says_by_what_the_group_talks(settings, shown):
+    facts = with_settings(group_of(THREE), DB0, **settings)
+    assert diagnose(MEMBERS, facts)["communication_stack"] == shown
+    assert diagnose(MEMBERS, outage("", "", ""))["communication_stack"] == ""
+
+
 def test_diagnosis_with_a_member_that_lives_in_another_group():
     facts = {**group_of({DB0: "ONLINE"}), DB1: changed(group_of({DB1: "ONLINE"}), DB1, group_name=OTHER_GROUP)[DB1]}
     report = diagnose(MEMBERS, facts, GROUP)

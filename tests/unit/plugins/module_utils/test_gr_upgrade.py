@@ -173,6 +173,24 @@ def test_what_is_asked_depends_on_the_versions():
     assert checks_for("8.4.7", "8.4.8") == []
 
 
+@pytest.mark.parametrize(
+    ("current", "wanted", "there", "absent"),
+    [
+        ("5.7.44", "8.0.30", "RANK", "FULL"),
+        ("8.0.30", "8.4.8", "INTERSECT", "LIBRARY"),
+        ("8.4.8", "9.7.4", "LIBRARY", "QUALIFY"),
+        ("9.2.0", "9.7.4", "EXTERNAL", "LIBRARY"),
+        # Reserved in 9.6 only.
+        ("8.4.8", "9.7.4", "EXTERNAL", "SETS"),
+    ],
+)
+def test_words_that_become_reserved_are_looked_for_wherever_a_name_stands(current, wanted, there, absent):
+    asked = [check.sql for check in checks_for(current, wanted) if check.name == "reserved_words"]
+    assert any(f"'{there}'" in sql for sql in asked) and not any(f"'{absent}'" in sql for sql in asked)
+    places = ("SCHEMATA", "TABLES", "COLUMNS", "ROUTINES", "TRIGGERS", "EVENTS")
+    assert all(f" FROM information_schema.{place} " in sql for sql in asked for place in places)
+
+
 def test_every_question_is_one_query_with_a_name_and_a_sentence():
     for check in upgrade_data.CHECKS:
         assert check.sql.startswith("SELECT ") and " AS name FROM " in check.sql and ";" not in check.sql, check.name
