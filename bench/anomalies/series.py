@@ -58,6 +58,10 @@ VARIABLES = {
 }
 
 
+class NotBegun(Exception):
+    """The clients ended before their load began, as on a group that hangs."""
+
+
 class Bench:
     """The lab, in one of the choices."""
 
@@ -137,7 +141,10 @@ class Bench:
             command, cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
         try:
-            origin = float(clients.stdout.readline())
+            first = clients.stdout.readline()
+            if not first:
+                raise NotBegun(f"the clients ended before they began: exit {clients.wait(timeout=60)}")
+            origin = float(first)
             time.sleep(max(0.0, origin + FAULT_AT - time.time()))
             began = time.time() - origin
             self.disturb(fault, writer)
@@ -240,8 +247,15 @@ def series(options: argparse.Namespace) -> None:
         bench.level(level)
         # Asked now: after a fault a server may be starting.
         running = versions(bench.lab)
+        try:
+            measured = bench.run(fault, path)
+        except NotBegun as error:
+            # Nothing was measured: on a new lab the series goes on, and its next call makes this run.
+            print(f"{time.strftime('%H:%M:%S')} {path.name}: {error}", flush=True)
+            bench = None
+            continue
         found = dict(
-            bench.run(fault, path),
+            measured,
             writers=writers,
             number=number,
             level=level,
