@@ -22,13 +22,16 @@ REPORTS = Path(os.environ.get("DISTDB_REPORTS", ROOT / ".cache/planned"))
 
 @pytest.fixture
 def under_load(lab, request):
-    """Runs a playbook under load; called with its name and arguments, gives the run. Fails if a statement did."""
+    """Runs a playbook under load; called with its name and arguments, gives the run. Fails if a statement did. first: what happens before it under
+    the same load."""
     running = []
 
-    def work(playbook: str, *arguments: str, name: str = "", password: str | None = None, also=()) -> Run:
+    def work(playbook: str, *arguments: str, name: str = "", password: str | None = None, also=(), first=None) -> Run:
         load = Load(lab, name or Path(playbook).stem, REPORTS)
         running.append(load)
         load.start(password)
+        if first:
+            first()
         run = lab.site(*arguments, playbook=playbook, timeout=1800)
         assert run.code == 0, run
         report = load.finish(run.seconds, also)

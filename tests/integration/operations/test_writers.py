@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
-from support import second_proxy, wait_for
+from support import ROOT, kill_tree, second_proxy, wait_for
 
 pytestmark = [
     pytest.mark.operations,
@@ -87,6 +93,128 @@ def test_no_connection_of_before_is_used_when_all_write(cluster, under_load):
     under_load("playbooks/switch_mode.yml", *choose("all"), name="switch_mode_pool")
     levels = [dict(cluster.sql(member, LEVELS)) for member in cluster.members]
     assert {level for found in levels for level in found} == {"BEFORE"}
+
+
+# A session through the proxy whose transaction stays open until its standard input ends.
+OPEN = """
+import os, sys, pymysql
+c = pymysql.connect(host=sys.argv[1], port=6033, user=sys.argv[2], password=sys.stdin.readline().strip(), database=sys.argv[3])
+with c.cursor() as q:
+    q.execute('CREATE TABLE IF NOT EXISTS held (id INT PRIMARY KEY)')
+    c.begin()
+    q.execute('INSERT INTO held VALUES (1)')
+    print('open', flush=True)
+    sys.stdin.read()
+    c.rollback()
+    q.execute('DROP TABLE held')
+"""
+
+
+@contextlib.contextmanager
+def open_transaction(lab):
+    account, schema = lab.variable("db0", "mysql_gr_users")[0], lab.variable("db0", "mysql_gr_schemas")[0]
+    address = lab.variable("proxy", "proxysql_address")
+    with subprocess.Popen(
+        ["lab/enter", sys.executable, "-c", OPEN, address, account["name"], schema],
+        cwd=ROOT, env=lab.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as session:  # fmt: skip
+        session.stdin.write(account["password"] + "\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "open\n"
+        yield
+        session.stdin.close()
+        assert session.wait(timeout=60) == 0, "the transaction did not survive"
+
+
+def test_a_move_that_cannot_drain_its_primary_puts_all_members_back(cluster):
+    run = cluster.site(*choose("one"), playbook="playbooks/switch_mode.yml", timeout=900)
+    assert run.code == 0, run
+    with open_transaction(cluster):
+        # The writer is the primary-to-be, which is drained last.
+        [writer] = (name for name in cluster.members if [cluster.address(name)] == writers(cluster))
+        arguments = (*choose("primary"), "-e", "operations_drain_timeout=3", "-e", f"operations_primary={writer}")
+        run = cluster.site(*arguments, playbook="playbooks/switch_mode.yml", timeout=900)
+        assert run.code != 0 and "the members are back in service" in run.flat, run
+        as_chosen(cluster, "one")
+    run = cluster.site(*arguments, playbook="playbooks/switch_mode.yml", timeout=900)
+    assert run.code == 0, run
+    as_chosen(cluster, "primary")
+
+
+# Where the control node is lost: a task of switch_mode, and the how manieth of that name. Each move begins where the one before it ended, or in all.
+KILLED = [
+    ("all", "one", "Prepare the restart", 1),
+    ("one", "primary", "Drain the other members", 1),
+    ("all", "one", "Drain the members (new statements queue at ProxySQL)", 1),
+    ("one", "primary", "Start the switch", 1),
+    ("all", "one", "Start the restart", 1),
+    ("one", "primary", "Put the writer back", 1),
+    ("all", "one", "Put the members back into service", 2),
+    ("one", "primary", "Set what depends on who writes", 2),
+    ("all", "one", "Wait until the others have joined it", 1),
+]
+# A group's views begin with what its bootstrap gave them.
+GROUP = (
+    "SELECT SUBSTRING_INDEX(view_id, ':', 1) FROM performance_schema.replication_group_member_stats"
+    " JOIN performance_schema.replication_group_members USING (member_id)"
+    " WHERE member_id = @@GLOBAL.server_uuid AND member_state IN ('ONLINE', 'RECOVERING') AND view_id <> ''"
+)
+
+
+def kill_in(lab, task, which, *arguments):
+    """SIGKILL the control node some moments after this task has begun."""
+    process = lab.start(*arguments, playbook="playbooks/switch_mode.yml")
+    begun = 0
+    for line in process.stdout:
+        begun += line.startswith(f"TASK [{task}]")
+        if begun == which:
+            time.sleep(0.7)
+            kill_tree(process)
+            return
+    pytest.fail(f"switch_mode has no task {task!r}, or ended before it: exit {process.wait()}")
+
+
+@contextlib.contextmanager
+def groups(lab):
+    """Meanwhile, how many groups there are, and at how many of these looks there was more than one."""
+    over, seen = threading.Event(), {"looks": 0, "several": []}
+
+    def look():
+        while not over.wait(0.5):
+            alive = {row[0] for member in lab.members for row in lab.sql(member, GROUP, check=False) if len(row) == 1}
+            seen["looks"] += 1
+            if len(alive) > 1:
+                seen["several"].append(sorted(alive))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.claim(
+    "A move between the choices of who writes whose controller is killed is finished by the next run.", minutes=25
+)
+@pytest.mark.parametrize(("before", "after", "task", "which"), KILLED)
+def test_a_move_whose_controller_was_killed_is_finished_by_the_next_run(
+    cluster, under_load, before, after, task, which
+):
+    run = cluster.site(*choose(before), playbook="playbooks/switch_mode.yml", timeout=900)
+    assert run.code == 0, run
+    as_chosen(cluster, before)
+    name = re.sub(r"[^a-z]+", "_", f"switch_mode_{before}_to_{after}_killed_in_{task.lower()}")
+    with groups(cluster) as seen:
+        under_load(
+            "playbooks/switch_mode.yml",
+            *choose(after),
+            name=name,
+            first=lambda: kill_in(cluster, task, which, *choose(after)),
+        )
+    as_chosen(cluster, after)
+    assert seen["looks"] > 5 and not seen["several"], seen
 
 
 @pytest.fixture(scope="module")
