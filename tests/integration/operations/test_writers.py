@@ -44,18 +44,24 @@ def choose(name):
     return ("-e", f"mysql_gr_writers={name}")
 
 
+def placed(lab, proxy="proxy"):
+    """Where a proxy has the members: [hostgroup, address, status]."""
+    return json.loads(lab.on(proxy, "python3", "-c", ADMIN, lab.variable("proxy", "proxysql_admin_password")))
+
+
 def writers(lab, proxy="proxy"):
     """Where a proxy sends what is written."""
-    rows = json.loads(lab.on(proxy, "python3", "-c", ADMIN, lab.variable("proxy", "proxysql_admin_password")))
-    return sorted(row[0] for row in rows)
+    return sorted(
+        address for hostgroup, address, status in placed(lab, proxy) if (hostgroup, status) == ("2", "ONLINE")
+    )
 
 
 ADMIN = """
 import json, sys, pymysql
 c = pymysql.connect(host='127.0.0.1', port=6032, user='admin', password=sys.argv[1])
 with c.cursor() as q:
-    q.execute("SELECT hostname FROM runtime_mysql_servers WHERE hostgroup_id = 2 AND status = 'ONLINE'")
-    print(json.dumps(q.fetchall()))
+    q.execute("SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers")
+    print(json.dumps([[str(value) for value in row] for row in q.fetchall()]))
 """
 
 
@@ -136,6 +142,7 @@ def test_a_move_that_cannot_drain_its_primary_puts_all_members_back(cluster):
         run = cluster.site(*arguments, playbook="playbooks/switch_mode.yml", timeout=900)
         assert run.code != 0 and "the members are back in service" in run.flat, run
         as_chosen(cluster, "one")
+        assert not [row for row in placed(cluster) if row[2] == "OFFLINE_SOFT"]
     run = cluster.site(*arguments, playbook="playbooks/switch_mode.yml", timeout=900)
     assert run.code == 0, run
     as_chosen(cluster, "primary")
