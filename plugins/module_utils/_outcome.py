@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from ansible.module_utils.basic import missing_required_lib
-
 Result = Dict[str, Any]
 
 
@@ -37,6 +35,9 @@ def conclude(
     pymysql_error: the traceback of the import of PyMySQL, None where it is there.
     """
     if pymysql_error:
+        # Not at the top: the guard of a member runs where there is no Ansible.
+        from ansible.module_utils.basic import missing_required_lib
+
         module.fail_json(msg=missing_required_lib("PyMySQL"), exception=pymysql_error)
     try:
         result = run()

@@ -13,7 +13,11 @@ from typing import Any, Dict
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import writers
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import VersionError, check_version
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
+    VersionError,
+    check_version,
+    has_persist,
+)
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import communication_stack
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines, to_bytes
@@ -63,6 +67,16 @@ def uuid_findings(probes: dict[str, Probe]) -> tuple[list[str], list[str]]:
     return problems, renew
 
 
+def guard_problems(name: str, version: str, wishes: dict[str, Any]) -> list[str]:
+    """What stands against a guard. A member that is taken out says so to it by a persisted variable."""
+    try:
+        if wishes["guard"] == "false" or not version or has_persist(version):
+            return []
+    except VersionError:
+        return []  # said elsewhere
+    return [f"{name} has MySQL {version}; mysql_gr_guard {wishes['guard']!r} needs 8.0.11 or newer."]
+
+
 def host_problems(
     member: dict[str, Any], members: list[dict[str, Any]], probe: Probe, wishes: dict[str, Any]
 ) -> list[str]:
@@ -84,6 +98,7 @@ def host_problems(
     problems += port_problems(member, probe, wishes["stack"])
     problems += package_problems(name, probe, wishes)
     problems += settings_problems(name, probe["version"] or wishes["version_expected"], wishes)
+    problems += guard_problems(name, probe["version"] or wishes["version_expected"], wishes)
     problems += memory_problems(name, probe, wishes)
     problems += server_problems(name, probe, wishes)
     return problems + undeclared_problems(members, probe, wishes)

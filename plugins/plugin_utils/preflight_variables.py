@@ -177,6 +177,11 @@ def variable_problems(wishes: Wishes) -> list[str]:
             f"{acting} members take part in this play, but Ansible works on {wishes['forks']} hosts at a time, and members wait for each other:"
             f" run with --forks {acting} or more."
         )
+    if wishes["guard"] != "false" and not wishes["start_on_boot"]:
+        problems.append(
+            f"mysql_gr_guard is {wishes['guard']!r}, and mysql_gr_start_on_boot is false: a guard brings members back at boot, too. Allowed is false, or"
+            " mysql_gr_start_on_boot true."
+        )
     if wishes["install_method"] == "package":
         if not wishes["packages"]:
             problems.append("mysql_gr_packages is empty; mysql_gr_install_method package needs the package files.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import PRESENT, not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import (
     BROKEN,
@@ -67,6 +68,13 @@ def leave_wrong_name(s: Situation) -> Details:
 def leave_starting(s: Situation) -> Details:
     """a START GROUP_REPLICATION is under way on this server"""
     return when(s.mine.starting)
+
+
+@ABSENT.rule("stay_out", "in no group, but the guard of its host would make it join")
+def out_until_guard(s: Situation) -> Details:
+    """this server is in no group, and its host has a guard (mysql_gr_guard) that does not know that it is to stay out"""
+    free = not is_live(s.mine) and s.mine.state != "ERROR" and s.mine.persisted.get(BOOT) != "OFF"
+    return when(free and s.wish.get("guarded"))
 
 
 @ABSENT.rule("unchanged", "in no group")

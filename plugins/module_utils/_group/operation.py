@@ -11,6 +11,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Any, Callable, Mapping
@@ -23,6 +24,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     Row,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lease import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import open_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import statement
@@ -136,14 +138,15 @@ class Operation:
     def run(self) -> Result:
         """Do it; the result for exit_json. Raises a Refusal."""
         self.check()
-        try:
-            self.open()
-            self.before = self.before or self.snapshot()
-            self.work()
-            return self.report()
-        finally:
-            if hasattr(self, "cluster"):
-                self.cluster.close()
+        with contextlib.nullcontext() if self.check_mode else lease(self.left):
+            try:
+                self.open()
+                self.before = self.before or self.snapshot()
+                self.work()
+                return self.report()
+            finally:
+                if hasattr(self, "cluster"):
+                    self.cluster.close()
 
     def report(self) -> Result:
         """What the module returns."""

@@ -13,10 +13,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 CALM = 0.5  # seconds without a failing statement, after which no proxy sends writes any more
 PATIENCE = 10  # seconds that are spent on that
 LEAVING = 60  # seconds that the departure may take
+GUARD = Path("/var/lib/mysql-gr-guard")  # there where this member has a guard
 
 STATE = (
     "SELECT (SELECT COUNT(*) FROM performance_schema.replication_group_members"
@@ -25,6 +27,15 @@ STATE = (
     " WHERE MEMBER_ID <> @@server_uuid AND MEMBER_STATE = 'ONLINE')"
 )
 FAILED = "SELECT SUM(SUM_ERRORS) FROM performance_schema.events_statements_summary_global_by_event_name"
+
+
+def tell_guard():
+    """The guard does not bring back a member whose server is being stopped."""
+    try:
+        if GUARD.is_dir():
+            (GUARD / "leaving").touch(mode=0o600)
+    except OSError as error:
+        print(f"the guard was not told: {error}", file=sys.stderr)
 
 
 def leave(ask, clock=time.monotonic, pause=time.sleep):
@@ -69,6 +80,7 @@ def main(option_file):
                 cursor.execute(statement)
                 return cursor.fetchone()
 
+            tell_guard()
             print(leave(ask))
     except Exception as error:  # pylint: disable=broad-except
         print(f"not left before the stop: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lease import FENCED, mark
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import Operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
@@ -110,6 +111,9 @@ class Fence(Operation):
         self.refuse(self.decision)
         for step in self.decision.details.get("steps", ()):
             self.step(step)
+        if not self.check_mode:
+            # Before a boot or an expulsion makes the server forget it: the guard would let it take writes again.
+            mark(FENCED, self.params["fence"] != "none")
         if self.check_mode:
             self.expect(self.decision.details.get("steps", ()))
         else:

@@ -9,12 +9,13 @@ Private to this collection.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation, progress
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError, login_connection
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT, Lasting
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lease import guarded
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.locks import locked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import CHANGING, decide
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import (
@@ -47,6 +48,7 @@ def check_wish(params: Mapping[str, Any]) -> dict[str, Any]:
     for option in ("recovery_user", "allow_last_member", "allow_quorum_loss", "hold_until", "gtid_set_is_complete"):
         wish[option] = params.get(option)
     wish["data"] = check_data(params.get("data"), members)
+    wish["guarded"] = guarded()
     acting = wish["acting"] = check_some(params, "acting_members", members)
     wish["group_name"] = check_uuid(params.get("group_name"))
     wish["bootstrap_without"] = check_some(params, "bootstrap_without", members) or []
@@ -222,8 +224,10 @@ class Member(operation.Operation):
             # The loop looks at the running value, which SET PERSIST changes too.
             self.lasting.keep_out()
 
-    def under_lock(self, decision: Decision, action: Callable[[Decision], None]) -> None:
-        """Act, if under the lock on all members that is still the decision."""
+    def under_lock(
+        self, decision: Decision, action: Callable[[Decision], None], where: Iterable[str] | None = None
+    ) -> None:
+        """Act, if under the lock on all members (or on some) that is still the decision."""
 
         def again() -> None:
             now = decision if self.check_mode else self.look()
@@ -231,7 +235,7 @@ class Member(operation.Operation):
                 self.decision = self.decision if self.check_mode else now
                 action(now)
 
-        locked(self, again, self.cluster.members, self.cluster.lock)
+        locked(self, again, self.cluster.members if where is None else where, self.cluster.lock)
 
     # -- join ----------------------------------------------------------------------------------------------------------
     def join(self, decision: Decision) -> None:
@@ -335,7 +339,7 @@ class Member(operation.Operation):
         if not mine.reachable:
             return {"state": "UNKNOWN", "error": mine.error}
         view = sorted(mine.view.values(), key=lambda entry: (entry.host, entry.port))
-        boot = mine.persisted.get(BOOT, "ON" if mine.start_on_boot else "OFF")
+        boot = mine.persisted.get(BOOT, "ON" if mine.start_on_boot or self.wish.get("guarded") else "OFF")
         return {
             "state": mine.state,
             "role": mine.role,

@@ -47,7 +47,7 @@ WISHES = {
     "expected_accounts": [{"name": "monitor", "host": "%"}], "settings_of": {"db0": {}, "db1": {}, "db2": {}},
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
-    "firewall": "none", "firewall_clients": [],
+    "firewall": "none", "firewall_clients": [], "guard": "false", "start_on_boot": True,
     "strict": {"server_id": 130, "single_primary_mode": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
     "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
@@ -146,6 +146,7 @@ def test_bad_members(hosts, words):
             {"settings": {"group_replication_communication_stack": "MYSQL"}},
             ["which follows from mysql_gr_communication_stack"],
         ),
+        ({"guard": "full", "start_on_boot": False}, ["mysql_gr_guard is 'full', and mysql_gr_start_on_boot is false"]),
         ({"secrets": {"mysql_gr_peer_password": ""}}, ["mysql_gr_peer_password is missing or empty"]),
         (
             {"secrets": {"mysql_gr_peer_password": ["a", "b"]}},
@@ -317,6 +318,14 @@ def test_bad_hosts(probe, words):
     found = "\n".join(problems(probe=probe))
     for word in words:
         assert word in found
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("5.7.44", True), ("8.0.11", False), ("", False), ("11.8.3-MariaDB", False)]
+)
+def test_a_guard_needs_a_server_that_persists_variables(version, refused):
+    found = "\n".join(problems(probe={"version": version, "installed": True}, guard="rejoin"))
+    assert ("mysql_gr_guard 'rejoin' needs 8.0.11" in found) == refused
 
 
 NAMED = {f"db{n}": {"mysql_gr_address": f"DB{n}.lab", "mysql_gr_server_id": 130 + n} for n in range(3)}

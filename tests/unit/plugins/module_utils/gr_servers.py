@@ -34,7 +34,7 @@ class Server:
         self.globals = {"read_only": 0, "super_read_only": 0, "offline_mode": 0}
         self.persisted = {}
         self.state, self.primary, self.action = "OFFLINE", False, 1
-        self.alive, self.version = True, "9.7.4"
+        self.alive, self.version, self.uptime = True, "9.7.4", 3600
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
@@ -114,6 +114,9 @@ class Session:
     # -- what is read --------------------------------------------------------------------------------------------------
     def answer(self, text, args):
         server = self.server
+        if text.startswith("SELECT m.MEMBER_ID AS id"):
+            rows = [{name[7:].lower(): value for name, value in row.items()} for row in self.view()]
+            return [dict(row, mine=server.uuid.upper(), uptime=str(server.uptime)) for row in rows]
         if text.startswith("SELECT VERSION()"):
             return [dict(
                 server.globals, version=server.version, server_uuid=server.uuid.upper(), server_id=130 + server.number, hostname=server.name,
@@ -132,6 +135,7 @@ class Session:
             "get_communication_protocol": lambda: [{"protocol": self.world.protocol}],
             "mysql.user": lambda: [{"plugin": server.login_plugin}],
             "@@GLOBAL.event_scheduler": lambda: [{"now": "ON"}],
+            "@@GLOBAL.pid_file": lambda: [{"file": "/nowhere/db.pid"}],
             "@@GLOBAL.server_uuid AS uuid": lambda: [{"uuid": server.uuid.upper()}],
             "@@GLOBAL.gtid_executed AS executed": lambda: [dict(server.globals, executed=server.gtid_executed)],
             "WAIT_FOR_EXECUTED_GTID_SET": lambda: [{"missing": int(not self.world.arrived(server, args[0]))}],

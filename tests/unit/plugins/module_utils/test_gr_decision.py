@@ -13,6 +13,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import memb
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Source, Tables, mark_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Stats
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import rules as guard_rules
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import (
     cut_over,
@@ -236,6 +237,7 @@ ABSENT = [
     ("leave_wrong_name", group_of(THREE), DB0, {"group_name": OTHER_GROUP}, "refuse", OTHER_GROUP),
     ("leave_starting", changed(outage("", "", ""), DB0, starting=True), DB0, {}, "wait", "under way"),
     ("out", changed(group_of(TWO), DB2, start_on_boot=False), DB2, {}, "unchanged", "in no group"),
+    ("out_until_guard", changed(group_of(TWO), DB2, start_on_boot=False), DB2, {"guarded": True}, "stay_out", "the guard of its host"),
     ("out_until_boot", group_of(TWO), DB2, {}, "stay_out", "start_on_boot is ON"),
     ("leave_error", group_of({DB0: "ONLINE", DB1: "ONLINE", DB2: "ERROR"}), DB2, {}, "leave", "ERROR"),
     ("leave_error", changed(group_of({DB0: "ONLINE", DB2: "ERROR"}), DB2, start_on_boot=False), DB2, {}, "leave", "ERROR"),
@@ -453,6 +455,7 @@ def rendered():
         ("fence", fence.FENCE),
         ("provision", provision.PROVISION),
         ("cut_over", cut_over.CUT_OVER),
+        ("guard", guard_rules.GUARD),
     ):
         lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]
         for number, rule in enumerate(table.rules, 1):

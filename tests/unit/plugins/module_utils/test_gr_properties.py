@@ -24,6 +24,7 @@ pytestmark = [
 
 STATES = ("OFFLINE", "OFFLINE", "OFFLINE", "ERROR", "ONLINE", "RECOVERING")
 FLAG = "group_replication_bootstrap_group"
+BOOT = "group_replication_start_on_boot"
 
 
 SHOP = Schema("shop", 1, 3, 16384, "2026-11-25 10:00")

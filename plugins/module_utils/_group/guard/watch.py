@@ -1,0 +1,212 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard at work: one look a second at its own server, and where that is not well, the decision and the few actions.
+
+It is the operation of group_replication_bootstrap with another table of rules, so that locks, statements and second looks are the same.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    Connection,
+    ServerError,
+    login_connection,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, Host, decide_guard
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+
+WELL, UNWELL = 1.0, 0.3  # seconds between two looks
+NEEDED = ("members", "member", "group_name", "mode", "service")
+ANSWER = 10.0  # seconds that the own server has for the look
+
+
+class Acting(Member):
+    """The operation on the own server, one step at a time."""
+
+    timeout = 30
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__({**options, "timeout": self.timeout, "connect_timeout": 5, "config_file": ""})
+        self.host = Host()
+
+    def decide(self) -> Decision:
+        return decide_guard(self.cluster.members, self.facts, self.me, self.params["group_name"], self.host)
+
+    def decided(self, host: Host) -> Decision:
+        """What is to be done now, seen twice where it may be the middle of a change."""
+        self.host = host
+        self.deadline = time.monotonic() + self.timeout
+        if hasattr(self, "cluster"):
+            return self.settled(self.look())
+        self.check()
+        self.open()
+        return self.settled(self.decide())
+
+    def act(self, decision: Decision) -> None:
+        if decision.action == "join":
+            # A module that takes this member out holds this lock until it is out for good.
+            self.under_lock(decision, self.join, [self.me])
+        elif decision.action == "end_partition":
+            self.under_lock(decision, self.end_partition)
+        else:
+            super().act(decision)
+
+    def end_partition(self, _decision: Decision) -> None:
+        """Let the service manager start the server anew. It can commit nothing, so that nothing is lost that a crash would keep; and a STOP without a
+        majority takes half a minute or more, in which the server answers no question about its group."""
+        pid = restartable(self.params["service"], str(self.local.query("SELECT @@GLOBAL.pid_file AS file")[0]["file"]))
+        if pid:
+            self.local.run("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS")
+            self.recorder.add(f"kill -9 {pid} (mysqld, which {self.params['service']} starts anew)")
+            os.kill(pid, signal.SIGKILL)
+        else:
+            self.starter.stop()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if hasattr(self, "cluster"):
+            self.cluster.close()
+
+
+def restartable(service: str, pid_file: str) -> int:
+    """The process of the server, where systemd starts it again when it is killed; else 0."""
+    shown = run(["systemctl", "show", service, "--property=MainPID,Restart"]).output.split()
+    found = dict(line.split("=", 1) for line in shown if "=" in line)
+    try:
+        pid = int(Path(pid_file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+    again = found.get("Restart") in ("always", "on-failure", "on-abnormal", "on-abort")
+    return pid if again and found.get("MainPID") == str(pid) else 0
+
+
+class Watch:
+    """One guard."""
+
+    def __init__(self, version: str, say: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
+        self.version, self.say, self.clock = version, say, clock
+        self.memory = Memory()
+        self.options: dict[str, Any] = {}
+        self.options_read = (0, 0)
+        self.local: Connection | None = None
+        self.acting: Acting | None = None
+        self.decision = Decision("", "", "")
+        self.since = clock()
+        self.seen: Look | None = None
+
+    def turn(self) -> float:
+        """One look, and what follows from it; how many seconds later the next one is due."""
+        local = self.read_options()
+        try:
+            if not local.is_open:
+                local.open()
+                # While it leaves a group without a majority, it does not answer for half a minute.
+                local.timeout(ANSWER)
+            self.seen = look(local)
+        except ServerError as error:
+            # While it is down, or starts.
+            local.close()
+            self.seen = None
+            self.forget()
+            self.decide(Decision("wait", "not_asked", f"this server could not be asked: {error}"))
+            return UNWELL
+        self.memory.note(self.seen, self.clock())
+        if self.seen.well:
+            self.reopen()
+            self.forget()
+            self.decide(Decision("unchanged", self.seen.state.lower(), f"this member is {self.seen.state}"))
+            return WELL
+        with lease.guards_turn() as mine:
+            self.step(busy=not mine)
+        return UNWELL
+
+    def step(self, busy: bool) -> None:
+        """Decide on the facts of all members, and act."""
+        host = self.memory.host(self.options, self.seen, busy, self.clock())
+        self.acting = self.acting or Acting(self.options)
+        decision = Decision("", "", "")
+        try:
+            decision = self.acting.decided(host)
+            self.decide(decision)
+            if decision.action in ACTING:
+                self.acting.recorder.statements.clear()
+                self.acting.act(decision)
+                done = [text for text in self.acting.recorder.statements if text]
+                self.say(f"did: {'; '.join(done)}" if done else f"did nothing: {decision.rule} holds no more")
+        except Refusal as refusal:
+            if decision.action in ACTING:
+                self.memory.fail(str(refusal))
+            self.say(f"error: {refusal}")
+
+    def reopen(self) -> None:
+        """Take back super_read_only that was set for a START which another one has preceded."""
+        if self.acting is not None and self.acting.turn.closed_for_another:
+            try:
+                self.acting.facts = self.acting.cluster.gather()
+                self.acting.starter.reopen()
+            except Refusal as refusal:
+                self.say(f"error: {refusal}")
+
+    def forget(self) -> None:
+        """Close the connections to the others; what was seen of them counts no more."""
+        if self.acting is not None:
+            self.acting.close()
+            self.acting = None
+
+    def decide(self, decision: Decision) -> None:
+        """Note a decision, and say one that is new."""
+        if (decision.rule, decision.reason) != (self.decision.rule, self.decision.reason):
+            if decision.rule != self.decision.rule:
+                self.since = self.clock()
+            self.decision = decision
+            self.say(f"{decision.rule}: {decision.reason}")
+            self.show()
+
+    def show(self) -> None:
+        """Write what `mysql-gr-guard status` shows."""
+        write(
+            lease.RUN / "state",
+            {
+                "version": self.version,
+                "pid": os.getpid(),
+                "mode": self.options.get("mode"),
+                "member": self.options.get("member"),
+                "members": self.options.get("members"),
+                "state": self.seen.state if self.seen else "",
+                "view": list(self.seen.view) if self.seen else [],
+                "decision": self.decision.action,
+                "rule": self.decision.rule,
+                "reason": self.decision.reason,
+                "since": self.since,
+            },
+        )
+
+    def read_options(self) -> Connection:
+        """Read the options again when their file is another one; the connection to the own server that follows from them."""
+        found = lease.OPTIONS.stat()
+        if self.local is not None and (found.st_mtime_ns, found.st_ino) == self.options_read:
+            return self.local
+        options = read(lease.OPTIONS)
+        missing = [name for name in NEEDED if not options.get(name)]
+        if missing:
+            raise Refusal(f"{lease.OPTIONS}: {', '.join(missing)} must be given")
+        self.forget()
+        if self.local is not None:
+            self.local.close()
+        self.options, self.options_read = options, (found.st_mtime_ns, found.st_ino)
+        self.local = login_connection({**options, "connect_timeout": 5, "config_file": ""})
+        return self.local

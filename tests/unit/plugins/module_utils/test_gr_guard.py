@@ -1,0 +1,175 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row of the guard's table, without a server."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import (
+    ACTING,
+    GUARD,
+    REJOIN,
+    Host,
+    decide_guard,
+    patience,
+)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import PRESENT
+from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage
+
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "Every rule of the guard's table has facts that reach it, and the modules' rules stand in it in their order."
+    ),
+]
+
+DB0, DB1, DB2 = MEMBERS
+U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
+BOOT = "group_replication_start_on_boot"
+FLAG = "group_replication_bootstrap_group"
+ALL, LESS = f"{GROUP}:1-9", f"{GROUP}:1-5"
+TWO = {DB0: "ONLINE", DB1: "ONLINE"}
+
+
+def equal(**changes):
+    """All servers out of the group, with the same transactions."""
+    return outage(ALL, ALL, ALL, **changes)
+
+
+def living(**changes):
+    """db0 and db1 are a group, and db2 is in none."""
+    return change(group_of(TWO, gtid_executed=ALL), DB2, **{"gtid_executed": LESS, **changes})
+
+
+def alone(*inside, **outside):
+    """The group has lost its majority: those inside see all others UNREACHABLE, and these are up again, in no group."""
+    view = {UUIDS[a]: entry(a, "ONLINE" if a in inside else "UNREACHABLE") for a in MEMBERS}
+    facts = equal(**outside)
+    for address in inside:
+        facts[address] = facts_of(address, state="ONLINE", role="PRIMARY", view=dict(view), gtid_executed=ALL)
+    return facts
+
+
+# rule: (facts, this server, what its host says)
+ROWS = {
+    "not_asked": (change(equal(), DB0, reachable=False, error="no answer"), DB0, Host()),
+    "paused": (equal(), DB0, Host(paused="12:30")),
+    "busy": (equal(), DB0, Host(busy=True)),
+    "leaving": (living(), DB2, Host(leaving=True)),
+    "taken_out": (living(persisted={BOOT: "OFF"}), DB2, Host()),
+    "fenced": (living(), DB2, Host(fenced=True)),
+    "unsuitable": (living(log_bin=False), DB2, Host()),
+    "wrong_group_name": (living(group_name=OTHER_GROUP), DB2, Host()),
+    "cloning": (living(cloning_from="db0:3306"), DB2, Host()),
+    "flag_under_lock": (change(equal(), DB1, bootstrap_flag=True, lock_held_by_other=True), DB0, Host()),
+    "flag_mine": (equal(persisted={FLAG: "ON"}), DB0, Host()),
+    "flag_leftover": (change(equal(), DB0, bootstrap_flag=True), DB0, Host()),
+    "split_brain": ({**living(), DB2: facts_of(DB2, state="ONLINE", view={U2: entry(DB2)})}, DB2, Host()),
+    "stranded": (alone(DB0), DB0, Host()),
+    "cut_off": (alone(DB0), DB0, Host(mode=REJOIN)),
+    "online": (group_of(TWO), DB0, Host(free=0, starts=9, up=1, failures=3)),
+    "recovering": (group_of({**TWO, DB2: "RECOVERING"}), DB2, Host()),
+    "duplicate": (living(server_uuid=U0), DB2, Host()),
+    "foreign_group": (change(change(living(), DB0, group_name=OTHER_GROUP), DB1, group_name=OTHER_GROUP), DB2, Host()),
+    "no_quorum": (alone(DB0), DB1, Host()),
+    "only_recovering": (group_of({DB0: "RECOVERING"}), DB1, Host()),
+    "starting": (living(starting=True), DB2, Host()),
+    "disk_full": (living(), DB2, Host(free=1 << 20)),
+    "restarts": (living(), DB2, Host(starts=4, up=9)),
+    "failed": (living(), DB2, Host(failures=1, failed_ago=9, failure="no donor")),
+    "version": (living(version="5.7.44"), DB2, Host()),
+    "settings": (living(settings={"lower_case_table_names": "1"}), DB2, Host()),
+    "errant": (living(gtid_executed=f"{U2}:1"), DB2, Host()),
+    "blank": (living(gtid_executed=""), DB2, Host()),
+    "purged": (change(change(living(), DB0, gtid_purged=f"{GROUP}:1-7"), DB1, gtid_purged=f"{GROUP}:1-7"), DB2, Host()),
+    "old_incarnation": (
+        change(living(), DB0, view={U0: entry(DB0), U1: entry(DB1), U2: entry(DB2, "UNREACHABLE")}),
+        DB2,
+        Host(),
+    ),
+    "join": (living(), DB2, Host(mode=REJOIN, starts=4, up=10, failures=1, failed_ago=10, free=16 << 20)),
+    "rejoin_only": (equal(), DB0, Host(mode=REJOIN)),
+    "unasked": ({**equal(), DB2: gone(DB2)}, DB0, Host()),
+    "stranger": (equal(), DB0, Host(view=(DB0, "db9:3306"))),
+    "flag_lasting_elsewhere": (change(equal(), DB1, persisted={FLAG: "ON"}), DB0, Host()),
+    "flag_elsewhere_acting": (change(equal(), DB1, bootstrap_flag=True), DB0, Host()),
+    "flag_elsewhere": (change(equal(), DB1, bootstrap_flag=True, persisted={BOOT: "OFF"}), DB0, Host()),
+    "configured_otherwise": (change(equal(), DB1, group_name=OTHER_GROUP), DB0, Host()),
+    "sees_others": (change(equal(), DB1, view={U2: entry(DB2)}), DB0, Host()),
+    "never_begun": (outage(f"{U0}:1", f"{U0}:1", f"{U0}:1"), DB0, Host()),
+    "conflict": (outage(f"{GROUP}:1-9,{U0}:1", f"{GROUP}:1-9,{U1}:1", ALL), DB0, Host()),
+    "not_acting": (change(outage(ALL, LESS, LESS), DB0, persisted={BOOT: "OFF"}), DB1, Host()),
+    "other_seed": (outage(LESS, ALL, LESS), DB0, Host()),
+    "bootstrap": (outage(LESS, ALL, LESS), DB1, Host(view=tuple(MEMBERS))),
+}  # fmt: skip
+# Data that no GTID set shows: tests/unit/plugins/module_utils/test_gr_decision.py has facts that reach them.
+ELSEWHERE = {"innodb_cluster", "replica", "unlogged"}
+
+
+@pytest.mark.parametrize("rule", ROWS)
+def test_rule(rule):
+    facts, me, host = ROWS[rule]
+    decision = decide_guard(MEMBERS, facts, me, GROUP, host)
+    assert decision.rule == rule, decision
+    assert "{" not in decision.reason
+
+
+def test_every_rule_has_a_row():
+    assert {rule.name for rule in GUARD.rules} == set(ROWS) | ELSEWHERE
+
+
+def test_the_modules_rules_are_the_guards_in_their_order():
+    """So that module and guard cannot decide differently where both decide."""
+    taken = [rule for rule in GUARD.rules if rule in PRESENT.rules]
+    assert taken == [rule for rule in PRESENT.rules if rule in taken]
+    # What it leaves out: clones, and what a first start of a group needs.
+    left_out = {rule.name for rule in PRESENT.rules} - {rule.name for rule in taken}
+    assert left_out == {
+        "errant_clone", "different_data", "unlogged_clone", "purged_clone", "outside_clone", "outside", "tables", "outside_history", "mark",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({DB2: gone(DB2)}, "a lost member does not answer: it may be alive"),
+        ({DB2: facts_of(DB2, starting=True, gtid_executed=ALL)}, "a lost member starts"),
+        ({DB2: facts_of(DB2, state="RECOVERING", view={U2: entry(DB2, "RECOVERING")})}, "a lost member is in a group"),
+        ({DB2: facts_of(DB2, gtid_executed=ALL, server_uuid="00000009-aaaa-bbbb-cccc-dddddddddddd")}, "another server"),
+        ({DB1: facts_of(DB1, gtid_executed=f"{ALL},{U1}:1"), DB2: facts_of(DB2, gtid_executed=f"{ALL},{U2}:1")}, "no superset"),
+        ({DB2: facts_of(DB2, gtid_executed=f"{ALL},{U2}:1", persisted={BOOT: "OFF"})}, "the superset was taken out"),
+        ({DB2: facts_of(DB2, gtid_executed=ALL, bootstrap_flag=True, bootstrap_flag_source="GLOBAL /etc/my.cnf")}, "a flag"),
+    ],
+    ids=lambda item: item if isinstance(item, str) else "",
+)  # fmt: skip
+def test_a_partition_goes_on_where_nobody_would_start_the_group_without_it(changes, why):
+    decision = decide_guard(MEMBERS, {**alone(DB0), **changes}, DB0, GROUP, Host())
+    assert decision.action not in ACTING, (why, decision)
+
+
+def test_the_last_view_may_hold_a_stranger_that_lives():
+    decision = decide_guard(MEMBERS, alone(DB0), DB0, GROUP, Host(view=(*MEMBERS, "db9:3306")))
+    assert decision.rule == "cut_off"
+
+
+def test_two_survivors_of_five_end_their_partition():
+    members = [f"db{number}:3306" for number in range(5)]
+    uuids = {address: f"0000000{number}-aaaa-bbbb-cccc-dddddddddddd" for number, address in enumerate(members)}
+    view = {uuids[a]: entry(a, "ONLINE" if a in members[:2] else "UNREACHABLE") for a in members}
+    facts = {
+        a: facts_of(MEMBERS[0], gtid_executed=ALL)._replace(
+            address=a, server_uuid=uuids[a], server_id=n, hostname=a[:3]
+        )
+        for n, a in enumerate(members)
+    }
+    for address in members[:2]:
+        facts[address] = facts[address]._replace(state="ONLINE", role="PRIMARY", view=dict(view))
+    for address in members[:2]:
+        assert decide_guard(members, facts, address, GROUP, Host()).action == "end_partition"
+    for address in members[2:]:
+        assert decide_guard(members, facts, address, GROUP, Host()).rule == "no_quorum"
+
+
+def test_patience_grows_and_ends():
+    assert [patience(number) for number in (-2, 0, 1, 2, 3, 4, 5, 6, 99)] == [0, 0, 10, 20, 40, 80, 120, 120, 120]

@@ -1,0 +1,405 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard as a service: on servers that answer its statements, beside modules, and as a program on a host without Ansible."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, host, watch
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import UNWELL, WELL, Watch
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_bootstrap, group_replication_fence
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import guard_program
+from gr_model import GROUP
+from gr_servers import NAMES
+
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.claim(
+        "The guard runs without Ansible, brings members back on servers that answer its statements, and never acts beside a module."
+    ),
+]
+
+ROWS = f"{GROUP}:1-9"
+BOOT = "group_replication_start_on_boot"
+
+
+@pytest.fixture(name="places")
+def fixture_places(tmp_path, monkeypatch):
+    """The guard's files, of one host."""
+    for name in ("KEPT", "RUN"):
+        place = tmp_path / name.lower()
+        place.mkdir()
+        monkeypatch.setattr(lease, name, place)
+    monkeypatch.setattr(lease, "OPTIONS", tmp_path / "options.json")
+    return SimpleNamespace(kept=lease.KEPT, run=lease.RUN, options=lease.OPTIONS)
+
+
+@pytest.fixture(name="guards")
+def fixture_guards(world, places, tmp_path, monkeypatch):
+    """The guards of all members; guards.turn(name) is one turn of one of them."""
+    made, said = {}, []
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        options = {
+            "members": list(NAMES), "member": name, "group_name": GROUP, "mode": "full", "service": "none", "login_unix_socket": f"/sockets/{name}",
+            "peer_user": "gr_peer", "peer_password": "peer-Secret-1", "datadir": str(tmp_path),
+        }  # fmt: skip
+        (tmp_path / name / "options.json").write_text(json.dumps(options))
+        world.servers[name].gtid_executed = ROWS
+
+    def turn(name):
+        monkeypatch.setattr(lease, "OPTIONS", tmp_path / name / "options.json")
+        if name not in made:
+            made[name] = Watch("1.0.0", lambda text, name=name: said.append(f"{name}: {text}"))
+        return made[name].turn()
+
+    return SimpleNamespace(turn=turn, said=said, made=made, options=lambda name: tmp_path / name / "options.json")
+
+
+def test_all_killed_come_back_as_one_group_without_a_playbook(world, guards):
+    world.servers["db1"].gtid_executed = f"{GROUP}:1-12"
+    assert guards.turn("db0") == UNWELL
+    assert not world.members
+    for name in ("db1", "db0", "db2", "db0", "db1", "db2"):
+        guards.turn(name)
+    assert sorted(world.members) == list(NAMES) and world.members[0] == "db1"
+    assert {server.state for server in world.servers.values()} == {"ONLINE"}
+    assert guards.turn("db0") == WELL
+    # One line for a decision, however often it is made.
+    before = list(guards.said)
+    for _look in range(3):
+        guards.turn("db0")
+    assert guards.said == before
+    assert "db0: other_seed: db1:3306 bootstraps; this server joins it" in guards.said
+    assert "db1: did: " in "\n".join(guards.said)
+    assert "peer-Secret-1" not in "\n".join(guards.said)
+    assert [text for text in world.servers["db1"].statements if "bootstrap_group" in text] == [
+        f"SET GLOBAL group_replication_bootstrap_group = {value}" for value in ("ON", "OFF")
+    ]
+
+
+def test_nobody_starts_a_group_while_one_is_down_and_it_is_named(world, guards):
+    world.servers["db2"].alive = False
+    for name in ("db0", "db1", "db2", "db0", "db1", "db2"):
+        guards.turn(name)
+    assert not world.members
+    assert any("db0: unasked" in text and "db2:3306" in text for text in guards.said)
+    assert any("db2: not_asked" in text for text in guards.said)
+
+
+def test_survivors_without_a_majority_end_their_partition_and_the_superset_starts(world, guards):
+    world.group(*NAMES)
+    for name in ("db1", "db2"):
+        world.servers[name].state = "OFFLINE"
+        world.seen["db0", name] = "UNREACHABLE"
+    guards.turn("db0")
+    assert world.servers["db0"].state == "OFFLINE" and "STOP GROUP_REPLICATION" in world.servers["db0"].statements
+    world.members, world.seen = [], {}
+    for name in NAMES:
+        guards.turn(name)
+        guards.turn(name)
+    assert sorted(world.members) == list(NAMES)
+
+
+def test_a_well_member_is_one_query(world, guards, monkeypatch):
+    world.group(*NAMES)
+    asked = []
+    world.connection, real = lambda **arguments: asked.append(arguments) or real(**arguments), world.connection
+    for _look in range(5):
+        assert guards.turn("db0") == WELL
+    assert len(asked) == 1, "one connection, to its own server"
+
+
+def test_a_pause_a_boot_and_a_resume(world, guards, places, capsys):
+    assert command.main("1.0.0", ["pause", "30m"]) == 0
+    guards.turn("db0")
+    assert any("db0: paused: paused until" in text for text in guards.said)
+    guards.made.clear()
+    guards.turn("db0")
+    assert not world.members
+    assert command.main("1.0.0", ["resume"]) == 0
+    guards.turn("db0")
+    assert world.members == ["db0"]
+    assert command.main("1.0.0", ["resume"]) == 0
+    assert "paused until" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("duration", ("0m", "30", "m", "31d", "1h30m", ""))
+def test_a_pause_without_an_end_is_refused(duration, capsys):
+    with pytest.raises(SystemExit):
+        command.main("1.0.0", ["pause", duration])
+    assert "is not allowed (allowed: 90s, 30m, 2h, 1d; at most 30d)" in capsys.readouterr().err
+
+
+def test_a_module_that_works_keeps_the_guard_out_and_its_end_lets_it_in(world, guards):
+    with lease.lease(lambda: 0.0):
+        guards.turn("db0")
+        assert not world.members
+        assert any("db0: busy" in text for text in guards.said)
+    guards.turn("db0")
+    assert world.members == ["db0"]
+
+
+def test_the_lease_of_a_killed_module_ends_with_it(places):
+    program = (
+        f"import fcntl, os, time; h = os.open({str(places.run / 'lease')!r}, os.O_RDWR | os.O_CREAT); fcntl.flock(h, fcntl.LOCK_SH); "
+        "print(1, flush=True); time.sleep(60)"
+    )
+    module = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    module.stdout.read(1)
+    with lease.guards_turn() as mine:
+        assert not mine
+    module.kill()
+    module.wait()
+    with lease.guards_turn() as mine:
+        assert mine
+
+
+def test_a_module_waits_for_a_guard_that_acts_and_says_so_in_the_end(places):
+    with lease.guards_turn() as mine:
+        assert mine
+        ends = time.monotonic() + 0.2
+        with pytest.raises(Refusal, match="timeout: the guard of this host is acting"), lease.lease(
+            lambda: ends - time.monotonic()
+        ):
+            pytest.fail("both act")
+    with lease.lease(lambda: 0.0), lease.lease(lambda: 0.0):
+        pass  # modules do not keep each other out
+
+
+def test_without_a_guard_there_is_no_lease(monkeypatch, tmp_path):
+    monkeypatch.setattr(lease, "RUN", tmp_path / "none")
+    monkeypatch.setattr(lease, "KEPT", tmp_path / "none")
+    with lease.lease(lambda: 0.0):
+        lease.mark(lease.FENCED, True)
+    assert not (tmp_path / "none").exists() and lease.marked_at(lease.FENCED) is None
+
+
+def test_a_module_holds_the_lease_while_it_changes_something(run, world, places, monkeypatch):
+    (places.run / "lease").touch()
+    seen = []
+    real = world.connection
+
+    def connection(**arguments):
+        with open(places.run / "lease") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                seen.append("free")
+            except BlockingIOError:
+                seen.append("held")
+        return real(**arguments)
+
+    world.connection = connection
+    world.group(*NAMES)
+    run(group_replication_bootstrap, on="db0", group_name=GROUP)
+    assert set(seen) == {"held"}
+    seen.clear()
+    run(group_replication_bootstrap, on="db0", check=True, group_name=GROUP)
+    assert set(seen) == {"free"}, "check mode keeps nobody out"
+
+
+def test_a_member_that_is_taken_out_stays_out(run, world, guards, places):
+    world.group(*NAMES)
+    places.options.touch()
+    lease.OPTIONS = places.options
+    run(group_replication_bootstrap, on="db2", group_name=GROUP, state="absent")
+    guards.turn("db2")
+    assert world.members == ["db0", "db1"]
+    assert any("db2: taken_out" in text for text in guards.said)
+
+
+def test_a_member_that_left_by_hand_is_told_to_stay_out_where_there_is_a_guard(run, world, places):
+    world.group("db0", "db1")
+    world.servers["db2"].variables[BOOT] = "OFF"
+    assert run(group_replication_bootstrap, on="db2", group_name=GROUP, state="absent")["rule"] == "out"
+    places.options.touch()
+    done = run(group_replication_bootstrap, on="db2", group_name=GROUP, state="absent")
+    assert (done["rule"], done["after"]["start_on_boot"]) == ("out_until_guard", False)
+    assert world.servers["db2"].persisted == {BOOT: "OFF"}
+    assert run(group_replication_bootstrap, on="db2", group_name=GROUP, state="absent")["changed"] is False
+
+
+def test_a_fenced_member_is_not_brought_back(run, world, guards, places):
+    world.group(*NAMES)
+    run(group_replication_fence, on="db2", fence="writes", check=True)
+    assert lease.marked_at(lease.FENCED) is None
+    run(group_replication_fence, on="db2", fence="writes")
+    world.members.remove("db2")
+    world.servers["db2"].state = "OFFLINE"
+    guards.turn("db2")
+    assert any("db2: fenced" in text for text in guards.said)
+    run(group_replication_fence, on="db2", fence="none")
+    guards.turn("db2")
+    assert "db2" in world.members
+
+
+def test_a_start_that_fails_is_tried_again_later_and_later(world, guards):
+    import pymysql
+
+    world.group("db0", "db1")
+    world.refused["START GROUP_REPLICATION"] = pymysql.err.OperationalError(
+        3094, "The START GROUP_REPLICATION command failed"
+    )
+    for _look in range(5):
+        guards.turn("db2")
+    failed = [text for text in guards.said if text.startswith("db2: error: START GROUP_REPLICATION failed")]
+    assert len(failed) == 1, guards.said
+    assert any(
+        "db2: failed: 1 tries in a row had no success; the next one is 10 s after" in text for text in guards.said
+    )
+    world.refused.clear()
+    guards.made["db2"].memory.failed_at -= 10
+    guards.turn("db2")
+    guards.turn("db2")
+    assert "db2" in world.members and guards.made["db2"].memory.failures == 0
+
+
+def test_new_options_are_read_while_it_runs(world, guards, places):
+    world.servers["db1"].alive = False
+    guards.turn("db0")
+    options = json.loads(guards.options("db0").read_text())
+    guards.options("db0").write_text(json.dumps({**options, "mode": "rejoin", "members": ["db0", "db2"]}))
+    guards.turn("db0")
+    assert guards.said[-1].startswith("db0: rejoin_only")
+    guards.options("db0").write_text("{}")
+    with pytest.raises(Refusal, match="members, member, group_name, mode, service must be given"):
+        guards.turn("db0")
+
+
+# -- what it keeps -----------------------------------------------------------------------------------------------------
+def seen(up, view=(), state="OFFLINE"):
+    return host.Look(state, view, len(view), up)
+
+
+def test_starts_are_counted_and_kept(places):
+    memory = host.Memory()
+    for number in range(4):
+        memory.note(seen(up=1.0), now=1001.0 + 20 * number)
+        memory.note(seen(up=9.5), now=1008.4 + 20 * number)
+    options = {"mode": "full", "datadir": "/nowhere"}
+    again = host.Memory()
+    found = again.host(options, seen(up=2.0), False, 1062.0)
+    assert (found.starts, found.up, found.free) == (4, 2.0, None)
+    # It stayed up for long enough.
+    again.note(seen(up=1.0), now=1121.0)
+    assert host.Memory().host(options, seen(up=1.0), False, 1121.0).starts == 1
+    # A clock that was set back: what is in the future then is forgotten.
+    again.note(seen(up=1.0), now=901.0)
+    assert again.starts == [900.0]
+
+
+@pytest.mark.parametrize(
+    ("starts", "number"), [([], 1), ([5.0], 1), ([0.0, 59.0], 2), ([0.0, 60.0], 1), ([0.0, 9.0, 99.0, 120.0, 140.0], 3)]
+)
+def test_starts_in_a_row(starts, number):
+    assert host.in_a_row(starts) == number
+
+
+def test_the_last_view_is_kept_over_a_boot_and_an_outage(places):
+    host.Memory().note(seen(up=50.0, view=("db0:3306", "db9:3306"), state="ONLINE"), now=1000.0)
+    memory = host.Memory()
+    memory.note(seen(up=1.0), now=1100.0)
+    assert host.Memory().view == ("db0:3306", "db9:3306")
+    assert os.stat(places.kept / "memory").st_mode & 0o777 == 0o600
+    (places.kept / "memory").write_text("no json")
+    assert host.Memory().view == ()
+
+
+def test_a_server_that_is_being_stopped_is_not_brought_back_and_the_next_one_is(places):
+    (places.kept / lease.LEAVING).touch()
+    at = lease.marked_at(lease.LEAVING)
+    options = {"mode": "full"}
+    assert host.Memory().host(options, seen(up=100.0), False, at + 1).leaving
+    assert not host.Memory().host(options, seen(up=3.0), False, at + 5).leaving, "another start of the server"
+    assert not host.Memory().host(options, seen(up=500.0), False, at + 200).leaving, "a stop that never came"
+
+
+def test_a_server_without_a_majority_is_ended_only_where_systemd_starts_it_again(tmp_path, monkeypatch):
+    (tmp_path / "pid").write_text("42\n")
+    for shown, pid in (
+        ("MainPID=42\nRestart=on-failure", 42),
+        ("MainPID=42\nRestart=no", 0),
+        ("MainPID=43\nRestart=always", 0),
+        ("", 0),
+    ):
+        monkeypatch.setattr(watch, "run", lambda command, shown=shown: SimpleNamespace(output=shown))
+        assert watch.restartable("mysql", str(tmp_path / "pid")) == pid
+    monkeypatch.setattr(watch, "run", lambda command: SimpleNamespace(output="MainPID=42\nRestart=always"))
+    assert watch.restartable("mysql", str(tmp_path / "none")) == 0
+
+
+def test_survivors_are_ended_by_a_kill(world, guards, monkeypatch):
+    world.group(*NAMES)
+    for name in ("db1", "db2"):
+        world.servers[name].state = "OFFLINE"
+        world.seen["db0", name] = "UNREACHABLE"
+    killed = []
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: 42)
+    monkeypatch.setattr(watch.os, "kill", lambda pid, number: killed.append((pid, number)))
+    guards.turn("db0")
+    assert killed == [(42, 9)]
+    assert world.servers["db0"].state == "ONLINE" and "STOP GROUP_REPLICATION" not in world.servers["db0"].statements
+    assert "kill -9 42 (mysqld, which none starts anew)" in guards.said[-1]
+
+
+# -- the program -------------------------------------------------------------------------------------------------------
+def test_status_says_what_it_decides_and_exits_by_it(world, guards, places, capsys):
+    assert command.main("1.0.0", ["status"]) == command.NONE
+    world.servers["db2"].alive = False
+    guards.turn("db0")
+    assert command.main("1.0.0", ["status"]) == command.ASIDE
+    shown = capsys.readouterr().out
+    assert "mode full" in shown and "(unasked)" in shown and "db2:3306" in shown
+    world.group("db0", "db1")
+    guards.turn("db0")
+    assert command.main("1.0.0", ["status", "--json"]) == command.WELL
+    assert json.loads(capsys.readouterr().out)["rule"] == "online"
+    state = json.loads((places.run / "state").read_text())
+    (places.run / "state").write_text(json.dumps({**state, "pid": 1 << 30}))
+    assert command.main("1.0.0", ["status"]) == command.NONE, "it was killed"
+
+
+def plain_python(*arguments):
+    """Python with its standard library alone: neither Ansible nor this checkout."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_program_is_one_text_and_runs_where_there_is_no_ansible(tmp_path):
+    text = guard_program.guard_program("#!/usr/bin/python3")
+    guard_program.guard_program.cache_clear()
+    assert text == guard_program.guard_program("#!/usr/bin/python3") and text.isascii()
+    program = tmp_path / "mysql-gr-guard"
+    program.write_text(text)
+    done = plain_python(program, "--version")
+    assert done.stdout.startswith(guard_program.collection_version() + "-"), done.stderr
+    check = (
+        f"import runpy, sys; runpy.run_path({str(program)!r}, run_name='guard'); "
+        "import ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch as watch; "
+        "print(watch.__spec__.origin, [name for name in sys.modules if name.split('.')[0] == 'ansible'])"
+    )
+    done = plain_python("-c", check)
+    assert done.stdout == f"{program} []\n", done.stderr
+
+
+def test_the_program_has_the_version_of_an_installed_collection(tmp_path):
+    (tmp_path / "MANIFEST.json").write_text(json.dumps({"collection_info": {"version": "7.8.9"}}))
+    assert guard_program.collection_version(tmp_path) == "7.8.9"
+
+
+def test_a_bad_start_is_one_sentence(places, capsys):
+    places.options.write_text("{}")
+    assert command.main("1.0.0", ["run"]) == 1
+    assert "must be given" in capsys.readouterr().err
