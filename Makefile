@@ -125,6 +125,7 @@ APPLICATION_PACKAGES := php-cli php-mysql php-illuminate-database php-illuminate
 application-tools: setup
 	@dpkg --status $(APPLICATION_PACKAGES) >/dev/null 2>&1 || lab/setup $(APPLICATION_PACKAGES)
 	python -m pip install --quiet --requirement tests/integration/applications/requirements.txt
+	python -m pip install --quiet --upgrade --target .cache/django-mysql-8.0 --requirement tests/integration/applications/requirements-mysql-8.0.txt
 
 .PHONY: applications
 applications: export LAB_WRITERS := one

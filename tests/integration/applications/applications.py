@@ -7,7 +7,7 @@ Each is a program of its own that exits 0 or prints what failed. `patient` is wh
 repeats a unit of work that failed, with what its own world has for that.
 
 - Laravel (Debian's packages): retry() of the framework, as a queue repeats a failed job
-- Django: has nothing of its own; tenacity, as Celery repeats a failed task
+- Django: has nothing of its own; tenacity, as Celery repeats a failed task. Servers before MySQL 8.4 get Django 5.2, the last that takes them
 - sysbench: a new transaction after errors 1213, 1020 and 1205, its default: what InnoDB does to two transactions on a single server,
   too. It cannot outlive its connections: version 1.0 crashes where it connects again
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
+# `make application-tools` fills it.
+OLDER_DJANGO = HERE.parents[2] / ".cache" / "django-mysql-8.0"
 
 
 class Result(NamedTuple):
@@ -43,6 +45,11 @@ class Client:
             "password": account["password"],
             "database": lab.variable("db0", "mysql_gr_schemas")[0],
         }
+        self.modules = {}
+        [[version]] = lab.sql("db0", "SELECT VERSION()")
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) < (8, 4):
+            assert OLDER_DJANGO.is_dir(), f"{OLDER_DJANGO} is absent: make application-tools"
+            self.modules["PYTHONPATH"] = str(OLDER_DJANGO)
         # sysbench takes no password from its environment, and what stands on its command line everybody sees.
         self.sysbench = directory / "sysbench.conf"
         self.sysbench.touch(mode=0o600)
@@ -52,7 +59,7 @@ class Client:
     def run(self, *command: str, timeout: float = 300) -> subprocess.CompletedProcess:
         account = {f"APP_{key.upper()}": value for key, value in self.where.items()}
         return self.lab.command(
-            "lab/enter", "timeout", str(timeout), *command, check=False, timeout=timeout + 30, **account
+            "lab/enter", "timeout", str(timeout), *command, check=False, timeout=timeout + 30, **account, **self.modules
         )
 
     def writer(self) -> str:
