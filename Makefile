@@ -142,8 +142,8 @@ anomalies: setup ## Stale reads, lost updates, write skew, latency and faults fo
 PACKAGES ?= distribution
 SUITES ?= bookworm trixie sid
 PROXYSQL ?= $(LAB_PROXYSQL_BIN)
-versions: setup application-tools ## MySQL (PACKAGES="DIR DIR") × Debian (SUITES=bookworm) × ProxySQL (PROXYSQL=PROGRAM): site, outage, planned work, fail-over, Django, upgrade, scenarios, in docs/reference/tested-versions.md; goes on where it was (MINUTES=60: ends after these)
-	@python3 tools/versions.py --packages $(PACKAGES) --suites $(SUITES) --proxysql $(PROXYSQL) --minutes $(MINUTES) --docs
+versions: setup application-tools ## MySQL (PACKAGES="DIR DIR") × Debian (SUITES=bookworm) × ProxySQL (PROXYSQL=PROGRAM): site, outage, planned work, fail-over, Django, upgrade (RUNS=5), scenarios, in docs/reference/tested-versions.md; goes on where it was (MINUTES=60: ends after these)
+	@python3 tools/versions.py --packages $(PACKAGES) --suites $(SUITES) --proxysql $(PROXYSQL) --runs $(RUNS) --minutes $(MINUTES) --docs
 
 .PHONY: demonstration
 demonstration: site ## Stop a member, change data in the example application, start it, look there; with a report

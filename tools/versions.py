@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MySQL × Debian release × ProxySQL: what the collection does with each, on the lab of this checkout.
 
-    python3 tools/versions.py --packages DIR … [--suites SUITE …] [--proxysql PROGRAM …] [--steps STEP …] [--minutes M] [--again] [--docs]
+    python3 tools/versions.py --packages DIR … [--suites SUITE …] [--proxysql PROGRAM …] [--steps STEP …] [--minutes M] [--runs N] [--again] [--docs]
 
 DIR: .deb files of one version of MySQL, as for LAB_MYSQL_PACKAGES; "distribution" stands for what the release has itself. Folders are
 tried in the order given, and upgraded from each to the next. PROGRAM: as for LAB_PROXYSQL_BIN; without any, what the lab takes by itself.
@@ -32,6 +32,8 @@ CACHE = ROOT / ".cache" / "versions"
 PAGE = ROOT / "docs" / "reference" / "tested-versions.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
+# Made --runs times.
+SEVERAL = ("upgrade",)
 STEPS = ("site", "outage", "operations", "failover", "applications", "upgrade", "scenarios")
 # Of bench/failover; the last one with one primary.
 FAULTS = ("kill", "stop", "freeze", "all_killed", "primary_killed")
@@ -274,6 +276,7 @@ class Combination:
             raise Failed(f"read-only after the upgrade: {', '.join(closed) or 'none'}")
         self.play("site.yml")
         self.play("site.yml", changed=0)
+        self.figures["to"] = to
         return f"to {to} in {found['seconds']:.0f} s, stopped once: {sum_up([found])}"
 
     def oldest(self) -> str:
@@ -329,11 +332,14 @@ def cell(made: Combination, step: str, *arguments: str) -> None:
     except (Failed, AssertionError, subprocess.TimeoutExpired) as error:
         passed, text = False, str(error)
         (CACHE / f"{made.name(step)}.failure").write_text(traceback.format_exc())
+    earlier = runs_of(made.name(step)) if step in SEVERAL else []
     kept = {
         "mysql": made.version, "suite": made.suite, "proxysql": proxy_name(made.proxysql), "writers": made.writers, "step": step,
         "passed": passed, "text": text, "at": int(time.time()), "seconds": round(time.monotonic() - started), "figures": made.figures,
         "load": os.getloadavg()[0],
     }  # fmt: skip
+    if step in SEVERAL:
+        kept["runs"] = [*earlier, dict(kept)]
     made.figures = {}
     (CACHE / f"{made.name(step)}.json").write_text(json.dumps(kept, indent=1) + "\n")
     print(f"{time.strftime('%H:%M:%S')} {made.name(step)}: {'' if passed else 'FAILED: '}{text}", flush=True)
@@ -353,28 +359,38 @@ def work(options: argparse.Namespace) -> None:
             for proxysql in options.proxysql:
                 made = Combination(version, folder, suite, proxysql)
                 due = [step for step in STEPS if step in options.steps and (step != "upgrade" or following)]
-                if not options.again:
-                    due = [step for step in due if not passed(made.name(step))]
-                if not due or time.monotonic() > until:
-                    continue
-                try:
-                    made.blank()
-                    if "site" not in due:
-                        made.play()
-                    for step in due:
-                        if time.monotonic() > until:
-                            break
-                        cell(made, step, *([following] if step == "upgrade" else []))
-                        if step == "upgrade" and "scenarios" in due:
+                ready = False
+                for step in [one for one in due for _run in range(missing(made.name(one), one, options))]:
+                    if time.monotonic() > until:
+                        break
+                    try:
+                        if not ready:
                             made.blank()
-                            made.play()
-                except (Failed, AssertionError) as error:
-                    print(f"{version} on {suite}: {str(error)[-2000:]}", flush=True)
+                            if step != "site":
+                                made.play()
+                        # What an upgrade leaves is another version.
+                        ready = step != "upgrade"
+                        cell(made, step, *([following] if step == "upgrade" else []))
+                    except (Failed, AssertionError) as error:
+                        print(f"{version} on {suite}: {str(error)[-2000:]}", flush=True)
+                        ready = False
 
 
-def passed(name: str) -> bool:
+def kept_of(name: str) -> dict:
     path = CACHE / f"{name}.json"
-    return path.exists() and json.loads(path.read_text())["passed"]
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def runs_of(name: str) -> list[dict]:
+    """The runs of a step that is made several times."""
+    return kept_of(name).get("runs", [])
+
+
+def missing(name: str, step: str, options: argparse.Namespace) -> int:
+    """How often a step is still to be made."""
+    if step in SEVERAL:
+        return options.runs if options.again else max(0, options.runs - sum(one["passed"] for one in runs_of(name)))
+    return int(options.again or not kept_of(name).get("passed"))
 
 
 def in_short(one: dict) -> str:
@@ -385,10 +401,29 @@ def in_short(one: dict) -> str:
 def in_full(one: dict) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(one["at"]))
     writers = f" (`{one['writers']}`)" if one["step"] == "upgrade" else ""
+    runs = one.get("runs", [one])
+    good = [run for run in runs if run["passed"]]
+    words = [upgrades(good)] if len(good) > 1 else list(map(in_words, good))
+    words += [in_words(run) for run in runs if not run["passed"]]
+    return f"{day}{writers}: {'; '.join(words)}"
+
+
+def in_words(one: dict) -> str:
     words = " ".join(one["text"].split()).replace("|", "/")
-    if not one["passed"]:
-        words = "**failed**: " + textwrap.shorten(words, 300, placeholder=" …")
-    return f"{day}{writers}: {words}"
+    return words if one["passed"] else "**failed**: " + textwrap.shorten(words, 300, placeholder=" …")
+
+
+def upgrades(runs: list[dict]) -> str:
+    """Several runs of one upgrade in one sentence."""
+    to = runs[-1]["figures"]["to"]
+    found = [run["figures"][f"upgrade to {to}"] for run in runs]
+    failed, every, lost = (sum(one[key] for one in found) for key in ("failed", "statements", "lost"))
+    seconds = sorted(round(one["seconds"]) for one in found)
+    gaps = ", ".join(f"{one['gap']:.2f}" for one in found)
+    return (
+        f"to {to}, {len(found)} runs in {seconds[0]} to {seconds[-1]} s, each stopped once: {failed} of {every} statements failed, "
+        f"{lost} rows lost, longest gaps {gaps} s"
+    )
 
 
 def table(every: list[dict], show=in_full) -> str:
@@ -420,6 +455,7 @@ def main() -> int:
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--runs", type=int, default=1, help="of each upgrade")
     parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
     options.proxysql = options.proxysql or [""]

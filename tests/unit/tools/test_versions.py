@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 
@@ -74,12 +75,43 @@ def made(versions, monkeypatch, tmp_path):
                 raise problem
             return "47 s"
 
+        def upgrade(self):
+            self.figures = {"to": "9.7.4", "upgrade to 9.7.4": upgraded()}
+            return self.site()
+
     return Made()
+
+
+def upgraded(**more):
+    return {"gap": 0.8, "failed": 0, "statements": 20000, "lost": 0, "seconds": 201.4, **more}
+
+
+def options(again=False, runs=1):
+    return argparse.Namespace(again=again, runs=runs)
+
+
+def test_an_upgrade_is_made_several_times_and_all_of_its_runs_are_told(versions, made):
+    name = made.name("upgrade")
+    versions.cell(made, "upgrade")
+    assert [versions.missing(name, "upgrade", options(again, runs)) for again, runs in ((0, 1), (0, 3), (1, 3))] == [
+        0,
+        2,
+        3,
+    ]
+    made.outcome = [versions.Failed("no server")]
+    with pytest.raises(versions.Failed):
+        versions.cell(made, "upgrade")
+    assert versions.missing(name, "upgrade", options(runs=3)) == 2
+    made.outcome = []
+    versions.cell(made, "upgrade")
+    [row] = versions.table(versions.results()).splitlines()[2:]
+    assert "to 9.7.4, 2 runs in 201 to 201 s" in row and "0 of 40000 statements failed" in row
+    assert "longest gaps 0.80, 0.80 s" in row and "; **failed**: no server" in row
 
 
 def test_a_cell_that_passed_is_kept(versions, made):
     versions.cell(made, "site")
-    assert versions.passed(made.name("site")) and versions.results()[0]["text"] == "47 s"
+    assert not versions.missing(made.name("site"), "site", options()) and versions.results()[0]["text"] == "47 s"
 
 
 @pytest.mark.parametrize("kind", ["Failed", "AssertionError"])
@@ -88,5 +120,5 @@ def test_a_cell_that_failed_is_kept_and_is_due_again(versions, made, kind):
     made.outcome = [outcome]
     with pytest.raises(versions.Failed, match=str(outcome)):
         versions.cell(made, "site")
-    assert not versions.passed(made.name("site"))
+    assert versions.missing(made.name("site"), "site", options())
     assert json.loads((versions.CACHE / f"{made.name('site')}.json").read_text())["text"] == str(outcome)
