@@ -12,8 +12,10 @@ version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
 description:
-  - Closes the ports for clients (C(PROXYSQL PAUSE)), so that new connections go to another proxy, waits until the clients that are connected have
-    gone, and restarts the service. A statement that is under way when ProxySQL ends fails at its client.
+  - Refuses new clients with error 1040 (too many connections), so that they go to another proxy, waits until the clients that are connected have gone,
+    and restarts the service. A statement that is under way when ProxySQL ends fails at its client.
+  - For this it sets C(mysql-max_connections) to 1 in runtime and is that one client. In a ProxySQL cluster, whose other proxies would take this over, it
+    closes the ports for clients instead (C(PROXYSQL PAUSE)), which takes about a second for each of ProxySQL's threads; who connects then waits as long.
   - When the time is over it restarts nevertheless; RV(clients) says how many clients were still connected.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
@@ -58,7 +60,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin im
     Admin,
     AdminError,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import pause, wait_gone
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import Gate
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
 
@@ -83,11 +85,17 @@ def main() -> None:
         with Admin(params) as admin:
             if module.check_mode:
                 module.exit_json(changed=True)
-            pause(admin)
-            clients = wait_gone(admin, params["clients_timeout"])
+            gate = Gate(admin)
+            try:
+                gate.close()
+                clients = gate.wait_gone(params["clients_timeout"])
+            except AdminError:
+                gate.open()
+                raise
+            code, _out, err = module.run_command(["systemctl", "restart", params["service"]])
+            gate.release()
     except AdminError as error:
         module.fail_json(msg=str(error))
-    code, _out, err = module.run_command(["systemctl", "restart", params["service"]])
     if code:
         module.fail_json(
             msg=f"{params['service']} could not be restarted: {err.strip()} {last_lines(module.run_command, params['service'])}"

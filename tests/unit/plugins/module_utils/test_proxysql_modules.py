@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import threading
 
 import pytest
 
@@ -379,25 +381,49 @@ def test_hostgroups_of_other_tables_are_known_and_a_version_without_such_a_table
 # ---- proxysql_restart ---------------------------------------------------------------------------------------------------
 
 
+class Visitor:
+    """A connection to a port for clients, and whether it is open."""
+
+    def __init__(self, done):
+        done.append("knock")
+        self.done = done
+
+    def close(self):
+        self.done.append("leave")
+
+
 @pytest.fixture
 def restart(run, model, monkeypatch):
-    """Runs the module; the clients that are connected each time it looks, and whether ProxySQL is paused already."""
+    """Runs the module; the clients that are connected each time it looks (one of them is the module), the peers of its cluster, and what is refused."""
 
-    def work(seen, paused=False, systemctl=(0, "", ""), **options):
+    def work(seen, peers=0, refused="", systemctl=(0, "", ""), renew=60.0, **options):
         said, done = iter(seen), []
+        answers = {
+            clients.PEERS: lambda: {"peers": str(peers)},
+            clients.LIMIT: lambda: {"value": "2048"},
+            clients.INTERFACES: lambda: {"value": "0.0.0.0:6033"},
+            clients.CONNECTED: lambda: {"Variable_Value": str(next(said))},
+        }
 
         def execute(statement):
-            if paused:
+            if refused and refused in statement.text:
                 raise AdminError("statement", "ProxySQL MySQL module is already paused, impossible to pause")
             done.append(statement.text)
+
+        def query(text):
+            if refused == text:
+                raise AdminError("statement", "ProxySQL has ended")
+            return [answers[text]()]
 
         def command(_module, words, **_more):
             done.append(" ".join(words))
             return systemctl if words[0] == "systemctl" else (0, "no space left", "")
 
         monkeypatch.setattr(model, "execute", execute)
-        monkeypatch.setattr(model, "query", lambda _text: [{"Variable_Value": str(next(said))}])
+        monkeypatch.setattr(model, "query", query)
         monkeypatch.setattr(clients, "POLL", 0)
+        monkeypatch.setattr(clients, "RENEW", renew)
+        monkeypatch.setattr(clients, "knock", lambda _interfaces: Visitor(done))
         monkeypatch.setattr(proxysql_restart, "Admin", lambda params: model)
         monkeypatch.setattr(proxysql_restart.AnsibleModule, "run_command", command)
         return run(proxysql_restart, **options), done
@@ -405,24 +431,44 @@ def restart(run, model, monkeypatch):
     return work
 
 
+CLOSED = ["SET mysql-max_connections = 1", clients.LOAD, "SET mysql-max_connections = 2048", "knock"]
+OPENED = [clients.LOAD, "leave"]
+
+
 def test_a_proxy_is_restarted_when_its_clients_have_gone(restart):
-    answer, done = restart([2, 1, 0])
+    answer, done = restart([3, 2, 1])
     assert answer["changed"] and answer["clients"] == 0
-    assert done == ["PROXYSQL PAUSE", "systemctl restart proxysql"]
+    # Its own connection lasts until nobody else can connect.
+    assert done == [*CLOSED, "systemctl restart proxysql", "leave"]
 
 
 def test_a_proxy_whose_clients_stay_is_restarted_after_a_while(restart):
-    answer, done = restart([3], clients_timeout=0, service="px")
-    assert answer["clients"] == 3 and done[-1] == "systemctl restart px"
+    answer, done = restart([4], clients_timeout=0, service="px")
+    assert answer["clients"] == 3 and done[-2:] == ["systemctl restart px", "leave"]
+
+
+def test_who_keeps_the_others_out_comes_anew_before_it_is_sent_away(restart):
+    _answer, done = restart([2, 1], renew=-1.0)
+    assert done == [*CLOSED, "knock", "leave", "systemctl restart proxysql", "leave"]
+
+
+def test_in_a_cluster_no_variable_is_changed_that_the_others_would_take_over(restart):
+    answer, done = restart([0], peers=2)
+    assert answer["clients"] == 0 and done == ["PROXYSQL PAUSE", "systemctl restart proxysql"]
 
 
 def test_a_pause_of_an_interrupted_run_is_no_problem(restart):
-    answer, done = restart([0], paused=True)
+    answer, done = restart([0], peers=1, refused="PAUSE")
     assert answer["changed"] and done == ["systemctl restart proxysql"]
 
 
+def test_a_proxy_that_cannot_be_asked_takes_clients_again(restart):
+    answer, done = restart([], refused=clients.CONNECTED)
+    assert answer["failed"] and done == [*CLOSED, *OPENED]
+
+
 def test_a_restart_that_fails_has_the_journals_words(restart):
-    answer, _done = restart([0], systemctl=(1, "", "Job failed."))
+    answer, _done = restart([1], systemctl=(1, "", "Job failed."))
     assert answer["failed"] and "Job failed. The end of its journal: no space left" in answer["msg"]
 
 
@@ -434,3 +480,23 @@ def test_check_mode_restarts_nothing(restart):
 def test_a_negative_timeout_is_refused(restart):
     answer, done = restart([], clients_timeout=-1)
     assert answer["msg"] == "clients_timeout is -1; allowed are whole numbers of seconds from 0." and done == []
+
+
+@pytest.mark.parametrize("interfaces", ["nonsense:x;127.0.0.1:{port}", "0.0.0.0:{port};/nowhere"])
+def test_the_first_address_that_greets_is_taken(interfaces):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            with server.accept()[0] as client:
+                client.sendall(b"8")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        made = clients.knock(interfaces.format(port=server.getsockname()[1]))
+        thread.join()
+    assert made is not None
+    made.close()
+
+
+def test_where_nobody_listens_nobody_is_held(tmp_path):
+    assert clients.knock(f"{tmp_path}/absent.sock") is None
