@@ -9,6 +9,7 @@ import random
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidError, GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import parse_version
 
 pytestmark = [
     pytest.mark.members,
@@ -24,15 +25,16 @@ UUIDS = [
     "bbbbbbbb-0000-0000-0000-000000000002",
 ]
 TAGS = ["", "", "x", "Y_2", "_tag"]
+FIRST_WITH_TAGS = (8, 3, 0)
 
 
-def random_set(rng):
+def random_set(rng, tags):
     """Text of a random set: overlapping, unordered intervals, tags inside and in items of their own, odd spacing and case."""
     items = []
     for _item in range(rng.randint(0, 3)):
         text = rng.choice(UUIDS)
         for _tag in range(rng.randint(1, 2)):
-            tag = rng.choice(TAGS) if text.count(":") == 0 else rng.choice(TAGS[2:])
+            tag = rng.choice(tags) if text.count(":") == 0 else rng.choice(tags[2:] or tags)
             text += f":{tag}" if tag else ""
             for _interval in range(rng.randint(1, 4)):
                 first = rng.randint(1, 30)
@@ -51,9 +53,10 @@ def test_ten_thousand_random_pairs(session_group):
     server = session_group[0]
     seed = random.SystemRandom().randrange(1 << 32)
     rng = random.Random(seed)
+    tags = TAGS if parse_version(server.sql("SELECT VERSION() AS v")[0]["v"]) >= FIRST_WITH_TAGS else [""]
     done = tagged = 0
     while done < PAIRS:
-        pairs = [(random_set(rng), random_set(rng)) for _pair in range(BATCH)]
+        pairs = [(random_set(rng, tags), random_set(rng, tags)) for _pair in range(BATCH)]
         query = " UNION ALL ".join(
             f"SELECT {number} AS n, GTID_SUBSET('{a}', '{b}') AS inside, GTID_SUBTRACT('{a}', '{b}') AS minus, "
             f"GTID_SUBTRACT('{a},{b}', '') AS both_of"
@@ -69,7 +72,7 @@ def test_ten_thousand_random_pairs(session_group):
             tagged += any(tag in str(one) for tag in ("x:", "y_2:", "_tag:"))
         done += BATCH
     assert done >= PAIRS
-    assert tagged > PAIRS / 20, "too few sets with tags"
+    assert tagged > PAIRS / 20 or tags == [""], "too few sets with tags"
 
 
 @pytest.mark.parametrize(
