@@ -16,6 +16,7 @@ description:
   - No service is started or restarted by the installation. A policy (C(/usr/sbin/policy-rc.d)) of the host's own is put back afterwards.
   - What an earlier, failed installation left half configured is finished first.
   - When a package's own configuration step fails, the message quotes what the step printed and the ends of O(logs).
+  - Where that step was to initialise an empty O(data_directory), it is tried once more, with a warning.
   - Used by the role P(distdb.mysql_ha.mysql_gr#role).
 options:
   names:
@@ -39,6 +40,13 @@ options:
     type: list
     elements: path
     default: []
+  data_directory:
+    description:
+      - Directory that a server's package initialises. If it is empty or missing before the installation and the installation fails, what was left in
+        it is removed, and the installation is tried once more.
+      - Debian's package of MySQL 9.7 ends the server by a statement, at times before its initialisation is complete (C(System views initialization
+        failed)), and then takes what is left for a data directory.
+    type: path
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
 attributes:
@@ -58,6 +66,7 @@ EXAMPLES = r"""
   distdb.mysql_ha.apt_packages:
     names: [mysql-server]
     logs: [/var/log/mysql/error.log]
+    data_directory: /var/lib/mysql
 
 - name: See which package files have to be copied
   distdb.mysql_ha.apt_packages:
@@ -83,7 +92,8 @@ packages:
 import contextlib
 import os
 import re
-from typing import Iterator, Sequence
+import shutil
+from typing import Callable, Iterator, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._error_log import error_lines, last_start
@@ -94,6 +104,7 @@ APT = (
     "apt-get", "-q", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60",
     "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
 )  # fmt: skip
+APT_FAILED = 100
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
 # A server on a slow disk initialises its data directory meanwhile.
 PATIENCE = 1800
@@ -171,16 +182,47 @@ def half_installed(status: str | None = None) -> bool:
     )
 
 
+def contents(directory: str | None) -> list[str]:
+    """Paths of what is in a directory, but for what every file system has at its root; nothing where there is no directory."""
+    try:
+        names = sorted(os.listdir(directory)) if directory else []
+    except FileNotFoundError:
+        return []
+    return [os.path.join(directory or "", name) for name in names if name != "lost+found"]
+
+
+def remove(paths: Sequence[str]) -> None:
+    """Files and directories, with all that is in them."""
+    for path in paths:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
 def install(module: AnsibleModule, names: Sequence[str], files: dict[str, str]) -> tuple[bool, list[str]]:
     """Whether anything is changed, and which packages were installed, or would be in check mode."""
 
-    def succeed(command: Sequence[str]) -> str:
+    def succeed(command: Sequence[str], again: Callable[[], bool] = lambda: False) -> str:
         done = run(command, timeout=PATIENCE, env=ENVIRONMENT)
+        if done.code == APT_FAILED and again():
+            done = run(command, timeout=PATIENCE, env=ENVIRONMENT)
         if done.code:
             wanted = ", ".join([*names, *files])
             module.fail_json(msg=f"{command[0]} could not install {wanted}:\n{why(done, module.params['logs'])}")
         return done.output
 
+    def cleared() -> bool:
+        """Whether a failed step has left something in the data directory that was blank before; it is removed. Nothing else has written there, and the next
+        try would take it for the data of a server."""
+        left = contents(directory) if blank else []
+        if left:
+            module.warn(f"data_directory: {directory} is initialised again, since the first try failed")
+            remove(left)
+        return bool(left)
+
+    directory = module.params["data_directory"]
+    blank = bool(directory) and not contents(directory)
     unfinished = half_installed()
     if unfinished and not module.check_mode:
         with no_starts():
@@ -188,7 +230,7 @@ def install(module: AnsibleModule, names: Sequence[str], files: dict[str, str]) 
     packages = planned(succeed([*APT, "--simulate", "install", *names, *files])) if names or files else []
     if packages and not module.check_mode:
         with no_starts():
-            succeed([*APT, "install", *names, *files])
+            succeed([*APT, "install", *names, *files], cleared)
     return unfinished or bool(packages), packages
 
 
@@ -199,6 +241,7 @@ def main() -> None:
             files=dict(type="dict", default={}),
             state=dict(type="str", choices=["present", "verified"], default="present"),
             logs=dict(type="list", elements="path", default=[]),
+            data_directory=dict(type="path"),
         ),
         supports_check_mode=True,
     )

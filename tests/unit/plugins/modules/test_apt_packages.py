@@ -20,6 +20,10 @@ case " $* " in
     *) echo "install ${{*##*install}}, policy: $(tail -n 1 {folder}/policy)" ;;
 esac >>{folder}/calls
 cat {folder}/plan
+test ! -e {folder}/broken_once || case " $* " in
+    *" --simulate "*) ;;
+    *) rm {folder}/broken_once; mkdir -p {folder}/data/mysql; touch {folder}/data/ibdata1; exit 100 ;;
+esac
 test ! -e {folder}/broken || case " $* " in *" --simulate "*) ;; *) cat {folder}/broken; exit 100 ;; esac
 """
 DPKG = """#!/bin/sh
@@ -159,6 +163,46 @@ def test_a_configuration_step_that_fails_is_quoted_with_the_log(host):
     assert "The innodb_system data file must be writable" in message
     assert "Setting up mysql-common" not in message and "/no/such.log" not in message
     assert len(message) < 1000
+
+
+@pytest.mark.parametrize("before", [None, (), ("lost+found",)])
+def test_a_data_directory_that_was_empty_is_initialised_once_more(host, before):
+    folder, call = host
+    for name in before or ():
+        (folder / "data" / name).mkdir(parents=True)
+    if before == ():
+        (folder / "data").mkdir()
+    (folder / "broken_once").touch()
+    answer = call(data_directory=str(folder / "data"))
+    assert answer["changed"] and not answer.get("failed")
+    assert [line.split()[0] for line in calls(folder)] == ["simulate", "install", "install"]
+    assert [path.name for path in (folder / "data").iterdir()] == list(before or ())
+
+
+def test_one_that_succeeds_is_not_repeated(host):
+    folder, call = host
+    assert call(data_directory=str(folder / "data"))["changed"]
+    assert [line.split()[0] for line in calls(folder)] == ["simulate", "install"]
+
+
+@pytest.mark.parametrize("directory", ["data", None])
+def test_a_data_directory_with_data_is_never_touched(host, directory):
+    folder, call = host
+    (folder / "data").mkdir()
+    (folder / "data" / "ibdata1").write_text("ours")
+    (folder / "broken_once").touch()
+    answer = call(**({"data_directory": str(folder / directory)} if directory else {}))
+    assert answer["failed"]
+    assert [line.split()[0] for line in calls(folder)] == ["simulate", "install"]
+    assert {path.name for path in (folder / "data").iterdir()} >= {"ibdata1"}
+
+
+def test_a_step_that_fails_twice_is_quoted(host):
+    folder, call = host
+    (folder / "broken_once").touch()
+    (folder / "broken").write_text(BROKEN)
+    assert "Unable to start MySQL server" in call(data_directory=str(folder / "data"))["msg"]
+    assert [line.split()[0] for line in calls(folder)] == ["simulate", "install", "install"]
 
 
 @pytest.mark.parametrize(
