@@ -44,7 +44,7 @@ SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) 
 BESIDE = ["members", "applications", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
-LONG_SUITES = ["tests/integration/proxysql", MEMBERS_SUITE]
+LONG_SUITES = ["tests/integration/site", "tests/integration/proxysql", MEMBERS_SUITE]
 
 
 def github(pattern: str) -> list[str]:

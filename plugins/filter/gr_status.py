@@ -85,6 +85,7 @@ def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[R
         seen = cluster["members"].get(address, {})
         own = ((result or {}).get("cluster") or {}).get("members", {}).get(address, {})
         remark = seen.get("why") or own.get("why") or "; ".join((own or seen).get("replicates_from") or [])
+        remark = "; ".join(filter(None, [remark, guards_remark((result or {}).get("guard") or {})]))
         if not result or not result.get("cluster"):
             remark = why_not(result)
         rows.append(
@@ -100,6 +101,13 @@ def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[R
             }
         )
     return rows + remark_rows(cluster)
+
+
+def guards_remark(guard: Row) -> str:
+    """What an operator should know of a member's guard: why it does not bring the member back now, or would not."""
+    if guard.get("paused_until"):
+        return f"guard paused until {guard['paused_until']}"
+    return "" if guard.get("decision", "unchanged") == "unchanged" else f"guard: {guard.get('reason')}"
 
 
 def remark_rows(cluster: Row) -> list[Row]:

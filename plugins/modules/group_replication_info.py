@@ -172,6 +172,12 @@ address:
   returned: success
   type: str
   sample: 192.0.2.130:3306
+guard:
+  description:
+    - What the guard on the managed host (C(mysql_gr_guard) of the role mysql_gr) last decided, as C(mysql-gr-guard status --json) shows it -
+      C(mode), C(decision), C(rule), C(reason), C(since), C(paused_until). Empty where none runs.
+  returned: success
+  type: dict
 """
 
 from typing import Any
@@ -179,6 +185,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_json_aggregates
@@ -196,7 +203,21 @@ def look(module: Any) -> Result:
     report = diagnose(cluster.members, facts, group_name)
     for text in report["warnings"]:
         module.warn(text)
-    return {"changed": False, "cluster": report, "member": facts[cluster.me].as_dict(), "address": cluster.me}
+    return {
+        "changed": False,
+        "cluster": report,
+        "member": facts[cluster.me].as_dict(),
+        "address": cluster.me,
+        "guard": guard_of_host(),
+    }
+
+
+def guard_of_host() -> Result:
+    """What the guard says; nothing to an account that may not see it."""
+    try:
+        return running()
+    except PermissionError:
+        return {}
 
 
 def main() -> None:

@@ -15,11 +15,10 @@ import re
 import signal
 import sys
 import time
-from pathlib import Path
-from typing import Any, Sequence
+from typing import Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import paused_until, read, write
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import paused_until, running, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -55,16 +54,9 @@ def run(version: str) -> int:
     return 0
 
 
-def state() -> dict[str, Any]:
-    """What the running guard says; nothing where none runs."""
-    found = read(lease.RUN / "state")
-    runs = bool(found) and Path("/proc", str(found["pid"])).exists()
-    return {**found, "paused_until": paused_until(time.time())} if runs else {}
-
-
 def status(as_json: bool) -> int:
     """Say what the guard sees, decides and why, and since when."""
-    found = state()
+    found = running()
     if as_json:
         print(json.dumps(found))
     elif not found:

@@ -8,6 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -101,6 +102,13 @@ def in_a_row(starts: list[float]) -> int:
     return found
 
 
+def running() -> dict[str, Any]:
+    """What the guard of this host says; nothing where none runs."""
+    found = read(lease.RUN / "state")
+    runs = bool(found) and Path("/proc", str(found["pid"])).exists()
+    return {**found, "paused_until": paused_until(time.time())} if runs else {}
+
+
 class Memory:
     """What the guard keeps: when its server was started, the last view that it saw, and what failed."""
 
@@ -122,7 +130,9 @@ class Memory:
         if seen.well:
             self.failures = 0
         if (self.starts, self.view) != before:
-            write(lease.KEPT / "memory", {"starts": self.starts, "view": self.view})
+            # On a full disk it is kept in memory alone.
+            with contextlib.suppress(OSError):
+                write(lease.KEPT / "memory", {"starts": self.starts, "view": self.view})
 
     def fail(self, why: str) -> None:
         """Note that a START had no success."""

@@ -37,6 +37,20 @@ def test_the_witness_that_sees_most_is_believed():
     assert rows[1]["remark"] == "is down"
 
 
+@pytest.mark.parametrize(
+    ("guard", "there"),
+    [
+        ({}, "is down"),
+        ({"decision": "unchanged", "reason": "this member is ONLINE", "paused_until": ""}, "is down"),
+        ({"decision": "refuse", "reason": "db2 does not answer"}, "is down; guard: db2 does not answer"),
+        ({"decision": "unchanged", "paused_until": "12:30"}, "is down; guard paused until 12:30"),
+    ],
+)
+def test_a_guard_says_why_it_does_not_bring_a_member_back(guard, there):
+    answer = {**cluster("OFFLINE", db0={"state": "OFFLINE", "why": "is down"}), "guard": guard}
+    assert gr_status({"db0": answer}, "members", ADDRESSES)[0]["remark"] == there
+
+
 def test_a_member_that_replicates_from_outside_says_how_far_it_is():
     up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "why": ""}
     there = "replicates from 192.0.2.140:3306, 3 transactions behind"

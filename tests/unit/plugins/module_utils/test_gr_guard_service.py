@@ -18,7 +18,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import leas
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, host, watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import UNWELL, WELL, Watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_bootstrap, group_replication_fence
+from ansible_collections.distdb.mysql_ha.plugins.modules import (
+    group_replication_bootstrap,
+    group_replication_fence,
+    group_replication_info,
+)
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import guard_program
 from gr_model import GROUP
 from gr_servers import NAMES
@@ -351,6 +355,23 @@ def test_survivors_are_ended_by_a_kill(world, guards, monkeypatch):
     assert killed == [(42, 9)]
     assert world.servers["db0"].state == "ONLINE" and "STOP GROUP_REPLICATION" not in world.servers["db0"].statements
     assert "kill -9 42 (mysqld, which none starts anew)" in guards.said[-1]
+
+
+def test_a_full_disk_does_not_end_the_guard(places, monkeypatch):
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(host, "write", full)
+    memory = host.Memory()
+    memory.note(seen(up=1.0, view=("db0:3306",), state="ONLINE"), now=100.0)
+    assert memory.view == ("db0:3306",)
+
+
+def test_info_says_what_the_guard_says(run, world, guards):
+    world.group(*NAMES)
+    assert run(group_replication_info, on="db0")["guard"] == {}
+    guards.turn("db0")
+    assert run(group_replication_info, on="db0")["guard"]["rule"] == "online"
 
 
 # -- the program -------------------------------------------------------------------------------------------------------
