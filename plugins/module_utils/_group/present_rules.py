@@ -226,6 +226,12 @@ def errant(s: Situation) -> Details:
 PRESENT.take(DATA, "different_data", "unlogged_clone", "unlogged")
 
 
+@PRESENT.rule("wait", "{members} still has the binary logs that this server needs, and joins in this run, too")
+def donor_joins(s: Situation) -> Details:
+    """a group is alive, and only a member that joins it in this run, too, still has the binary logs needed"""
+    return when(s.purged_at_all_donors and s.donors_to_be, members=names(s.donors_to_be))
+
+
 @PRESENT.rule(
     "clone",
     "no member still has the binary logs with {purged}; this server is provisioned by a clone of {donor}",

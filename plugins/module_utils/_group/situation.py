@@ -220,6 +220,20 @@ class Situation:
         return least if least is not None else GtidSet()
 
     @property
+    def donors_to_be(self) -> list[str]:
+        """Who still has the binary logs that this server needs, and joins the living group in this run."""
+        if self.home is None:
+            return []
+        absent = [a for a in self.acting if a in self.asked and a not in self.home.online and a != self.me]
+        return [
+            address
+            for address in absent
+            if not GtidSet(self.facts[address].gtid_purged) - transactions(self.mine)
+            and not self.purged_at_all_donors - transactions(self.facts[address])
+            and not transactions(self.facts[address]) - self.home.transactions
+        ]
+
+    @property
     def clone_obstacle(self) -> str:
         """Why this server cannot be provisioned by clone, or ''."""
         if not has_clone(self.mine.version):

@@ -83,6 +83,12 @@ KEYLESS = Data(schemas=[APP], without_key=Tables(1, ["app.k"]))
 CASCADES = Data(schemas=[APP], cascading=Tables(1, ["app.c"]))
 
 
+def one_purged(state="OFFLINE", **of_db1):
+    """db0 is the group and has purged what the blank db2 needs; db1 is not ONLINE."""
+    facts = group_of({DB0: "ONLINE", **({DB1: state} if state != "OFFLINE" else {})}, **PURGED)
+    return changed(changed(facts, DB1, gtid_purged="", **of_db1), DB2, gtid_executed="", gtid_purged="")
+
+
 def two_with_data(*sets):
     facts = outage(*[*sets, "", "", ""][:3])
     change(facts, DB0, data=GROWN)
@@ -177,6 +183,12 @@ PRESENT = [
     ("errant", no_clone_donor(changed(group_of(TWO, **SETS), DB2, **ERRANT)), DB2, {"clone": "reprovision", "recovery_user": "repl"},
      "refuse", "no ONLINE member has the clone plugin active"),
     ("errant", changed(group_of(TWO, **SETS), DB2, received=f"{U2}:7"), DB2, {}, "refuse", f"{U2}:7"),
+    ("donor_joins", one_purged(gtid_executed=f"{GROUP}:1-8"), DB2, {}, "wait", DB1),
+    ("donor_joins", one_purged("RECOVERING", gtid_executed=f"{GROUP}:1-5"), DB2, {"clone": "when_needed", "recovery_user": "repl"}, "wait", DB1),
+    # It has not got them, has purged them, too, or has what the group has not.
+    ("purged", one_purged(gtid_executed=f"{GROUP}:1-4"), DB2, {}, "refuse", f"{GROUP}:1-5"),
+    ("purged", changed(one_purged(gtid_executed=f"{GROUP}:1-8"), DB1, gtid_purged=f"{GROUP}:1-2"), DB2, {}, "refuse", f"{GROUP}:1-5"),
+    ("purged", one_purged(gtid_executed=f"{GROUP}:1-8,{U1}:1"), DB2, {}, "refuse", f"{GROUP}:1-5"),
     ("purged_clone", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2,
      {"clone": "when_needed", "recovery_user": "repl"}, "clone", f"{GROUP}:1-5"),
     ("purged", changed(group_of(TWO, **PURGED), DB2, gtid_executed="", gtid_purged=""), DB2, {}, "refuse", f"{GROUP}:1-5"),
