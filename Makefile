@@ -137,6 +137,10 @@ anomalies: setup ## Stale reads, lost updates, write skew, latency and faults fo
 	@python3 bench/anomalies/series.py --provoke
 	python3 bench/anomalies/series.py --runs $(RUNS) --minutes $(MINUTES) --docs
 
+.PHONY: chaos
+chaos: setup ## Random faults on the running lab while clients write, and whether a row was lost, there were two groups or a person was needed (MINUTES=60 SEED=7)
+	@python3 bench/chaos/chaos.py --docs $(if $(filter-out inf,$(MINUTES)),--minutes $(MINUTES)) $(SEED:%=--seed %)
+
 .PHONY: versions
 # Folders of .deb files, each of one version of MySQL, oldest first; Debian releases; ProxySQL programs.
 PACKAGES ?= distribution

@@ -17,6 +17,7 @@ What failed may have happened or not: it proves nothing, and is never counted as
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 
 
@@ -38,16 +39,17 @@ def number(value):
 
 def read_your_writes(events, route):
     """Reads that returned less than their own client had been acknowledged before."""
-    written = defaultdict(list)
-    for event in acknowledged(events, "write"):
-        written[event["client"], event["key"]].append(event)
+    # By client and register: when each write was acknowledged, and the highest value until then.
+    ends, highest = defaultdict(list), defaultdict(lambda: [-1])
+    for event in sorted(acknowledged(events, "write"), key=lambda one: one["end"]):
+        of = event["client"], event["key"]
+        ends[of].append(event["end"])
+        highest[of].append(max(highest[of][-1], event["value"]))
     return [
         read
         for read in reads(events, route)
-        if any(
-            one["end"] <= read["start"] and one["value"] > number(read["value"])
-            for one in written[read["client"], read["key"]]
-        )
+        if highest[read["client"], read["key"]][bisect_right(ends[read["client"], read["key"]], read["start"])]
+        > number(read["value"])
     ]
 
 

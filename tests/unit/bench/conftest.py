@@ -40,3 +40,8 @@ def watch_tool():
 @pytest.fixture(scope="session")
 def judge():
     return load("judge", "anomalies")
+
+
+@pytest.fixture(scope="session")
+def plan():
+    return load("plan", "chaos")
