@@ -39,7 +39,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 SINGLE, MULTI = "single_primary", "multi_primary"
 CHANGING = ("set_primary", "switch_single", "switch_multi")
 # What the group says while another change of it is under way.
-BUSY = ("ongoing", "already running", "concurrent", "another group configuration")
+BUSY = (
+    "ongoing",
+    "already running",
+    "concurrent",
+    "another group configuration",
+    "configuration action being executed",
+)
 
 PRIMARY = Table()
 PRIMARY.rule("refuse", "this server could not be asked: {error}")(not_asked)
