@@ -97,7 +97,7 @@ class Chaos:
         pairs = [f"{name}={address}" for name, address in self.addresses.items()]
         secrets = self.lab.secrets()
         env = dict(self.lab.env, WATCH_USER="gr_peer", WATCH_PASSWORD=secrets["mysql_gr_peer_password"])
-        command = ["lab/enter", sys.executable, str(HERE / "watch.py"), *pairs]
+        command = ["lab/enter", sys.executable, str(HERE / "looks.py"), *pairs]
         with subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as watch:

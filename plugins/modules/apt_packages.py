@@ -182,13 +182,12 @@ def half_installed(status: str | None = None) -> bool:
     )
 
 
-def contents(directory: str | None) -> list[str]:
+def contents(directory: str) -> list[str]:
     """Paths of what is in a directory, but for what every file system has at its root; nothing where there is no directory."""
     try:
-        names = sorted(os.listdir(directory)) if directory else []
+        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name != "lost+found"]
     except FileNotFoundError:
         return []
-    return [os.path.join(directory or "", name) for name in names if name != "lost+found"]
 
 
 def remove(paths: Sequence[str]) -> None:

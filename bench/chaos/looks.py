@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ask every member about twice a second what group it is in, until standard input ends; one JSON line for each look.
 
-    watch.py NAME=ADDRESS … (environment: WATCH_USER, WATCH_PASSWORD)
+    looks.py NAME=ADDRESS … (environment: WATCH_USER, WATCH_PASSWORD)
 
 A line: {"at": unix time, "members": {NAME: {"state", "view", "sees": {address: state}, "read_only"}}}; null for a member that does not answer in a second.
 """
@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pymysql
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "failover"))
+
+from watch import encrypted
 
 VIEW = (
     "SELECT member_host, member_state, member_id = @@server_uuid, @@super_read_only"
@@ -26,14 +30,6 @@ VIEW = (
 # A group's views begin with what its bootstrap gave them.
 GROUP = "SELECT SUBSTRING_INDEX(view_id, ':', 1) FROM performance_schema.replication_group_member_stats WHERE member_id = @@server_uuid"
 EVERY = 0.5
-
-
-def encrypted():
-    """TLS without a check of the certificate: the account may see states only."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class Member:
