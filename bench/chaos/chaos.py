@@ -141,7 +141,16 @@ class Chaos:
         ]  # fmt: skip
         return subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
+    def check(self) -> None:
+        """Nothing is disturbed unless all is well before."""
+        for name in self.names:
+            states = sorted(self.lab.view(name).values())
+            if states != ["ONLINE"] * len(self.names):
+                seen = ", ".join(states) or "no group"
+                raise SystemExit(f"{name} sees {seen}; needed are {len(self.names)} ONLINE members: make site.")
+
     def run(self) -> dict:
+        self.check()
         CACHE.mkdir(parents=True, exist_ok=True)
         # Of the faults that cut members off.
         for member in self.names:
@@ -292,6 +301,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randint(1, 99999))
     parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
+    if not options.minutes > 0:
+        parser.error(f"--minutes is {options.minutes:g}; allowed are numbers above 0")
     print(f"seed {options.seed}", flush=True)
     chaos = Chaos(options.seed, options.minutes)
     report = chaos.run()
