@@ -16,6 +16,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows imp
 
 # Seconds that open transactions on the one writer get to end, while statements wait, before another server takes its place.
 HAND_OVER = 0.5
+# Seconds. Statements wait at the proxy meanwhile, so it is short.
+POLL = 0.02
 
 
 class Progress(NamedTuple):
@@ -129,7 +131,7 @@ def wait_unused(admin: Admin, places: Sequence[ServerKey], timeout: float) -> No
     """Until no connection there is in use, or for so many seconds."""
     deadline = time.monotonic() + timeout
     while not used_places(admin).keys().isdisjoint(places) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(POLL)
 
 
 def wait_drained(admin: Admin, servers: Sequence[Address], timeout: int) -> None:
@@ -141,4 +143,4 @@ def wait_drained(admin: Admin, servers: Sequence[Address], timeout: int) -> None
         if time.monotonic() >= deadline:
             counts = ", ".join(f"{server} has {count}" for server, count in sorted(used.items()))
             raise AdminError("drain", f"After {timeout} s (drain_timeout) connections are still in use: {counts}.")
-        time.sleep(0.1)
+        time.sleep(POLL)

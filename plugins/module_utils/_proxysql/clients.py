@@ -19,10 +19,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import Ad
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.read import number
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import Statement
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import GATE, ONE_CLIENT
 
 CONNECTED = "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name = 'Client_Connections_connected'"
 PEERS = "SELECT COUNT(*) AS peers FROM runtime_proxysql_servers"
-LIMIT = "SELECT variable_value AS value FROM global_variables WHERE variable_name = 'mysql-max_connections'"
+LIMIT = f"SELECT variable_value AS value FROM global_variables WHERE variable_name = '{GATE[0]}'"
 INTERFACES = "SELECT variable_value AS value FROM runtime_global_variables WHERE variable_name = 'mysql-interfaces'"
 LOAD = "LOAD MYSQL VARIABLES TO RUNTIME"
 POLL = 0.02
@@ -36,7 +37,7 @@ class Gate:
 
     def __init__(self, admin: Admin) -> None:
         self.admin = admin
-        self.limited = False
+        self.limit = ""  # that memory has; "" where it was not changed
         self.held: socket.socket | None = None
         self.since = 0.0
 
@@ -45,17 +46,16 @@ class Gate:
         if any(number(row["peers"]) for row in self.admin.query(PEERS)):
             self.pause()
             return
-        limit = "".join(str(row["value"]) for row in self.admin.query(LIMIT))
-        self.limited = True
-        self.execute("SET mysql-max_connections = 1", LOAD)
-        # In runtime only: what is saved or loaded after an interrupted run is as it was.
-        self.execute(f"SET mysql-max_connections = {limit}")
+        self.limit = "".join(str(row["value"]) for row in self.admin.query(LIMIT))
+        self.execute(f"SET {GATE[0]} = {ONE_CLIENT}", LOAD)
+        # In runtime only: what is saved or loaded after an interrupted run is as it was. The site playbook loads it then (config.gate_left).
+        self.execute(f"SET {GATE[0]} = {self.limit}")
         self.hold()
 
     def open(self) -> None:
         """Take clients again, where nothing is restarted after all."""
-        if self.limited:
-            self.execute(LOAD)
+        if self.limit:
+            self.execute(f"SET {GATE[0]} = {self.limit}", LOAD)
         self.release()
 
     def pause(self) -> None:

@@ -38,6 +38,9 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows imp
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import (
     AFTER_HOSTGROUPS,
     BEFORE_HOSTGROUPS,
+    GATE,
+    MYSQL_VARIABLES,
+    ONE_CLIENT,
     PEERS,
     TABLES,
     VARIABLES,
@@ -107,6 +110,12 @@ def variable_text(value: Any, now: Value) -> str:
     return text
 
 
+def gate_left(facts: TableFacts) -> bool:
+    """Whether proxysql_restart was killed while it refused clients: runtime takes one, memory has the number that is meant (clients.py)."""
+    runtime, memory = (layer.get(GATE, {}).get("variable_value") for layer in (facts.runtime, facts.memory))
+    return runtime == ONE_CLIENT and memory not in (None, runtime)
+
+
 def wanted_variables(
     facts: dict[str, TableFacts], variables: Options, optional: Options, version: str
 ) -> dict[str, Wanted]:
@@ -124,6 +133,8 @@ def wanted_variables(
         found[table.settings][(name,)] = {"variable_value": variable_text(value, now["variable_value"])}
     if unknown:
         raise Refusal(f"variables: ProxySQL {version} has no variable {', '.join(sorted(unknown))}.")
+    if gate_left(facts[MYSQL_VARIABLES.settings]):
+        found[MYSQL_VARIABLES.settings].setdefault(GATE, facts[MYSQL_VARIABLES.settings].memory[GATE])
     return {settings: Wanted(rows) for settings, rows in found.items()}
 
 

@@ -159,6 +159,9 @@ QUERY_RULES = Table(
     whole=True,
 )
 
+# With this value in runtime new clients are refused while a restart is near (clients.py).
+GATE, ONE_CLIENT = ("mysql-max_connections",), "1"
+
 VARIABLES = (ADMIN_VARIABLES, MYSQL_VARIABLES, PGSQL_VARIABLES)
 # In the order in which they are loaded. Peers first: once peers can log in here they copy this table, and with an empty one they would
 # forget each other. Hostgroups, which have an engine of their own upon this one, come before what sends statements to them.

@@ -101,6 +101,20 @@ def test_a_hash_made_by_proxysql_is_the_same_password(memory, runtime, same):
     assert drift == dict(runtime=[] if same else ["app"], disk=[])
 
 
+@pytest.mark.parametrize(("limit", "left"), [("1", True), ("3000", False), ("2048", False)])
+def test_a_restart_that_was_killed_while_it_refused_clients_is_taken_back(limit, left):
+    model = Model()
+    model.variables(mysql_max_connections="2048", mysql_x="1")
+    model.db.execute(
+        "UPDATE runtime_global_variables SET variable_value=? WHERE variable_name='mysql-max_connections'", (limit,)
+    )
+    said = do(model, variables(model, {"mysql-x": "1"}))
+    assert bool(said) is left
+    found = dict(model.rows("runtime_global_variables"))
+    assert found["mysql-max_connections"] == ("2048" if left else limit)
+    assert do(model, variables(model, {"mysql-x": "1"})) == []
+
+
 def test_drift_names_variables_and_never_a_value():
     model = Model()
     model.variables(mysql_monitor_password="one", mysql_x="1", admin_version="1")
