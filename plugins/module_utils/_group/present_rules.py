@@ -226,7 +226,7 @@ def errant(s: Situation) -> Details:
 PRESENT.take(DATA, "different_data", "unlogged_clone", "unlogged")
 
 
-@PRESENT.rule("wait", "{members} still has the binary logs that this server needs, and joins in this run, too")
+@PRESENT.rule("wait", "{members} still has the binary logs that this server needs, and joins, too")
 def donor_joins(s: Situation) -> Details:
     """a group is alive, and only a member that joins it in this run, too, still has the binary logs needed"""
     return when(s.purged_at_all_donors and s.donors_to_be, members=names(s.donors_to_be))

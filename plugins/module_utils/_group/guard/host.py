@@ -19,15 +19,20 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import fo
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import SHORT, Host
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import FIRST_PATIENCE, SHORT, Host
 
 STOPPING = 120  # seconds that a server has for its end, once it has left its group
 KEPT_STARTS = 20
 JITTER = 3.0  # seconds by which two reckonings of one start may differ
 
+# A killed server that waits until its group has expelled what it was holds this lock on its peers, with its server_uuid (the role's files/wait.py).
+KILLED = "distdb.mysql_ha:killed:"
+
 # The one statement a second.
-_LOOK = """SELECT m.MEMBER_ID AS id, m.MEMBER_HOST AS host, m.MEMBER_PORT AS port, m.MEMBER_STATE AS state, @@GLOBAL.server_uuid AS mine,
- (SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime') AS uptime
+_LOOK = f"""SELECT m.MEMBER_ID AS id, m.MEMBER_HOST AS host, m.MEMBER_PORT AS port, m.MEMBER_STATE AS state, @@GLOBAL.server_uuid AS mine,
+ (SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime') AS uptime,
+ (SELECT t.PROCESSLIST_USER FROM performance_schema.threads AS t
+ WHERE t.PROCESSLIST_ID = IS_USED_LOCK(CONCAT('{KILLED}', LOWER(m.MEMBER_ID)))) AS killed
  FROM performance_schema.replication_group_members AS m"""
 
 
@@ -38,6 +43,8 @@ class Look(NamedTuple):
     view: tuple[str, ...]  # addresses; empty when it is in no group
     live: int  # of these
     up: float  # seconds since its start
+    silent: frozenset[str] = frozenset()  # server_uuids of those in the view that do not answer it
+    killed: frozenset[str] = frozenset()  # of those whose killed server waits for its expulsion
 
     @property
     def well(self) -> bool:
@@ -45,8 +52,8 @@ class Look(NamedTuple):
         return self.state in LIVE and 2 * self.live > len(self.view)
 
 
-def look(connection: Connection) -> Look:
-    """Look at the own server."""
+def look(connection: Connection, peer_user: str = "") -> Look:
+    """Look at the own server. peer_user: the account of the peers, which alone is believed that a member was killed."""
     rows = connection.query(_LOOK)
     uptime = float(rows[0]["uptime"] or 0) if rows else 0.0
     states = {str(row["id"]).lower(): row["state"] for row in rows}
@@ -55,7 +62,9 @@ def look(connection: Connection) -> Look:
         # A stopped member's table shows itself only: that is no view of a group.
         return Look(mine or "OFFLINE", (), 0, uptime)
     view = tuple(sorted(format_address(row["host"], row["port"]) for row in rows))
-    return Look(mine, view, sum(state in LIVE for state in states.values()), uptime)
+    silent = frozenset(uuid for uuid, state in states.items() if state == "UNREACHABLE")
+    killed = frozenset(str(row["id"]).lower() for row in rows if row["killed"] and row["killed"] == peer_user)
+    return Look(mine, view, sum(state in LIVE for state in states.values()), uptime, silent, killed)
 
 
 def write(path: Path, value: Any) -> None:
@@ -117,6 +126,7 @@ class Memory:
         self.starts = [float(one) for one in kept.get("starts") or () if isinstance(one, (int, float))]
         self.view = tuple(str(one) for one in kept.get("view") or ())
         self.failures, self.failed_at, self.failure = 0, 0.0, ""
+        self.well_from: float | None = None  # the server's uptime when it was first seen well
 
     def note(self, seen: Look, now: float) -> None:
         """Keep what is new of it."""
@@ -125,14 +135,29 @@ class Memory:
         if not any(abs(one - started) <= JITTER for one in self.starts):
             # A start in the future is one of a clock that was set back since.
             self.starts = [one for one in self.starts if one < started][1 - KEPT_STARTS :] + [started]
+            self.well_from = None
         if seen.view:
             self.view = seen.view
-        if seen.well:
+        if not seen.well:
+            self.well_from = None
+        else:
             self.failures = 0
+            self.well_from = seen.up if self.well_from is None else self.well_from
+            if seen.up - self.well_from >= FIRST_PATIENCE:
+                # It does what it is for: the next start is no sign of one that cannot.
+                self.starts = self.starts[-1:]
         if (self.starts, self.view) != before:
-            # On a full disk it is kept in memory alone.
-            with contextlib.suppress(OSError):
-                write(lease.KEPT / "memory", {"starts": self.starts, "view": self.view})
+            self.keep()
+
+    def keep(self) -> None:
+        """Write it. On a full disk it is kept in memory alone."""
+        with contextlib.suppress(OSError):
+            write(lease.KEPT / "memory", {"starts": self.starts, "view": self.view})
+
+    def ended(self) -> None:
+        """Note that the guard itself has its server started anew, which says nothing against that server."""
+        self.starts = []
+        self.keep()
 
     def fail(self, why: str) -> None:
         """Note that a START had no success."""

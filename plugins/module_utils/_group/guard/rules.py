@@ -210,7 +210,7 @@ def blank(s: GuardSituation) -> Details:
     return when(not transactions(s.mine))
 
 
-GUARD.take(PRESENT, "purged")
+GUARD.take(PRESENT, "donor_joins", "purged")
 
 
 @GUARD.rule("wait", "the group lists this server's previous incarnation still: it is expelled first")

@@ -22,6 +22,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
     login_connection,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.expulsion import Expulsion
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, Host, decide_guard
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
@@ -99,7 +100,7 @@ class Watch:
 
     def __init__(self, version: str, say: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
         self.version, self.say, self.clock = version, say, clock
-        self.memory = Memory()
+        self.memory, self.expulsion = Memory(), Expulsion()
         self.options: dict[str, Any] = {}
         self.options_read = (0, 0)
         self.local: Connection | None = None
@@ -116,7 +117,9 @@ class Watch:
                 local.open()
                 # While it leaves a group without a majority, it does not answer for half a minute.
                 local.timeout(ANSWER)
-            self.seen = look(local)
+            self.seen = look(local, self.options["peer_user"])
+            for text in self.expulsion.step(local, self.seen, self.clock()):
+                self.say(text)
         except ServerError as error:
             # While it is down, or starts.
             local.close()
@@ -144,6 +147,8 @@ class Watch:
             self.decide(decision)
             if decision.action in ACTING:
                 self.acting.recorder.statements.clear()
+                if decision.action == "end_partition":
+                    self.memory.ended()
                 self.acting.act(decision)
                 done = [text for text in self.acting.recorder.statements if text]
                 self.say(f"did: {'; '.join(done)}" if done else f"did nothing: {decision.rule} holds no more")

@@ -38,6 +38,7 @@ class Server:
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
+        self.killed = {}  # who holds the lock of which killed member, by its server_uuid
         self.privileges, self.events, self.login_plugin, self.inbound = [], [], "auth_socket", []
 
     def role(self):
@@ -116,7 +117,10 @@ class Session:
         server = self.server
         if text.startswith("SELECT m.MEMBER_ID AS id"):
             rows = [{name[7:].lower(): value for name, value in row.items()} for row in self.view()]
-            return [dict(row, mine=server.uuid.upper(), uptime=str(server.uptime)) for row in rows]
+            return [
+                dict(row, mine=server.uuid.upper(), uptime=str(server.uptime), killed=server.killed.get(row["id"]))
+                for row in rows
+            ]
         if text.startswith("SELECT VERSION()"):
             return [dict(
                 server.globals, version=server.version, server_uuid=server.uuid.upper(), server_id=130 + server.number, hostname=server.name,

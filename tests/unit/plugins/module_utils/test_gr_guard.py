@@ -51,6 +51,13 @@ def alone(*inside, **outside):
     return facts
 
 
+def purged_alive(donor, **changes):
+    """db0 is the group and has no longer the binary logs that db2 needs; the donor has, and is in no group."""
+    facts = change(group_of({DB0: "ONLINE"}, gtid_executed=ALL), DB0, gtid_purged=f"{GROUP}:1-7")
+    facts = change(facts, DB2, gtid_executed=LESS)
+    return change(facts, donor, **{"gtid_executed": f"{GROUP}:1-8", **changes})
+
+
 # rule: (facts, this server, what its host says)
 ROWS = {
     "not_asked": (change(equal(), DB0, reachable=False, error="no answer"), DB0, Host()),
@@ -82,6 +89,7 @@ ROWS = {
     "settings": (living(settings={"lower_case_table_names": "1"}), DB2, Host()),
     "errant": (living(gtid_executed=f"{U2}:1"), DB2, Host()),
     "blank": (living(gtid_executed=""), DB2, Host()),
+    "donor_joins": (purged_alive(DB1), DB2, Host()),
     "purged": (change(change(living(), DB0, gtid_purged=f"{GROUP}:1-7"), DB1, gtid_purged=f"{GROUP}:1-7"), DB2, Host()),
     "old_incarnation": (
         change(living(), DB0, view={U0: entry(DB0), U1: entry(DB1), U2: entry(DB2, "UNREACHABLE")}),
@@ -127,7 +135,6 @@ def test_the_modules_rules_are_the_guards_in_their_order():
     left_out = {rule.name for rule in PRESENT.rules} - {rule.name for rule in taken}
     assert left_out == {
         "errant_clone", "different_data", "unlogged_clone", "purged_clone", "outside_clone", "outside", "tables", "outside_history", "mark",
-        "donor_joins",
     }  # fmt: skip
 
 
@@ -170,6 +177,20 @@ def test_two_survivors_of_five_end_their_partition():
         assert decide_guard(members, facts, address, GROUP, Host()).action == "end_partition"
     for address in members[2:]:
         assert decide_guard(members, facts, address, GROUP, Host()).rule == "no_quorum"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reachable": False, "error": "no answer"},
+        {"persisted": {BOOT: "OFF"}},
+        {"gtid_purged": f"{GROUP}:1-6"},
+        {"gtid_executed": f"{ALL},{U1}:1"},
+    ],
+    ids=["does not answer", "was taken out", "has purged them, too", "is errant"],
+)
+def test_a_donor_that_will_not_come_is_not_waited_for(changes):
+    assert decide_guard(MEMBERS, purged_alive(DB1, **changes), DB2, GROUP, Host()).rule == "purged"
 
 
 def test_patience_grows_and_ends():

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, host, watch
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, expulsion, host, watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import UNWELL, WELL, Watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
@@ -310,6 +310,22 @@ def test_starts_in_a_row(starts, number):
     assert host.in_a_row(starts) == number
 
 
+def test_a_server_that_was_well_for_a_while_begins_a_new_count(places):
+    memory = host.Memory()
+    for number in range(4):
+        memory.note(seen(up=1.0), now=1001.0 + 20 * number)
+        memory.note(seen(up=5.0, view=("db0:3306",), state="ONLINE"), now=1005.0 + 20 * number)
+        memory.note(seen(up=14.9, view=("db0:3306",), state="ONLINE"), now=1014.9 + 20 * number)
+    assert host.in_a_row(memory.starts) == 4, "ten seconds are needed"
+    memory.note(seen(up=15.0, view=("db0:3306",), state="ONLINE"), now=1075.0)
+    memory.note(seen(up=1.0), now=1081.0)
+    assert host.in_a_row(host.Memory().starts) == 2
+    memory.note(seen(up=8.0, view=("db0:3306",), state="ONLINE"), now=1088.0)
+    memory.note(seen(up=9.0), now=1089.0)
+    memory.note(seen(up=19.0, view=("db0:3306",), state="ONLINE"), now=1099.0)
+    assert host.in_a_row(memory.starts) == 2, "not for ten seconds in a row"
+
+
 def test_the_last_view_is_kept_over_a_boot_and_an_outage(places):
     host.Memory().note(seen(up=50.0, view=("db0:3306", "db9:3306"), state="ONLINE"), now=1000.0)
     memory = host.Memory()
@@ -355,6 +371,114 @@ def test_survivors_are_ended_by_a_kill(world, guards, monkeypatch):
     assert killed == [(42, 9)]
     assert world.servers["db0"].state == "ONLINE" and "STOP GROUP_REPLICATION" not in world.servers["db0"].statements
     assert "kill -9 42 (mysqld, which none starts anew)" in guards.said[-1]
+    assert guards.made["db0"].memory.starts == host.Memory().starts == [], "it does not count as a restart"
+
+
+# -- a killed member is expelled at once -----------------------------------------------------------------------------
+EXPEL = "group_replication_member_expel_timeout"
+
+
+@pytest.fixture(name="waits")
+def fixture_waits(world, guards):
+    """db2 was killed, and its server waits for its expulsion: db0 is told so by its lock. Its guard's clock stands still."""
+    world.group(*NAMES)
+    db0, uuid = world.servers["db0"], world.servers["db2"].uuid
+    db0.variables[EXPEL], db0.killed[uuid] = "30", "gr_peer"
+    # The stand-in answers with all variables.
+    real = world.connection
+
+    def connection(**arguments):
+        session = real(**arguments)
+        answer = session.answer
+        session.answer = lambda text, args: (
+            [{"value": session.server.variables[EXPEL]}] if text.endswith(f"= '{EXPEL}'") else answer(text, args)
+        )
+        return session
+
+    world.connection = connection
+
+    def turn(state="ONLINE", **seconds):
+        world.seen["db0", "db2"] = state
+        db0.uptime += seconds.get("after", 1)
+        guards.turn("db0")
+        return db0.variables[EXPEL]
+
+    return SimpleNamespace(turn=turn, server=db0, uuid=uuid, guards=guards, world=world)
+
+
+def test_the_group_has_no_patience_with_a_killed_member_and_gets_it_back(waits, places):
+    assert waits.turn() == "0" and waits.turn("UNREACHABLE") == "0"
+    assert (places.kept / "expulsion").exists()
+    waits.server.killed.clear()
+    waits.world.members.remove("db2")
+    assert waits.turn() == "30" and not (places.kept / "expulsion").exists()
+    did = [text for text in waits.guards.said if "did: SET GLOBAL" in text]
+    assert did == [
+        f"db0: did: SET GLOBAL {EXPEL} = 0 (it was 30; {waits.uuid} was killed and waits)", f"db0: did: SET GLOBAL {EXPEL} = 30",
+    ]  # fmt: skip
+
+
+def test_a_silent_member_keeps_its_patience(waits):
+    waits.server.killed.clear()
+    assert waits.turn("UNREACHABLE") == "30"
+    waits.server.killed[waits.uuid] = "gr_peer"
+    waits.world.seen["db0", "db1"] = "UNREACHABLE"
+    assert waits.turn() == "30", "one that is not known to be killed"
+    waits.world.seen.clear()
+    waits.server.killed[waits.uuid] = "somebody"
+    assert waits.turn() == "30", "one that any account says to be killed"
+    waits.server.killed[waits.uuid] = "gr_peer"
+    assert waits.turn() == "0"
+    waits.world.seen["db0", "db1"] = "UNREACHABLE"
+    assert waits.turn() == "30", "one that falls silent meanwhile"
+
+
+def test_a_group_without_patience_is_left_alone(waits, places):
+    waits.server.variables[EXPEL] = "0"
+    assert waits.turn() == "0" and not (places.kept / "expulsion").exists()
+    assert not [text for text in waits.server.statements if EXPEL in text]
+
+
+def test_no_expulsion_lasts_for_long(waits):
+    assert [waits.turn(after=5) for _look in range(4)] == ["0", "0", "0", "30"]
+    assert waits.turn() == "30"
+
+
+def test_a_guard_that_is_paused_changes_nothing_and_still_puts_back(waits, capsys):
+    command.main("1.0.0", ["pause", "1h"])
+    assert waits.turn() == "30"
+    command.main("1.0.0", ["resume"])
+    assert waits.turn() == "0"
+    command.main("1.0.0", ["pause", "1h"])
+    waits.server.killed.clear()
+    assert waits.turn() == "30"
+
+
+def test_a_guard_that_was_killed_half_way_puts_back_what_it_finds(waits, places):
+    waits.turn()
+    waits.guards.made.clear()
+    waits.server.killed.clear()
+    assert waits.turn() == "30"
+
+
+@pytest.mark.parametrize(("value", "uptime"), [("7", 3600), ("0", 1)], ids=["somebody set another one", "a new server"])
+def test_what_is_not_the_guards_is_not_put_back(waits, places, value, uptime):
+    waits.turn()
+    waits.server.killed.clear()
+    waits.server.variables[EXPEL], waits.server.uptime = value, uptime
+    kept = json.loads((places.kept / "expulsion").read_text())
+    (places.kept / "expulsion").write_text(json.dumps({**kept, "at": kept["at"] - 5}))
+    waits.guards.made.clear()
+    assert waits.turn() == value and not (places.kept / "expulsion").exists()
+
+
+def test_an_expulsion_that_cannot_be_shortened_is_said_once(waits, monkeypatch):
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(expulsion, "write", full)
+    assert [waits.turn() for _look in range(3)] == ["30"] * 3
+    assert sum("stays as it is" in text for text in waits.guards.said) == 1
 
 
 def test_a_full_disk_does_not_end_the_guard(places, monkeypatch):

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pymysql
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Source, Tables
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Inbound
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import Watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.source import (
     NEEDED,
     SourceFacts,
@@ -19,11 +23,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.cut_o
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.provision import decide_provision
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_cut_over,
+    group_replication_fence,
     group_replication_info,
     group_replication_provision,
 )
 from gr_model import GROUP, MEMBERS, change, gone, group_of
-from gr_servers import Server, rehearsed
+from gr_servers import Server, Session, rehearsed
 
 pytestmark = [
     pytest.mark.unit,
@@ -342,3 +347,57 @@ def test_a_source_that_would_open_at_its_next_start_is_a_warning(run, world, cha
     world.refused["SET PERSIST super_read_only"] = pymysql.err.OperationalError(1227, "denied")
     assert run(CUT_OVER, **FROM)["changed"]
     assert "would take writes again after a restart" in warned[0]
+
+
+# -- beside a guard ----------------------------------------------------------------------------------------------------
+@pytest.fixture(name="guarded")
+def fixture_guarded(tmp_path, monkeypatch):
+    """db0's host has a guard."""
+    for name in ("KEPT", "RUN"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(lease, name, tmp_path / name)
+    monkeypatch.setattr(lease, "OPTIONS", tmp_path / "options.json")
+    options = {
+        "members": ["db0", "db1", "db2"], "member": "db0", "group_name": GROUP, "mode": "full", "service": "none", "login_unix_socket": "/sockets/db0",
+        "peer_user": "gr_peer", "peer_password": "peer-Secret-1", "datadir": str(tmp_path),
+    }  # fmt: skip
+    lease.OPTIONS.write_text(json.dumps(options))
+    return Watch("1.0.0", lambda text: None)
+
+
+@pytest.mark.parametrize("module", [PROVISION, CUT_OVER])
+def test_the_guard_stands_aside_while_the_module_works(request, run, world, source, guarded, module):
+    request.getfixturevalue("channel" if module is CUT_OVER else "source")
+    free = []
+    real = Session.change
+
+    def change(session, text, args):
+        with lease.guards_turn() as mine:
+            free.append(mine)
+        return real(session, text, args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "change", change)
+        assert run(module, **FROM)["changed"]
+    assert free and not any(free), "from the first statement that changes something to the last"
+
+
+def test_the_guard_begins_no_group_with_what_was_copied(run, world, source, guarded):
+    """Its first start is the playbook's, also when the playbook is interrupted after the copy."""
+    assert run(PROVISION, **FROM)["changed"]
+    guarded.turn()
+    assert guarded.decision.rule == "never_begun" and not world.members
+
+
+def test_between_replicate_from_and_cut_over_the_guard_lets_no_writes_in(run, world, channel, source, guarded):
+    """A START would: the group is fenced, and its guards stand aside until the cut-over has ended the fence."""
+    run(group_replication_fence, fence="writes")
+    channel.state, channel.gtid_executed = "OFFLINE", f"{channel.gtid_executed},{GROUP}:1-3"
+    for name in ("db1", "db2"):
+        world.servers[name].gtid_executed = channel.gtid_executed
+    world.members.remove("db0")
+    guarded.turn()
+    assert guarded.decision.rule == "fenced"
+    run(group_replication_fence, fence="none")
+    guarded.turn()
+    assert "db0" in world.members
