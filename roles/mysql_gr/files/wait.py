@@ -7,6 +7,7 @@ A server that is back before that is refused, and asks again five seconds later.
 so on, keeps to these pauses for its next incarnation: the group takes it in at once and waits for up to 14 s until it has reached it, and all that
 while each commit takes half a second. XCom forgets the pauses with the third configuration after the one in which it knew the member.
 So a member is asked for four harmless ones: its write concurrency is set to another value and back, twice.
+While it waits, it holds a lock on its peers that says that this member was killed. Their guards (mysql_gr_guard) let the group expel it without patience.
 Whatever fails here is said and does not count: mysqld is started in any case.
 """
 
@@ -21,17 +22,28 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PAUSE = 0.2  # seconds between two looks
-VIEW = "SELECT MEMBER_ID, MEMBER_STATE, MEMBER_ID = @@server_uuid FROM performance_schema.replication_group_members"
+VIEW = (
+    "SELECT MEMBER_ID, MEMBER_STATE, MEMBER_ID = @@server_uuid, CONCAT(MEMBER_HOST, ':', MEMBER_PORT)"
+    " FROM performance_schema.replication_group_members"
+)
+KILLED = "SELECT GET_LOCK('distdb.mysql_ha:killed:{}', 0)"  # ends with its connection
 CONCURRENCY = "SELECT group_replication_get_write_concurrency()"
 SET_CONCURRENCY = "SELECT group_replication_set_write_concurrency({})"
 HIGHEST_CONCURRENCY = 200
+LIVE = ("ONLINE", "RECOVERING")
+NO_SERVER = "no server"  # where a peer's host refuses the connection
 
 
-def members(rows):
-    """The members' uuids in the view of an ONLINE member whose group has quorum, else None."""
-    here = [state for _uuid, state, is_here in rows if is_here]
-    alive = sum(state in ("ONLINE", "RECOVERING") for _uuid, state, _is_here in rows)
-    return {row[0] for row in rows} if here == ["ONLINE"] and 2 * alive > len(rows) else None
+def here(rows):
+    """The state in which a server sees itself."""
+    return next((state for _uuid, state, is_here, _place in rows if is_here), "OFFLINE")
+
+
+def members(rows, uuid, away):
+    """The members' uuids in the view of an ONLINE member whose group has quorum, else None. Until the group notices, its view counts those who were
+    killed: uuid, and away, the addresses of peers of which that is known."""
+    alive = sum(state in LIVE and member != uuid and place not in away for member, state, _is_here, place in rows)
+    return {row[0] for row in rows} if here(rows) == "ONLINE" and 2 * alive > len(rows) else None
 
 
 def renew(ask):
@@ -43,10 +55,11 @@ def renew(ask):
 
 
 def wait(uuid, look, patience, clock=time.monotonic, pause=time.sleep):
-    """What was waited for, as a sentence. look() gives [(ask, rows)] of the peers that answer; ask(statement) gives the rows of its answer."""
-    began = clock()
+    """What was waited for, as a sentence. look() gives [(ask, rows)] of the peers that answer, and away; ask(statement) gives the rows of its answer."""
+    began, told = clock(), set()
     while True:
-        views = [(ask, members(rows)) for ask, rows in look()]
+        seen, away = look()
+        views = [(ask, members(rows, uuid, away)) for ask, rows in seen]
         views = [(ask, view) for ask, view in views if view is not None]
         if not views:
             return "no member of a group with quorum answers"
@@ -55,6 +68,10 @@ def wait(uuid, look, patience, clock=time.monotonic, pause=time.sleep):
             return f"not in the group, {clock() - began:.1f} s waited"
         if clock() - began >= patience:
             return f"still in the group after {patience} s: started as it is"
+        for ask, view in views:
+            if uuid in view and ask not in told:
+                told.add(ask)
+                ask(KILLED.format(uuid.lower()))
         pause(PAUSE)
 
 
@@ -66,8 +83,10 @@ class Peers:
 
     def look(self):
         with ThreadPoolExecutor(len(self.options["peers"])) as pool:
-            found = pool.map(self.view, self.options["peers"])
-        return [one for one in found if one is not None]
+            found = dict(zip(self.options["peers"], pool.map(self.view, self.options["peers"])))
+        views = {place: seen for place, seen in found.items() if seen not in (None, NO_SERVER)}
+        away = [place for place, seen in found.items() if seen is NO_SERVER or seen and here(seen[1]) not in LIVE]
+        return list(views.values()), {place.replace("[", "").replace("]", "") for place in away}
 
     def view(self, place):
         try:
@@ -75,10 +94,11 @@ class Peers:
                 self.open[place] = self.connect(self.options, place)
             ask = self.open[place]
             return ask, ask(VIEW)
-        except Exception:  # pylint: disable=broad-except
-            # It is down, or it does not admit this host: it says nothing about the group.
+        except Exception as error:  # pylint: disable=broad-except
             self.open.pop(place, None)
-            return None
+            # One that does not answer, or does not admit this host, says nothing about the group.
+            cause = getattr(error, "original_exception", error)
+            return NO_SERVER if isinstance(cause, ConnectionRefusedError) else None
 
 
 def connect(options, place):

@@ -26,7 +26,7 @@ def fixture_waiting():
 def rows(**states):
     """The view of PEER: {member: state}."""
     names = {"me": ME, "peer": PEER, "other": OTHER}
-    return [(names[name], state, int(name == "peer")) for name, state in states.items()]
+    return [(names[name], state, int(name == "peer"), f"{name}:3306") for name, state in states.items()]
 
 
 WITH_ME = rows(peer="ONLINE", other="ONLINE", me="UNREACHABLE")
@@ -38,7 +38,7 @@ class Peer:
 
     def __init__(self, module, *views, concurrency=10, patience=30):
         self.module, self.views, self.patience, self.now = module, views, patience, 0.0
-        self.values = [concurrency]
+        self.values, self.told, self.away = [concurrency], 0, set()
 
     def view(self):
         """The last of [(from, rows)] that has begun."""
@@ -47,6 +47,9 @@ class Peer:
     def ask(self, statement):
         if statement == self.module.CONCURRENCY:
             return [(self.values[-1],)]
+        if statement == self.module.KILLED.format(ME):
+            self.told += 1
+            return [(1,)]
         assert statement.startswith("SELECT group_replication_set_write_concurrency(")
         self.values.append(int(statement.rpartition("(")[2].rstrip(")")))
         return [("UDF is asynchronous",)]
@@ -57,7 +60,7 @@ class Peer:
     def wait(self):
         def look():
             seen = self.view()
-            return [] if seen is None else [(self.ask, seen)]
+            return [] if seen is None else [(self.ask, seen)], self.away
 
         return self.module.wait(ME, look, self.patience, clock=lambda: self.now, pause=self.pause)
 
@@ -65,12 +68,14 @@ class Peer:
 def test_it_waits_until_the_group_has_expelled_it_then_renews_the_configuration(waiting):
     peer = Peer(waiting, (0, WITH_ME), (5.9, WITHOUT_ME))
     assert peer.wait() == "not in the group, 6.0 s waited"
+    assert peer.told == 1, "its guard is told that the member was killed"
     assert peer.values == [10, 11, 10, 11, 10]
 
 
 def test_one_that_was_away_for_longer_does_not_wait(waiting):
     peer = Peer(waiting, (0, WITHOUT_ME), concurrency=200)
     assert peer.wait() == "not in the group, 0.0 s waited"
+    assert peer.told == 0
     assert peer.values == [200, 199, 200, 199, 200]
 
 
@@ -82,13 +87,30 @@ def test_one_that_was_away_for_longer_does_not_wait(waiting):
         rows(peer="RECOVERING", other="ONLINE"),
         rows(peer="ONLINE", other="UNREACHABLE", me="UNREACHABLE"),
         rows(peer="ERROR", me="ONLINE"),
+        rows(peer="ONLINE", other="UNREACHABLE", me="ONLINE"),
+        rows(peer="ONLINE", me="ONLINE"),
     ],
-    ids=["nobody answers", "in no group", "joining itself", "without quorum", "expelled itself"],
+    ids=[
+        "nobody answers",
+        "in no group",
+        "joining itself",
+        "without quorum",
+        "expelled itself",
+        "the third is silent",
+        "of two",
+    ],
 )
 def test_it_starts_at_once_where_no_group_can_take_it_in(waiting, seen):
     peer = Peer(waiting, (0, seen))
     assert peer.wait() == "no member of a group with quorum answers"
     assert (peer.now, peer.values) == (0.0, [10])
+
+
+def test_a_majority_was_killed_and_the_view_does_not_show_it_yet(waiting):
+    peer = Peer(waiting, (0, rows(peer="ONLINE", other="ONLINE", me="ONLINE")))
+    peer.away = {"other:3306"}
+    assert peer.wait() == "no member of a group with quorum answers"
+    assert (peer.now, peer.told) == (0.0, 0)
 
 
 def test_the_group_is_lost_while_it_waits(waiting):
@@ -108,24 +130,45 @@ def test_peers_that_differ_are_waited_for(waiting):
     peer = Peer(waiting, (0, WITHOUT_ME), patience=1)
 
     def look():
-        return [(peer.ask, WITHOUT_ME), (peer.ask, WITH_ME)]
+        return [(peer.ask, WITHOUT_ME), (peer.ask, WITH_ME)], set()
 
     assert "still in the group" in waiting.wait(ME, look, 1, clock=lambda: peer.now, pause=peer.pause)
 
 
-def test_a_peer_that_does_not_answer_says_nothing(waiting):
+def refused():
+    """As PyMySQL says it."""
+    error = Exception("2003")
+    error.original_exception = ConnectionRefusedError()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("answer", "away"),
+    [
+        (OSError("timed out"), set()),
+        (refused(), {"fd00::1:3306"}),
+        (rows(peer="OFFLINE"), {"fd00::1:3306"}),
+        ([], {"fd00::1:3306"}),
+        (rows(peer="RECOVERING", me="ONLINE"), set()),
+    ],
+    ids=["silent", "no server", "in no group", "has no table of members", "joins"],
+)
+def test_what_a_peer_that_is_no_member_says(waiting, answer, away):
     made = []
 
     def connect(_options, place):
         made.append(place)
-        if place == "db1:3306":
-            raise OSError("refused")
-        return lambda statement: WITHOUT_ME
+        if place == "db2:3306":
+            return lambda statement: WITHOUT_ME
+        if isinstance(answer, Exception):
+            raise answer
+        return lambda statement: answer
 
-    peers = waiting.Peers({"peers": ["db1:3306", "db2:3306"]}, connect)
-    assert [seen for _ask, seen in peers.look()] == [WITHOUT_ME]
+    peers = waiting.Peers({"peers": ["[fd00::1]:3306", "db2:3306"]}, connect)
+    seen, found = peers.look()
+    assert WITHOUT_ME in [one for _ask, one in seen] and found == away
     peers.look()
-    assert sorted(made) == ["db1:3306", "db1:3306", "db2:3306"]
+    assert made.count("db2:3306") == 1 and made.count("[fd00::1]:3306") == 1 + isinstance(answer, Exception)
 
 
 def written(tmp_path, peers, uuid):
