@@ -109,20 +109,23 @@ class Chaos:
                 watch.stdin.close()
                 reader.join()
 
-    def whole(self) -> bool:
-        """At the last look, every member was ONLINE and saw all others so."""
-        return bool(self.looks) and all(
+    def whole(self, look: dict) -> bool:
+        """Every member was ONLINE and saw all others so."""
+        return all(
             one is not None and sorted(one["sees"].values()) == ["ONLINE"] * len(self.names)
-            for one in self.looks[-1]["members"].values()
+            for one in look["members"].values()
         )
 
     def await_whole(self, since: float) -> float | None:
         """Seconds until the cluster is whole again, since a moment; None if it did not become so by itself."""
-        while time.time() < since + PATIENCE:
-            if self.looks and self.looks[-1]["at"] > since and self.whole():
-                return round(self.looks[-1]["at"] - since, 1)
+        while True:
+            late = time.time() > since + PATIENCE
+            for look in list(self.looks):
+                if look["at"] > since and self.whole(look):
+                    return round(look["at"] - since, 1)
+            if late:
+                return None
             time.sleep(0.5)
-        return None
 
     def all_answer(self, since: float) -> float | None:
         """Unix time of the first look since a moment at which every member's server answered."""

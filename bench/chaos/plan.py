@@ -97,3 +97,16 @@ def gap_in(successes: list[float], begin: float, end: float) -> float:
     """The longest time without a success between two moments, in seconds."""
     inside = [begin, *sorted(one for one in successes if begin < one < end), end]
     return round(max(later - earlier for earlier, later in zip(inside, inside[1:])), 2)
+
+
+def throughput_back(
+    successes: list[float], began: float, over: float, share: float = 0.9, width: float = 3.0
+) -> float | None:
+    """Seconds from the end of a fault until the rate of the successes, over a few seconds, is a share of what it was before the fault; None if it never is."""
+    before = sum(began - 2 * width <= one < began for one in successes) / (2 * width)
+    moment = over
+    while successes and moment + width <= successes[-1]:
+        if sum(moment <= one < moment + width for one in successes) >= share * before * width:
+            return round(moment - over, 1)
+        moment += 0.25
+    return None

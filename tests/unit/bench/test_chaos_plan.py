@@ -78,3 +78,13 @@ def test_gaps_and_the_first_success_after_a_moment(plan):
     assert plan.back_after([1.0], 2.5) is None
     assert plan.gap_in([1.0, 2.0, 5.5], 0.5, 6.0) == 3.5
     assert plan.gap_in([], 0.5, 6.0) == 5.5
+
+
+def test_throughput_is_back_when_it_stays_so_for_some_seconds(plan):
+    before = [number / 10 for number in range(100)]
+    dip = [10 + number for number in range(5)]
+    after = [15 + number / 10 for number in range(60)]
+    assert plan.throughput_back(before + dip + after, began=10, over=10.5) == 4.2
+    assert plan.throughput_back(before + dip, began=10, over=10.5) is None
+    assert plan.throughput_back(before + after, began=10, over=15) == 0.0
+    assert plan.throughput_back([], began=10, over=15) is None
