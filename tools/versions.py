@@ -190,10 +190,19 @@ class Combination:
             "seconds": report["work_seconds"],
         }
         if not report["passed"]:
+            self.keep_logs(log.with_suffix(""))
             raise Failed(
                 f"{name}: {report['failed_statements']} failed, {report['lost_rows']} rows lost: {report['errors']}"
             )
         return self.figures[name]
+
+    def keep_logs(self, folder: Path) -> None:
+        """What servers and proxy wrote: the next cell's lab is a new one."""
+        folder.mkdir(parents=True)
+        journal = ("journalctl", "--no-pager", "--output=short-precise", "--lines=20000", "--unit")
+        (folder / "proxy.log").write_text(self.lab.on("proxy", *journal, "proxysql", check=False))
+        for member in self.lab.members:
+            (folder / f"{member}.log").write_text(self.lab.on(member, "cat", "/var/log/mysql/error.log", check=False))
 
     def operations(self) -> str:
         found = [self.under_load("rolling_restart", lambda: self.play("playbooks/rolling_restart.yml"))]
