@@ -250,13 +250,19 @@ def test_text_with_quotes_and_utf8(proxy):
         ("DESC mysql_users", 'near "DESC": syntax error'),
         ("SHOW STATUS", 'near "SHOW": syntax error'),
         ("PROXYSQL NOSUCH", 'near "PROXYSQL": syntax error'),
-        ("", "not an error"),
     ],
 )
 def test_error(proxy, statement, text):
     code, message = proxy.refused(statement)
     assert code == 1045
     assert message.startswith("ProxySQL Admin Error: " + text)
+
+
+def test_no_statement_is_an_error(proxy):
+    code, message = proxy.refused("")
+    assert code == 1045
+    # SQLite's words for no error, until ProxySQL 2.7.
+    assert message in ("ProxySQL Admin Error: not an error", "ProxySQL Admin Error: Empty query")
 
 
 def test_nothing_of_a_refused_insert_remains(proxy):
