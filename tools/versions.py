@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MySQL × Debian release × ProxySQL: what the collection does with each, on the lab of this checkout.
 
-    python3 tools/versions.py --packages DIR … [--suites SUITE …] [--proxysql PROGRAM …] [--steps STEP …] [--minutes M] [--runs N] [--again] [--docs]
+    python3 tools/versions.py --packages DIR … [--suites SUITE …] [--proxysql PROGRAM …] [--steps STEP …] [--minutes M] [--runs N] [--rate W]
+                              [--again] [--docs]
 
 DIR: .deb files of one version of MySQL, as for LAB_MYSQL_PACKAGES; "distribution" stands for what the release has itself. Folders are
 tried in the order given, and upgraded from each to the next. PROGRAM: as for LAB_PROXYSQL_BIN; without any, what the lab takes by itself.
-Goes on where it was: cells that passed are in .cache/versions. --minutes: nothing new is begun after these. --docs writes the table in
-docs/reference/tested-versions.md, and in short in README.md. The lab is made again for each combination.
+Goes on where it was: cells that passed are in .cache/versions. --minutes: nothing new is begun after these. --rate: the load's writes per
+second, 100 without it. --docs writes the table in docs/reference/tested-versions.md, and in short in README.md. The lab is made again for
+each combination.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class Combination:
 
         self.version, self.folder, self.suite, self.proxysql = version, folder, suite, proxysql
         self.writers = os.environ.get("LAB_WRITERS") or "all"
+        self.rate = 100.0
         self.packages = CACHE / "packages"
         settings = {"LAB_SUITE": suite, "LAB_PROXYSQL_BIN": proxysql, "LAB_MYSQL_PACKAGES": "", "LAB_MYSQL_SERIES": ""}
         if folder != ARCHIVE:
@@ -170,7 +173,7 @@ class Combination:
         log = CACHE / "load" / f"{name}-{time.time_ns()}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         self.lab.env["ANSIBLE_LOG_PATH"] = str(log)
-        load.start()
+        load.start(options=("--rate", str(self.rate)))
         try:
             started = time.monotonic()
             with MachineWatch(CACHE) as watch:
@@ -188,6 +191,7 @@ class Combination:
             "statements": report["acknowledged_writes"] + report["reads"],
             "lost": report["lost_rows"],
             "seconds": report["work_seconds"],
+            "rate": self.rate,
         }
         if not report["passed"]:
             self.keep_logs(log.with_suffix(""))
@@ -370,6 +374,7 @@ def work(options: argparse.Namespace) -> None:
         for suite in options.suites:
             for proxysql in options.proxysql:
                 made = Combination(version, folder, suite, proxysql)
+                made.rate = options.rate
                 due = [step for step in STEPS if step in options.steps and (step != "upgrade" or following)]
                 ready = False
                 for step in [one for one in due for _run in range(missing(made.name(one), one, options))]:
@@ -467,6 +472,7 @@ def main() -> int:
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--runs", type=int, default=1, help="of each upgrade")
     parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
