@@ -213,6 +213,12 @@ def blank(s: GuardSituation) -> Details:
 GUARD.take(PRESENT, "donor_joins", "purged")
 
 
+@GUARD.rule("stop", "this server fell out of its group (ERROR): STOP GROUP_REPLICATION comes first")
+def in_error(s: GuardSituation) -> Details:
+    """this server fell out of its group, and nothing stands against it in a group that is alive"""
+    return when(s.mine.state == "ERROR")
+
+
 @GUARD.rule("wait", "the group lists this server's previous incarnation still: it is expelled first")
 def old_incarnation(s: GuardSituation) -> Details:
     """a group is alive, and has not expelled what this server was before it was killed"""
@@ -265,7 +271,7 @@ def _of_group(s: GuardSituation, address: str) -> GtidSet:
 GUARD.take(PRESENT, "conflict", "not_acting", "other_seed", "bootstrap")
 
 # Those that change something; everything else is to stand by.
-ACTING = ("join", "bootstrap", "end_partition", "reset_flag")
+ACTING = ("join", "bootstrap", "end_partition", "reset_flag", "stop")
 
 
 def decide_guard(

@@ -18,6 +18,7 @@ from typing import Any, Callable
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    ER_GR_COMMAND_FAILURE,
     Connection,
     ServerError,
     login_connection,
@@ -33,6 +34,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 WELL, UNWELL = 1.0, 0.3  # seconds between two looks
 NEEDED = ("members", "member", "group_name", "mode", "service")
 ANSWER = 10.0  # seconds that the own server has for the look
+PATIENCE = 6.0  # seconds for a STOP of a server that fell out of its group
+FLUSH = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"
 
 
 class Acting(Member):
@@ -63,19 +66,50 @@ class Acting(Member):
             self.under_lock(decision, self.join, [self.me])
         elif decision.action == "end_partition":
             self.under_lock(decision, self.end_partition)
+        elif decision.action == "stop":
+            self.under_lock(decision, self.leave_error, [self.me])
         else:
             super().act(decision)
 
     def end_partition(self, _decision: Decision) -> None:
         """Let the service manager start the server anew. It can commit nothing, so that nothing is lost that a crash would keep; and a STOP without a
         majority takes half a minute or more, in which the server answers no question about its group."""
-        pid = restartable(self.params["service"], str(self.local.query("SELECT @@GLOBAL.pid_file AS file")[0]["file"]))
+        pid = restartable(self.params["service"], self.pid_file())
         if pid:
-            self.local.run("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS")
-            self.recorder.add(f"kill -9 {pid} (mysqld, which {self.params['service']} starts anew)")
-            os.kill(pid, signal.SIGKILL)
+            self.local.run(FLUSH)
+            self.end_server(pid)
         else:
             self.starter.stop()
+
+    def leave_error(self, _decision: Decision) -> None:
+        """STOP GROUP_REPLICATION. Where that takes long, the service manager starts the server anew: after it has lost its group, MySQL takes half a minute
+        to leave it, and then tries for a minute to join it again (group_replication_autorejoin_tries), also where there is none; a STOP waits for both."""
+        pid_file = self.pid_file()
+        pid = restartable(self.params["service"], pid_file)
+        if not pid:
+            self.starter.stop()
+            return
+        self.local.run(FLUSH)
+        self.deadline = time.monotonic() + PATIENCE
+        self.local.timeout(PATIENCE)
+        try:
+            self.starter.stop()
+        except ServerError as error:
+            if not error.lost and error.code != ER_GR_COMMAND_FAILURE:
+                raise
+            if restartable(self.params["service"], pid_file) == pid:
+                self.end_server(pid)
+        finally:
+            self.local.timeout(None)
+
+    def pid_file(self) -> str:
+        """Where the server says which process it is."""
+        return str(self.local.query("SELECT @@GLOBAL.pid_file AS file")[0]["file"])
+
+    def end_server(self, pid: int) -> None:
+        """As a crash would."""
+        self.recorder.add(f"kill -9 {pid} (mysqld, which {self.params['service']} starts anew)")
+        os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close all connections."""

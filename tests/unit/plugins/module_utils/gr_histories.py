@@ -198,11 +198,11 @@ class World:
 
     def act(self, server, decided):
         decision = decided(self.facts(server))
-        if decision.action not in ("join", "bootstrap", "end_partition"):
+        if decision.action not in ("join", "bootstrap", "end_partition", "stop"):
             return
         where = (
             [server]
-            if decision.action == "join"
+            if decision.action in ("join", "stop")
             else [one for one in self.servers if self.reaches(server, one) and one.up]
         )
         if any(one.lock is not None for one in where):
@@ -212,6 +212,13 @@ class World:
             self.join(server)
         elif decision.action == "end_partition":
             server.view = {}
+        elif decision.action == "stop":
+            # By the statement, or by the end of the server; what had been received long ago is on its disk.
+            server.error = False
+            server.disk |= server.memory
+            if self.random.random() < 0.5:
+                self.crash(server)
+                self.boot(server)
         else:
             # It takes a while, and much may happen meanwhile.
             server.bootstrapping = tuple(one.number for one in where)

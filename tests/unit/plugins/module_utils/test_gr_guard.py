@@ -91,6 +91,7 @@ ROWS = {
     "blank": (living(gtid_executed=""), DB2, Host()),
     "donor_joins": (purged_alive(DB1), DB2, Host()),
     "purged": (change(change(living(), DB0, gtid_purged=f"{GROUP}:1-7"), DB1, gtid_purged=f"{GROUP}:1-7"), DB2, Host()),
+    "in_error": (living(state="ERROR"), DB2, Host(mode=REJOIN)),
     "old_incarnation": (
         change(living(), DB0, view={U0: entry(DB0), U1: entry(DB1), U2: entry(DB2, "UNREACHABLE")}),
         DB2,
@@ -177,6 +178,26 @@ def test_two_survivors_of_five_end_their_partition():
         assert decide_guard(members, facts, address, GROUP, Host()).action == "end_partition"
     for address in members[2:]:
         assert decide_guard(members, facts, address, GROUP, Host()).rule == "no_quorum"
+
+
+@pytest.mark.parametrize("facts", [living(), equal(), {**equal(), DB0: gone(DB0), DB1: gone(DB1)}])
+def test_a_member_that_fell_out_is_stopped_at_once_whoever_else_answers(facts):
+    assert decide_guard(MEMBERS, change(facts, DB2, state="ERROR"), DB2, GROUP, Host()).action == "stop"
+
+
+@pytest.mark.parametrize(
+    ("facts", "host", "rule"),
+    [
+        (living(gtid_executed=f"{U2}:1"), Host(), "errant"),
+        (living(), Host(paused="12:30"), "paused"),
+        (living(), Host(fenced=True), "fenced"),
+        (living(), Host(free=1 << 20), "disk_full"),
+        (living(), Host(starts=4, up=9), "restarts"),
+        (alone(DB0), Host(), "no_quorum"),
+    ],
+)
+def test_a_member_that_is_to_stay_out_stays_as_it_is(facts, host, rule):
+    assert decide_guard(MEMBERS, change(facts, DB2, state="ERROR"), DB2, GROUP, host).rule == rule
 
 
 @pytest.mark.parametrize(

@@ -218,4 +218,4 @@ def test_every_action_of_the_guard_is_seen_in_histories():
     for seed in range(40):
         world = history(seed, 150, lambda world: None)
         done |= {action for line in world.journal for action in ACTING if f": {action} " in line}
-    assert done == {"join", "bootstrap", "end_partition"}
+    assert done == {"join", "bootstrap", "end_partition", "stop"}

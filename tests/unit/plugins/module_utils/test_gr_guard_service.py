@@ -13,6 +13,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import pymysql
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, expulsion, host, watch
@@ -25,7 +26,7 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import guard_program
 from gr_model import GROUP
-from gr_servers import NAMES
+from gr_servers import NAMES, Session
 
 pytestmark = [
     pytest.mark.unit,
@@ -249,8 +250,6 @@ def test_a_fenced_member_is_not_brought_back(run, world, guards, places):
 
 
 def test_a_start_that_fails_is_tried_again_later_and_later(world, guards):
-    import pymysql
-
     world.group("db0", "db1")
     world.refused["START GROUP_REPLICATION"] = pymysql.err.OperationalError(
         3094, "The START GROUP_REPLICATION command failed"
@@ -372,6 +371,76 @@ def test_survivors_are_ended_by_a_kill(world, guards, monkeypatch):
     assert world.servers["db0"].state == "ONLINE" and "STOP GROUP_REPLICATION" not in world.servers["db0"].statements
     assert "kill -9 42 (mysqld, which none starts anew)" in guards.said[-1]
     assert guards.made["db0"].memory.starts == host.Memory().starts == [], "it does not count as a restart"
+
+
+@pytest.fixture(name="fallen")
+def fixture_fallen(world, guards, monkeypatch):
+    """db2 fell out of the group; says how its STOP ends, and which processes were ended."""
+    world.group("db0", "db1")
+    world.servers["db2"].state = "ERROR"
+    killed = []
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: 42)
+    monkeypatch.setattr(watch.os, "kill", lambda pid, number: killed.append((pid, number)))
+    monkeypatch.setattr(watch, "PATIENCE", 0.05)
+    view = Session.view
+    # A member that fell out sees itself only.
+    monkeypatch.setattr(
+        Session, "view", lambda own: [own.entry(own.server, "ERROR")] if own.server.state == "ERROR" else view(own)
+    )
+    change = Session.change
+    error = []
+
+    def stop(own, text, args):
+        if text == "STOP GROUP_REPLICATION" and error:
+            raise error[0]
+        if text == "STOP GROUP_REPLICATION":
+            own.server.state = "OFFLINE"
+            return []
+        return change(own, text, args)
+
+    monkeypatch.setattr(Session, "change", stop)
+    return SimpleNamespace(killed=killed, error=error, world=world, guards=guards)
+
+
+def test_a_member_that_fell_out_stops_and_joins(fallen):
+    fallen.guards.turn("db2")
+    assert fallen.guards.said[-1] == "db2: did: FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS; STOP GROUP_REPLICATION"
+    fallen.guards.turn("db2")
+    assert "db2" in fallen.world.members and not fallen.killed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymysql.err.OperationalError(2013, "Lost connection to MySQL server during query (timed out)"),
+        pymysql.err.OperationalError(3663, "The STOP GROUP_REPLICATION command cannot be executed as another one is running"),
+    ],
+    ids=["it takes long", "the plugin is leaving by itself"],
+)  # fmt: skip
+def test_one_whose_stop_takes_long_is_started_anew(fallen, error, monkeypatch):
+    fallen.error.append(error)
+    fallen.guards.turn("db2")
+    assert fallen.killed == [(42, 9)]
+    assert fallen.guards.made["db2"].memory.starts, (
+        "it counts as a start: one that helps nothing is not made again and again"
+    )
+    # One that has ended by itself meanwhile is another process now.
+    pids = [42, 43]
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: pids.pop(0))
+    fallen.guards.turn("db2")
+    assert fallen.killed == [(42, 9)]
+
+
+def test_one_that_nobody_starts_anew_is_only_stopped(fallen, monkeypatch):
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: 0)
+    fallen.guards.turn("db2")
+    assert fallen.guards.said[-1] == "db2: did: STOP GROUP_REPLICATION"
+
+
+def test_a_stop_that_is_refused_is_an_error(fallen):
+    fallen.error.append(pymysql.err.OperationalError(1227, "Access denied"))
+    fallen.guards.turn("db2")
+    assert not fallen.killed and "db2: error: " in fallen.guards.said[-1]
 
 
 # -- a killed member is expelled at once -----------------------------------------------------------------------------
