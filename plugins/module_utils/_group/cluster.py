@@ -104,12 +104,12 @@ class Cluster:
         connection = self.connection(address)
         was_open = connection.is_open
         try:
-            return gather(connection, address, self.lock, address == self.me)
+            return gather(connection, address, self.lock, address == self.me, self.local.user or "root")
         except ServerError as error:
             if not error.lost or not was_open or address == self.me:
                 raise
             # An idle connection may have died with a server that is back by now.
-            return gather(connection, address, self.lock)
+            return gather(connection, address, self.lock, account=self.local.user or "root")
 
     def close(self) -> None:
         """Close all connections."""

@@ -17,6 +17,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import fo
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Row
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import VARIABLE, Said, parse
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     VersionError,
@@ -82,6 +83,11 @@ _LAST = f"""SELECT held.id AS lock_holder, CONNECTION_ID() AS connection_id,
  (SELECT CONCAT(PROCESSLIST_USER, '@', PROCESSLIST_HOST) FROM performance_schema.threads WHERE PROCESSLIST_ID = held.id) AS lock_account,
  ({RECEIVERS}) AS receivers
  FROM (SELECT IS_USED_LOCK(%s) AS id) AS held"""
+
+# Of a session on the server's own host, with the account of the guards: nobody else's counts.
+_SAID = """SELECT v.VARIABLE_VALUE AS said FROM performance_schema.user_variables_by_thread AS v
+ JOIN performance_schema.threads AS t ON t.THREAD_ID = v.THREAD_ID
+ WHERE v.VARIABLE_NAME = %s AND t.PROCESSLIST_HOST = 'localhost' AND t.PROCESSLIST_USER = %s"""
 
 
 class Entry(NamedTuple):
@@ -198,6 +204,7 @@ class ServerFacts(NamedTuple):
     lock_held_by_other: bool = False
     lock_holder: str = ""
     starting: bool = False
+    said: Said | None = None  # by the guard of its host
 
     def as_dict(self) -> dict[str, Any]:
         """As plain dicts, for a module's answer."""
@@ -231,8 +238,10 @@ def lock_name(group_name: str | None) -> str:
     return ("distdb.mysql_ha:gr:" + (group_name or "").lower())[:64]
 
 
-def gather(connection: Connection, address: str, lock: str = "", own: bool = False) -> ServerFacts:
-    """The facts of one server; raises ServerError when it cannot be asked. own: it is the managed server."""
+def gather(
+    connection: Connection, address: str, lock: str = "", own: bool = False, account: str = "root"
+) -> ServerFacts:
+    """The facts of one server; raises ServerError when it cannot be asked. own: it is the managed server; account: with which guards log in."""
     facts = _basics(connection.query(_SCALARS)[0], address)
     facts = _with_settings(facts, {item["name"]: item["value"] for item in connection.query(_VARIABLES)})
     if not facts.version_error and has_persist(facts.version):
@@ -258,12 +267,14 @@ def gather(connection: Connection, address: str, lock: str = "", own: bool = Fal
             int(failed[0]["number"]), str(failed[0]["message"]), str(failed[0]["at"]), str(failed[0]["channel"])
         )
         facts = facts._replace(applier_error=error)
+    said = connection.query(_SAID, (VARIABLE, account)) if facts.plugin_active else []
     row = connection.query(_LAST, (lock or lock_name(facts.group_name),))[0]
     held = row["lock_holder"] is not None and row["lock_holder"] != row["connection_id"]
     return facts._replace(
         lock_held_by_other=held,
         lock_holder=f"{row['lock_account'] or 'somebody'} (connection {row['lock_holder']})" if held else "",
         starting=facts.state == "OFFLINE" and bool(row["receivers"]),
+        said=parse(said[0]["said"]) if len(said) == 1 else None,
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import time
 from pathlib import Path
@@ -31,6 +32,14 @@ POLL = 0.1
 def guarded() -> bool:
     """Whether this host has a guard."""
     return OPTIONS.exists()
+
+
+def guards_evidence() -> str:
+    """The guard's option mysql_gr_guard_evidence of this host; '' where there is no guard, or nobody but root may see it."""
+    try:
+        return str(json.loads(OPTIONS.read_text(encoding="utf-8")).get("evidence", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def mark(name: str, on: bool) -> None:

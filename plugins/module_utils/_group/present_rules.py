@@ -11,6 +11,7 @@ from __future__ import annotations
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import DATA
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, MODE_SETTINGS
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import EVIDENCE_RULES
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import (
     BROKEN,
     MEMBER,
@@ -220,6 +221,8 @@ def errant(s: Situation) -> Details:
     why = "; clone=reprovision would replace this server's data by the group's"
     if s.errant and s.wish.get("clone") == "reprovision":
         why = "; it cannot be re-provisioned: " + s.clone_obstacle
+    if s.left_out:
+        why = f"; the group was started without it, and may have given their numbers to others since{why}"
     return when(s.errant, errant=str(s.errant), why=why)
 
 
@@ -263,6 +266,7 @@ def purged(s: Situation) -> Details:
 
 
 PRESENT.take(DATA, "outside_clone", "outside")
+PRESENT.take(EVIDENCE_RULES, "unmarked")
 
 
 @PRESENT.rule("join", "a group is alive ({members} ONLINE)", guards="living")
@@ -378,6 +382,9 @@ def not_acting(s: Situation) -> Details:
 def other_seed(s: Situation) -> Details:
     """nobody is in a group, everybody was asked, and another member bootstraps"""
     return when(s.seed != s.me, seed=s.seed)
+
+
+PRESENT.take(EVIDENCE_RULES, "guards_start")
 
 
 @PRESENT.rule(

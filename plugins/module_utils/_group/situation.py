@@ -13,6 +13,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, MUST_EQUAL, Entry, ServerFacts
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import left_behind
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     Version,
     VersionError,
@@ -206,7 +207,16 @@ class Situation:
     @cached_property
     def errant(self) -> GtidSet:
         """Transactions of this server that the living group does not have; empty where there is no such group."""
-        return transactions(self.mine) - self.home.transactions if self.home else GtidSet()
+        return (transactions(self.mine) - self.home.transactions).union(self.left_out) if self.home else GtidSet()
+
+    @cached_property
+    def left_out(self) -> GtidSet:
+        """Those with which this server was left behind when the living group was started without it, on a majority."""
+        return self._left_behind(self.home.addresses if self.home else []).get(self.me) or GtidSet()
+
+    def _left_behind(self, among: list[str]) -> dict[str, GtidSet]:
+        said = {address: self.facts[address].said for address in self.asked}
+        return left_behind({address: transactions(self.facts[address]) for address in self.asked}, said, among)
 
     @cached_property
     def purged_at_all_donors(self) -> GtidSet:
@@ -279,10 +289,16 @@ class Situation:
 
     # -- after an outage -----------------------------------------------------------------------------------------------
     @cached_property
+    def counted(self) -> dict[str, GtidSet]:
+        """What the members have that answer and were not left behind when the group was started without them."""
+        behind = self._left_behind(self.asked)
+        return {address: transactions(self.facts[address]) for address in self.asked if address not in behind}
+
+    @cached_property
     def supersets(self) -> list[str]:
-        """Members that have every transaction which any asked member has."""
-        everything = GtidSet().union(*[transactions(self.facts[address]) for address in self.asked])
-        return [address for address in self.asked if transactions(self.facts[address]).contains(everything)]
+        """Members that have every transaction which any of them has."""
+        everything = GtidSet().union(*self.counted.values())
+        return [address for address, has in self.counted.items() if has.contains(everything)]
 
     @cached_property
     def seed(self) -> str:

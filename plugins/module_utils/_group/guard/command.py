@@ -51,6 +51,7 @@ def run(version: str) -> int:
         left = due - (time.monotonic() - began)
         if left > 0 and not ended:
             time.sleep(left)
+    watch.witness.ended()
     return 0
 
 
@@ -68,7 +69,7 @@ def status(as_json: bool) -> int:
             + (f", in a group of {len(found['view'])}" if found["view"] else "")
         )
         print(
-            f"mode {found['mode']}, version {found['version']}"
+            f"mode {found['mode']}, evidence {found['evidence']}, version {found['version']}"
             + (f", paused until {found['paused_until']}" if found["paused_until"] else "")
         )
         print(f"{found['decision']} since {since} ({found['rule']}): {found['reason']}")

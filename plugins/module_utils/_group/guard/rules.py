@@ -14,9 +14,14 @@ from typing import Iterable, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import DATA
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import (
+    EVIDENCE_RULES,
+    obstacle,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lasting import BOOT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import PRESENT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import ALL, MAJORITY
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Situation,
@@ -51,6 +56,8 @@ class Host(NamedTuple):
     failed_ago: float = 0.0  # seconds since the last of them
     failure: str = ""
     view: tuple[str, ...] = ()  # addresses of the last view of a group that was seen here
+    evidence: str = ALL
+    missed: tuple[str, ...] = ()  # members that have not answered for WAIT seconds
 
 
 def patience(beyond: int) -> float:
@@ -67,6 +74,8 @@ class GuardSituation(Situation):
         able = [address for address in members if facts[address].persisted.get(BOOT) != "OFF"]
         super().__init__(members, facts, me, able, {"group_name": group_name, "clone": "never"})
         self.host = host
+        if host.evidence == MAJORITY and self.unasked and not obstacle(self):
+            self.given_up = set(self.unasked)
 
     @property
     def stuck(self) -> bool:
@@ -225,6 +234,7 @@ def old_incarnation(s: GuardSituation) -> Details:
     return when(s.home is not None and s.mine.server_uuid in s.home.view)
 
 
+GUARD.take(EVIDENCE_RULES, "unmarked")
 GUARD.take(PRESENT, "join")
 
 
@@ -238,6 +248,7 @@ def rejoin_only(s: GuardSituation) -> Details:
     return when(s.host.mode != FULL)
 
 
+GUARD.take(EVIDENCE_RULES, "no_majority")
 GUARD.take(PRESENT, "unasked")
 
 
@@ -268,7 +279,9 @@ def _of_group(s: GuardSituation, address: str) -> GtidSet:
     return transactions(s.facts[address]).of_uuid(s.group)
 
 
-GUARD.take(PRESENT, "conflict", "not_acting", "other_seed", "bootstrap")
+GUARD.take(PRESENT, "conflict", "not_acting", "other_seed")
+GUARD.take(EVIDENCE_RULES, "unpromised_yet")
+GUARD.take(PRESENT, "bootstrap")
 
 # Those that change something; everything else is to stand by.
 ACTING = ("join", "bootstrap", "end_partition", "reset_flag", "stop")

@@ -23,10 +23,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
     ServerError,
     login_connection,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import WAIT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.expulsion import Expulsion
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, Host, decide_guard
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.witness import Witness
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import ALL
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import run
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
@@ -43,9 +46,10 @@ class Acting(Member):
 
     timeout = 30
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], witness: Witness) -> None:
         super().__init__({**options, "timeout": self.timeout, "connect_timeout": 5, "config_file": ""})
         self.host = Host()
+        self.witness = witness
 
     def decide(self) -> Decision:
         return decide_guard(self.cluster.members, self.facts, self.me, self.params["group_name"], self.host)
@@ -70,6 +74,12 @@ class Acting(Member):
             self.under_lock(decision, self.leave_error, [self.me])
         else:
             super().act(decision)
+
+    def bootstrap(self, decision: Decision) -> None:
+        """Start the group; what others must know of it for ever is written first."""
+        self.witness.starts(without=[address for address, facts in self.facts.items() if not facts.reachable])
+        super().bootstrap(decision)
+        self.witness.mark(self.local)
 
     def end_partition(self, _decision: Decision) -> None:
         """Let the service manager start the server anew. It can commit nothing, so that nothing is lost that a crash would keep; and a STOP without a
@@ -134,7 +144,8 @@ class Watch:
 
     def __init__(self, version: str, say: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
         self.version, self.say, self.clock = version, say, clock
-        self.memory, self.expulsion = Memory(), Expulsion()
+        self.memory, self.expulsion, self.witness = Memory(), Expulsion(), Witness()
+        self.missing: dict[str, float] = {}  # members that do not answer: since when
         self.options: dict[str, Any] = {}
         self.options_read = (0, 0)
         self.local: Connection | None = None
@@ -151,13 +162,19 @@ class Watch:
                 local.open()
                 # While it leaves a group without a majority, it does not answer for half a minute.
                 local.timeout(ANSWER)
+                self.witness.connected(local)
             self.seen = look(local, self.options["peer_user"])
+            self.witness.saw(self.seen)
+            if self.seen.state == "ONLINE":
+                self.witness.mark(local)
+            self.tell(local)
             for text in self.expulsion.step(local, self.seen, self.clock()):
                 self.say(text)
         except ServerError as error:
             # While it is down, or starts.
             local.close()
             self.seen = None
+            self.witness.unanswered()
             self.forget()
             self.decide(Decision("wait", "not_asked", f"this server could not be asked: {error}"))
             return UNWELL
@@ -168,17 +185,26 @@ class Watch:
             self.decide(Decision("unchanged", self.seen.state.lower(), f"this member is {self.seen.state}"))
             return WELL
         with lease.guards_turn() as mine:
-            self.step(busy=not mine)
+            self.step(local, busy=not mine)
         return UNWELL
 
-    def step(self, busy: bool) -> None:
-        """Decide on the facts of all members, and act."""
+    def tell(self, local: Connection) -> None:
+        """Say to the other guards what this one is a witness of."""
+        self.witness.tell(local, self.options.get("evidence") or ALL, self.options["members"])
+
+    def step(self, local: Connection, busy: bool) -> None:
+        """Decide on the facts of all members, promise what follows, and act."""
         host = self.memory.host(self.options, self.seen, busy, self.clock())
-        self.acting = self.acting or Acting(self.options)
+        missed = tuple(address for address, since in self.missing.items() if time.monotonic() - since >= WAIT)
+        host = host._replace(evidence=self.options.get("evidence") or ALL, missed=missed)
+        self.acting = self.acting or Acting(self.options, self.witness)
         decision = Decision("", "", "")
         try:
             decision = self.acting.decided(host)
             self.decide(decision)
+            self.note_missing()
+            self.witness.promise(decision, self.acting.me, self.acting.facts)
+            self.tell(local)
             if decision.action in ACTING:
                 self.acting.recorder.statements.clear()
                 if decision.action == "end_partition":
@@ -190,6 +216,12 @@ class Watch:
             if decision.action in ACTING:
                 self.memory.fail(str(refusal))
             self.say(f"error: {refusal}")
+
+    def note_missing(self) -> None:
+        """Note since when which members do not answer."""
+        facts = self.acting.facts if self.acting else {}
+        gone = [address for address, one in facts.items() if not one.reachable]
+        self.missing = {address: self.missing.get(address, time.monotonic()) for address in gone}
 
     def reopen(self) -> None:
         """Take back super_read_only that was set for a START which another one has preceded."""
@@ -205,6 +237,7 @@ class Watch:
         if self.acting is not None:
             self.acting.close()
             self.acting = None
+        self.missing = {}
 
     def decide(self, decision: Decision) -> None:
         """Note a decision, and say one that is new."""
@@ -223,6 +256,7 @@ class Watch:
                 "version": self.version,
                 "pid": os.getpid(),
                 "mode": self.options.get("mode"),
+                "evidence": self.options.get("evidence") or ALL,
                 "member": self.options.get("member"),
                 "members": self.options.get("members"),
                 "state": self.seen.state if self.seen else "",

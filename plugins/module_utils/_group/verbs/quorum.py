@@ -14,9 +14,11 @@ from typing import Any, Iterable
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, ServerFacts
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lease import guards_evidence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_members, check_range
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import MAJORITY
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Situation,
@@ -95,6 +97,18 @@ def lost_alive(s: QuorumSituation) -> Details:
 
 @QUORUM.rule(
     "refuse",
+    "mysql_gr_guard_evidence is majority: the guards of {lost} would not know of the forced group, and could start another one. Set it to all first, on the "
+    "lost members, too, or make sure that their hosts stay off",
+    guards="majority",
+)
+def majority_guards(s: QuorumSituation) -> Details:
+    """guards with mysql_gr_guard_evidence=majority watch the members"""
+    used = any(facts.said and facts.said.evidence == MAJORITY for facts in s.facts.values())
+    return when(used or s.wish.get("evidence") == MAJORITY, lost=names(sorted(s.lost_in_view)))
+
+
+@QUORUM.rule(
+    "refuse",
     "lost_members: {told} is not allowed (allowed: exactly the UNREACHABLE members, {seen})",
     guards="confirmed",
     settle=True,
@@ -131,10 +145,15 @@ def force(s: QuorumSituation) -> Details:
 
 
 def decide_quorum(
-    members: Iterable[str], facts: Facts, me: str, lost: Iterable[str], rules: list[Rule] | None = None
+    members: Iterable[str],
+    facts: Facts,
+    me: str,
+    lost: Iterable[str],
+    rules: list[Rule] | None = None,
+    evidence: str = "",
 ) -> Decision:
-    """The Decision about forcing quorum; lost: addresses that the user gives up."""
-    return QUORUM.decide(QuorumSituation(members, facts, me, None, {"lost": list(lost)}), rules)
+    """The Decision about forcing quorum; lost: addresses that the user gives up; evidence: mysql_gr_guard_evidence of this host."""
+    return QUORUM.decide(QuorumSituation(members, facts, me, None, {"lost": list(lost), "evidence": evidence}), rules)
 
 
 class Quorum(operation.Operation):
@@ -148,7 +167,7 @@ class Quorum(operation.Operation):
         self.lost = check_members(self.params["lost_members"], "lost_members")
 
     def decide(self) -> Decision:
-        return decide_quorum(self.cluster.members, self.facts, self.me, self.lost)
+        return decide_quorum(self.cluster.members, self.facts, self.me, self.lost, evidence=guards_evidence())
 
     def work(self) -> None:
         self.decision = self.settled(self.decide())

@@ -38,7 +38,11 @@ class Server:
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
+<<<<<<< HEAD
         self.killed = {}  # who holds the lock of which killed member, by its server_uuid
+=======
+        self.pid_file, self.log_index, self.said = "/nowhere/db.pid", "/nowhere/binlog.index", {}
+>>>>>>> 5afb246 (The guard's evidence of a majority: rules, promises and the mark of a start without a member)
         self.privileges, self.events, self.login_plugin, self.inbound = [], [], "auth_socket", []
 
     def role(self):
@@ -100,6 +104,7 @@ class Session:
 
     def close(self):
         self.server.locks.clear()
+        self.server.said.pop(id(self), None)
 
     def execute(self, text, args=None):
         if not self.server.alive:
@@ -139,7 +144,11 @@ class Session:
             "get_communication_protocol": lambda: [{"protocol": self.world.protocol}],
             "mysql.user": lambda: [{"plugin": server.login_plugin}],
             "@@GLOBAL.event_scheduler": lambda: [{"now": "ON"}],
+            "@@GLOBAL.log_bin_index": lambda: [
+                {"pid_file": server.pid_file, "log_index": server.log_index, "datadir": "/nowhere"}
+            ],
             "@@GLOBAL.pid_file": lambda: [{"file": "/nowhere/db.pid"}],
+            "user_variables_by_thread": lambda: [{"said": text} for text in server.said.values()],
             "@@GLOBAL.server_uuid AS uuid": lambda: [{"uuid": server.uuid.upper()}],
             "@@GLOBAL.gtid_executed AS executed": lambda: [dict(server.globals, executed=server.gtid_executed)],
             "WAIT_FOR_EXECUTED_GTID_SET": lambda: [{"missing": int(not self.world.arrived(server, args[0]))}],
@@ -212,6 +221,9 @@ class Session:
             return [{"got": 1}]
         if "RELEASE_LOCK" in text:
             return [{"released": 1}]
+        if text.startswith("SET @mysql_gr_guard"):
+            server.said[id(self)] = args[0]
+            return []
         if text.startswith("SELECT NOW(6)"):
             return [{"now": "2026-01-01"}]
         if text.startswith("SELECT COUNT(*) AS receivers"):
