@@ -12,6 +12,7 @@ import re
 import uuid
 from typing import Any, Dict, Iterable, List
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import EVIDENCE, MAJORITY
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import writers
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address, network_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
@@ -59,6 +60,20 @@ def shared(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:
     for name, value in pairs:
         found.setdefault(value, []).append(name)
     return [(value, names) for value, names in found.items() if len(names) > 1]
+
+
+def evidence_problems(guard: str, evidence: str, evidences: list[str]) -> list[str]:
+    """What stands against mysql_gr_guard_evidence."""
+    if evidence not in EVIDENCE:
+        return [f"mysql_gr_guard_evidence is {evidence!r}; allowed are {listed(EVIDENCE)}."]
+    problems = []
+    if len(evidences) > 1:
+        problems.append(f"mysql_gr_guard_evidence differs between members ({listed(evidences)}); all need the same.")
+    if evidence == MAJORITY and guard != "full":
+        problems.append(
+            f"mysql_gr_guard_evidence is 'majority', and mysql_gr_guard is {guard!r}; only a guard that is 'full' starts a group."
+        )
+    return problems
 
 
 def member_problems(members: Members, inventory_group: str, stack: str = "XCOM") -> list[str]:
@@ -182,6 +197,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
             f"mysql_gr_guard is {wishes['guard']!r}, and mysql_gr_start_on_boot is false: a guard brings members back at boot, too. Allowed is false, or"
             " mysql_gr_start_on_boot true."
         )
+    problems += evidence_problems(wishes["guard"], wishes["guard_evidence"], wishes["guard_evidences"])
     if wishes["install_method"] == "package":
         if not wishes["packages"]:
             problems.append("mysql_gr_packages is empty; mysql_gr_install_method package needs the package files.")

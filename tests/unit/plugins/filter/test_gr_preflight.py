@@ -47,7 +47,8 @@ WISHES = {
     "expected_accounts": [{"name": "monitor", "host": "%"}], "settings_of": {"db0": {}, "db1": {}, "db2": {}},
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
-    "firewall": "none", "firewall_clients": [], "guard": "false", "start_on_boot": True,
+    "firewall": "none", "firewall_clients": [], "guard": "false", "guard_evidence": "all", "guard_evidences": ["all"],
+    "start_on_boot": True,
     "strict": {"server_id": 130, "single_primary_mode": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
     "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
@@ -147,6 +148,18 @@ def test_bad_members(hosts, words):
             ["which follows from mysql_gr_communication_stack"],
         ),
         ({"guard": "full", "start_on_boot": False}, ["mysql_gr_guard is 'full', and mysql_gr_start_on_boot is false"]),
+        (
+            {"guard": "full", "guard_evidence": "most"},
+            ["mysql_gr_guard_evidence is 'most'; allowed are all and majority."],
+        ),
+        (
+            {"guard": "rejoin", "guard_evidence": "majority"},
+            ["mysql_gr_guard_evidence is 'majority', and mysql_gr_guard is 'rejoin'"],
+        ),
+        (
+            {"guard": "full", "guard_evidences": ["all", "majority"]},
+            ["mysql_gr_guard_evidence differs between members (all and majority); all need the same."],
+        ),
         ({"secrets": {"mysql_gr_peer_password": ""}}, ["mysql_gr_peer_password is missing or empty"]),
         (
             {"secrets": {"mysql_gr_peer_password": ["a", "b"]}},

@@ -38,11 +38,8 @@ class Server:
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
-<<<<<<< HEAD
         self.killed = {}  # who holds the lock of which killed member, by its server_uuid
-=======
         self.pid_file, self.log_index, self.said = "/nowhere/db.pid", "/nowhere/binlog.index", {}
->>>>>>> 5afb246 (The guard's evidence of a majority: rules, promises and the mark of a start without a member)
         self.privileges, self.events, self.login_plugin, self.inbound = [], [], "auth_socket", []
 
     def role(self):
