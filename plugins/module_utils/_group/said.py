@@ -87,7 +87,7 @@ def left_behind(
         begun[address] = marks(transactions)
         own = said.get(address)
         # Started, and ended before the mark was in: what came after it is there.
-        if own and own.mark and transactions - known[own.mark]:
+        if own and own.mark and transactions - known.get(own.mark, GtidSet()):
             begun[address].add(own.mark)
     counted: set[str] = set().union(*[begun[a] for a in (has if among is None else among) if a in begun])
     found = {}

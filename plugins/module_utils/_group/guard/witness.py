@@ -126,7 +126,7 @@ class Witness:
             self._out("")
 
     def _late(self) -> None:
-        if time.monotonic() - self.turned > GAP:
+        if self.kept.state == IN and time.monotonic() - self.turned > GAP:
             self.kept = self.kept._replace(watched=False)
         self.turned = time.monotonic()
 

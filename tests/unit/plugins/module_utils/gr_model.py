@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Entry, ServerFacts, unreachable
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import Said
 
 MEMBERS = ["db0:3306", "db1:3306", "db2:3306"]
 GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
@@ -60,6 +61,15 @@ def group_of(states, members=None, **changes):
         else:
             facts[address] = facts_of(address, **changes)
     return facts
+
+
+CLAIM = "9d0f0a7e-4d2b-4a10-aa5f-b248bcde4229"
+
+
+def said(state="crashed", evidence="majority", members=None, view=None, promise=("", ""), starts=None, mark=""):
+    """What the guard of a member says; by default one whose member crashed in a group of all."""
+    members = tuple(members or MEMBERS)
+    return Said(evidence, members, state, tuple(members if view is None else view), promise, starts or {}, mark)
 
 
 def outage(*sets, **changes):

@@ -24,7 +24,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs impor
     quorum,
     restart,
 )
-from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage
+from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage, said
 
 pytestmark = [
     pytest.mark.unit,
@@ -227,6 +227,11 @@ PRESENT = [
     ("sees_others", changed(group_of({DB0: "ERROR"}), DB0, view={U0: entry(DB0, "ERROR"), "ffffffff-0000-0000-0000-000000000000":
                                                                  entry("db9:3306")}), DB1, {}, "refuse", "db9:3306"),
     ("conflict", outage(f"{U0}:1", f"{U1}:1", ""), DB0, {}, "refuse", f"(alone: {U0}:1)"),
+    ("guards_start", changed(outage("", "", ""), DB1, said=said()), DB0, {}, "refuse", f"keeps the guards of {DB1}, {DB2} from"),
+    ("bootstrap", changed(outage("", "", ""), DB1, said=said(state="left")), DB0, {}, "bootstrap", ""),
+    ("bootstrap", changed(outage("", "", ""), DB1, said=said(promise=(DB0, "claim"))), DB0, {}, "bootstrap", ""),
+    ("bootstrap", changed(outage("", "", ""), DB1, said=said(evidence="all")), DB0, {}, "bootstrap", ""),
+    ("unmarked", changed(group_of({DB0: "ONLINE", DB1: "ONLINE"}), DB0, said=said(mark="claim")), DB2, {}, "wait", f"{DB0} has just started"),
     ("not_acting", outage(f"{U0}:1", f"{U0}:1-2", ""), DB0, {"acting": [DB0]}, "refuse", f"only {DB1}"),
     ("not_acting", changed(outage(f"{U0}:1", f"{U0}:1-2", ""), DB1, gtid_mode="OFF"), DB0, {}, "refuse", f"only {DB1}"),
     ("not_acting", outage("", "", ""), DB0, {"acting": [DB0], "bootstrap_from": DB1}, "refuse", f"only {DB1}"),

@@ -15,7 +15,20 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules
     patience,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import PRESENT
-from gr_model import GROUP, MEMBERS, OTHER_GROUP, UUIDS, change, entry, facts_of, gone, group_of, outage
+from gr_model import (
+    CLAIM,
+    GROUP,
+    MEMBERS,
+    OTHER_GROUP,
+    UUIDS,
+    change,
+    entry,
+    facts_of,
+    gone,
+    group_of,
+    outage,
+    said,
+)
 
 pytestmark = [
     pytest.mark.unit,
@@ -58,6 +71,16 @@ def purged_alive(donor, **changes):
     return change(facts, donor, **{"gtid_executed": f"{GROUP}:1-8", **changes})
 
 
+def two(**of_db1):
+    """db2 does not answer, and the guards of the two others saw their members crash; db0 has claimed the start, db1 has promised it."""
+    claim = {"promise": (DB0, CLAIM), "starts": {CLAIM: ALL}}
+    facts = {**equal(), DB2: gone(DB2)}
+    change(facts, DB0, said=said(**claim))
+    return change(facts, DB1, said=said(**{**claim, **of_db1}))
+
+
+MAJORITY = Host(evidence="majority", missed=(DB2,))
+
 # rule: (facts, this server, what its host says)
 ROWS = {
     "not_asked": (change(equal(), DB0, reachable=False, error="no answer"), DB0, Host()),
@@ -98,6 +121,9 @@ ROWS = {
         Host(),
     ),
     "join": (living(), DB2, Host(mode=REJOIN, starts=4, up=10, failures=1, failed_ago=10, free=16 << 20)),
+    "unmarked": (change(living(), DB0, said=said(state="in", mark=CLAIM, starts={CLAIM: ALL})), DB2, Host()),
+    "no_majority": (two(state="left"), DB0, MAJORITY),
+    "unpromised_yet": (two(promise=("", "")), DB0, MAJORITY),
     "rejoin_only": (equal(), DB0, Host(mode=REJOIN)),
     "unasked": ({**equal(), DB2: gone(DB2)}, DB0, Host()),
     "stranger": (equal(), DB0, Host(view=(DB0, "db9:3306"))),
@@ -136,6 +162,7 @@ def test_the_modules_rules_are_the_guards_in_their_order():
     left_out = {rule.name for rule in PRESENT.rules} - {rule.name for rule in taken}
     assert left_out == {
         "errant_clone", "different_data", "unlogged_clone", "purged_clone", "outside_clone", "outside", "tables", "outside_history", "mark",
+        "guards_start",
     }  # fmt: skip
 
 
@@ -216,3 +243,97 @@ def test_a_donor_that_will_not_come_is_not_waited_for(changes):
 
 def test_patience_grows_and_ends():
     assert [patience(number) for number in (-2, 0, 1, 2, 3, 4, 5, 6, 99)] == [0, 0, 10, 20, 40, 80, 120, 120, 120]
+
+
+# -- the evidence of a majority ----------------------------------------------------------------------------------------
+def test_two_of_three_start_the_group_once_one_has_promised():
+    decision = decide_guard(MEMBERS, two(), DB0, GROUP, MAJORITY)
+    assert decision.rule == "bootstrap", decision
+    assert decide_guard(MEMBERS, two(), DB1, GROUP, MAJORITY).rule == "other_seed"
+    assert decide_guard(MEMBERS, two(), DB0, GROUP, Host()).rule == "unasked"
+
+
+@pytest.mark.parametrize(
+    ("facts", "host", "why"),
+    [
+        (two(), MAJORITY._replace(missed=()), "it is waited for 60 s in case that db2:3306 boots later"),
+        ({**two(), DB1: gone(DB1)}, MAJORITY, "it allows for 1 that does not answer"),
+        (change(two(), DB1, said=None), MAJORITY, "the guard of db1:3306 says nothing"),
+        (two(evidence="all"), MAJORITY, "mysql_gr_guard_evidence of db1:3306 is all"),
+        (two(members=[DB0, DB1]), MAJORITY, "other members are declared to db1:3306: db0:3306, db1:3306"),
+        (two(state="left"), MAJORITY, "the guard of db1:3306 did not see it crash as a member"),
+        (two(state="in"), MAJORITY, "the guard of db1:3306 did not see it crash as a member"),
+        (two(state=""), MAJORITY, "the guard of db1:3306 did not see it crash as a member"),
+        (two(view=[DB0, DB1, "db9:3306"]), MAJORITY, "db1:3306 was in a group with db9:3306, which is not declared"),
+        (
+            two(view=[DB1, DB2]),
+            MAJORITY,
+            "of the last view of db1:3306 (db1:3306, db2:3306), a majority does not answer",
+        ),
+        (change(two(), DB0, said=said(state="left")), MAJORITY, "the guard of db0:3306 did not see it crash"),
+    ],
+    ids=lambda item: item if isinstance(item, str) else "",
+)
+def test_what_is_no_evidence_of_a_majority(facts, host, why):
+    decision = decide_guard(MEMBERS, facts, DB0, GROUP, host)
+    assert decision.rule == "no_majority" and why in decision.reason and DB2 in decision.reason, decision
+
+
+def test_of_two_members_one_is_no_majority():
+    facts = {DB0: two()[DB0]._replace(said=said(members=[DB0, DB1])), DB1: gone(DB1)}
+    decision = decide_guard([DB0, DB1], facts, DB0, GROUP, Host(evidence="majority", missed=(DB1,)))
+    assert decision.rule == "no_majority" and "of 2 members one is no majority" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("facts", "waits_for"),
+    [
+        (two(promise=(DB0, "another")), DB1),
+        (two(promise=(DB2, CLAIM)), DB1),
+        (change(two(), DB0, said=said()), DB0),
+        (change(two(), DB0, said=said(promise=(DB1, CLAIM))), DB0),
+        (change(two(), DB0, said=said(promise=(DB0, CLAIM), starts={CLAIM: LESS})), DB0),
+        # All answer: one that is bound is enough, and none is not.
+        (change(change(equal(), DB0, said=two()[DB0].said), DB1, said=said()), f"{DB1}, {DB2}"),
+    ],
+)
+def test_whose_promise_is_waited_for(facts, waits_for):
+    decision = decide_guard(MEMBERS, facts, DB0, GROUP, MAJORITY)
+    assert decision.rule == "unpromised_yet" and f"the promise of {waits_for} that" in decision.reason, decision
+
+
+@pytest.mark.parametrize("bound", [two()[DB1].said, said(state="left"), said(state="")])
+def test_where_all_answer_one_that_cannot_start_without_this_member_is_enough(bound):
+    facts = change(change(equal(), DB0, said=two()[DB0].said), DB1, said=bound)
+    assert decide_guard(MEMBERS, facts, DB0, GROUP, MAJORITY).rule == "bootstrap"
+
+
+def test_a_member_that_was_left_behind_is_kept_out_and_its_transactions_are_named():
+    """The group was started without db2, and has since given the number that db2 has alone, 6, to another transaction."""
+    facts = change(living(), DB2, gtid_executed=f"{GROUP}:1-6")
+    for address in (DB0, DB1):
+        change(facts, address, gtid_executed=f"{ALL},{CLAIM}:1", said=said(state="in", starts={CLAIM: LESS}))
+    decision = decide_guard(MEMBERS, facts, DB2, GROUP, Host())
+    assert decision.rule == "errant" and f"lacks: {GROUP}:6; the group was started without it" in decision.reason
+    # It had nothing of its own: it joins.
+    assert decide_guard(MEMBERS, change(facts, DB2, gtid_executed=LESS), DB2, GROUP, Host()).rule == "join"
+    # A clone of a member has the mark.
+    cloned = change(dict(facts), DB2, gtid_executed=f"{ALL},{CLAIM}:1")
+    assert decide_guard(MEMBERS, cloned, DB2, GROUP, Host()).rule == "join"
+    # Nobody knows any more what the group had then.
+    forgotten = {a: f._replace(said=None) for a, f in change(facts, DB2, gtid_executed=LESS).items()}
+    assert decide_guard(MEMBERS, forgotten, DB2, GROUP, Host()).rule == "errant"
+
+
+def test_a_member_that_was_left_behind_starts_no_group():
+    facts = outage(f"{GROUP}:1-6,{CLAIM}:1", f"{GROUP}:1-6,{CLAIM}:1", ALL)
+    change(facts, DB0, said=said(starts={CLAIM: LESS}, evidence="all"))
+    assert decide_guard(MEMBERS, facts, DB0, GROUP, Host()).rule == "bootstrap"
+    assert decide_guard(MEMBERS, facts, DB2, GROUP, Host()).rule == "other_seed"
+    # Its server crashed before the mark was in: its guard knows.
+    early = outage(f"{GROUP}:1-6", LESS, f"{GROUP}:1-6")
+    change(early, DB0, said=said(starts={CLAIM: LESS}, mark=CLAIM, evidence="all"))
+    assert decide_guard(MEMBERS, early, DB2, GROUP, Host()).rule == "other_seed"
+    # It started the group, and nothing was committed there: then it is the others that have more.
+    idle = change(outage(LESS, LESS, ALL), DB0, said=said(starts={CLAIM: LESS}, mark=CLAIM, evidence="all"))
+    assert decide_guard(MEMBERS, idle, DB2, GROUP, Host()).rule == "bootstrap"

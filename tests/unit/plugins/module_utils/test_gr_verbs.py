@@ -14,7 +14,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import decide_primary
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.quorum import decide_quorum
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from gr_model import MEMBERS, UUIDS, change, entry, facts_of, gone, group_of
+from gr_model import MEMBERS, UUIDS, change, entry, facts_of, gone, group_of, said
 
 DB0, DB1, DB2 = MEMBERS
 U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
@@ -93,6 +93,8 @@ QUORUM = [
      "db1:3306 is alive"),
     ("lost_differs", minority([DB0], [DB1, DB2]), [DB1], "refuse", "(allowed: exactly the UNREACHABLE members, db1:3306, db2:3306)"),
     ("lost_differs", minority([DB0], [DB1, DB2]), [DB0, DB1, DB2], "refuse", "allowed: exactly"),
+    ("majority_guards", swap(minority([DB0], [DB1, DB2]), DB0, said=said(state="in")), [DB1, DB2], "refuse", "guards of db1:3306, db2:3306 would"),
+    ("force", swap(minority([DB0], [DB1, DB2]), DB0, said=said(state="in", evidence="all")), [DB2, DB1], "force", ""),
     ("force", minority([DB0], [DB1, DB2]), [DB2, DB1], "force", "db0:3306 go on without db1:3306, db2:3306"),
 ]  # fmt: skip
 
