@@ -16,6 +16,8 @@ description:
   - Run it on one of them, B(after) making sure that the lost members are really stopped.
   - Refused when a lost member answers and is in a group, when another part has quorum, when a survivor does not answer or sees other
     members, and when O(lost_members) are not exactly the members that are UNREACHABLE.
+  - Also refused where the role's C(mysql_gr_guard_evidence) is V(majority) - the guards of the lost members would not know of the forced group, and could
+    start another one.
 options:
   lost_members:
     description:

@@ -24,6 +24,11 @@ LATER = pytest.mark.claim(
     "A guard ends a group without a majority, waits for every declared member, and stands aside for pauses, fences and members that were taken out.",
     minutes=8,
 )
+MOST = pytest.mark.claim(
+    "By the evidence of a majority two of three go on without one that never boots; it joins when it does, unless it has transactions of its own, "
+    "which are named.",
+    minutes=9,
+)
 PROGRAM, OPTIONS, UNIT = (
     "/usr/local/sbin/mysql-gr-guard",
     "/etc/mysql-gr-guard.json",
@@ -31,6 +36,7 @@ PROGRAM, OPTIONS, UNIT = (
 )
 KEPT = ("/var/lib/mysql-gr-guard", "/run/mysql-gr-guard")
 FULL = ("-e", "mysql_gr_guard=full")
+MAJORITY = (*FULL, "-e", "mysql_gr_guard_evidence=majority")
 ONLY = ("--tags", "mysql_gr_guard")
 
 
@@ -143,6 +149,97 @@ def test_one_that_does_not_boot_is_waited_for_and_named(lab):
         lab.command("lab/host", "start", away)
     seconds_until_whole(lab, time.monotonic(), 180)
     assert all([token] in lab.sql(member, "SELECT token FROM simkp.guarded") for member in lab.members)
+
+
+def cut_power(lab, *members: str) -> None:
+    for member in members:
+        lab.command("lab/podman", "kill", "--signal", "KILL", member)
+
+
+def boot(lab, *members: str) -> float:
+    """When the last of their servers accepts connections."""
+    for member in members:
+        lab.command("lab/host", "start", member)
+    for member in members:
+        wait_for(lambda member=member: lab.sql(member, "SELECT 1", check=False) == [["1"]], 120, f"mysqld of {member}")
+    return time.monotonic()
+
+
+def are_a_group(lab, *members: str) -> bool:
+    wanted = {lab.address(member): "ONLINE" for member in members}
+    return all(lab.view(member) == wanted for member in members)
+
+
+@pytest.fixture(name="majority")
+def fixture_majority(lab):
+    run = lab.site(*MAJORITY, *ONLY)
+    assert run.code == 0, run
+    # Their guards have seen them in the group.
+    for member in lab.members:
+        wait_for(lambda member=member: status(lab, member).get("evidence") == "majority", 30, f"the guard of {member}")
+    yield
+    run = lab.site(*FULL, *ONLY)
+    assert run.code == 0, run
+
+
+@pytest.mark.long
+@MOST
+def test_two_of_three_go_on_without_one_that_never_boots_and_it_joins_when_it_does(lab, majority):
+    away, *others = lab.members
+    token = write(lab, away)
+    cut_power(lab, *lab.members)
+    up = boot(lab, *others)
+    wait_for(lambda: rule(lab, others[0]) == "no_majority", 30, "the guard waits for a while")
+    assert lab.address(away) in status(lab, others[0])["reason"]
+    wait_for(lambda: are_a_group(lab, *others), 180, "one group without the one that does not boot")
+    later = write(lab, others[0])
+    print(f"without one: a row written {time.monotonic() - up:.1f} s after the last server accepted connections")
+    assert [token] in lab.sql(others[1], "SELECT token FROM simkp.guarded")
+    back = boot(lab, away)
+    print(
+        f"it was back: one group of all members {seconds_until_whole(lab, back, 180):.1f} s after its server accepted connections"
+    )
+    assert [later] in lab.sql(away, "SELECT token FROM simkp.guarded")
+    lab.one_group()
+
+
+@pytest.mark.long
+@MOST
+def test_a_row_that_only_the_absent_one_has_is_named_and_never_mixed_up_with_the_groups(lab, majority):
+    away, *others = lab.members
+    cut_power(lab, *lab.members)
+    boot(lab, away)
+    # As if it had been cut while it had committed a transaction, and no other member had it on its disk yet.
+    executed = lab.sql(away, "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')")[0][0]
+    group = str(lab.variable(away, "mysql_gr_group_name")).lower()
+    first = next(part for part in executed.lower().split(",") if part.startswith(group)).split(":")[1]
+    alone = f"{group}:{int(first.split('-')[-1]) + 1}"
+    lab.sql(
+        away,
+        "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF; "
+        f"SET gtid_next = '{alone}'; INSERT INTO simkp.guarded (token) VALUES ('{'a' * 32}'); SET gtid_next = 'AUTOMATIC'",
+    )
+    cut_power(lab, away)
+    boot(lab, *others)
+    wait_for(lambda: are_a_group(lab, *others), 180, "one group without the one that does not boot")
+    for member in others:
+        write(lab, member)
+    # The group has given that number to another transaction: MySQL itself would let the member in.
+    assert lab.sql(others[0], f"SELECT GTID_SUBSET('{alone}', @@GLOBAL.gtid_executed)") == [["1"]]
+    boot(lab, away)
+    wait_for(lambda: rule(lab, away) == "errant", 60, "its guard keeps it out")
+    shown = lab.command("lab/podman", "exec", away, PROGRAM, "status", check=False)
+    assert shown.returncode == 2 and alone in shown.stdout and "started without it" in shown.stdout, shown.stdout
+    refused = lab.site(*MAJORITY, "--tags", "mysql_gr_group")
+    assert refused.code != 0 and alone in refused.flat, refused
+    time.sleep(5)
+    assert are_a_group(lab, *others)
+    # Somebody has read what it has alone, and gives that up.
+    run = lab.site(*MAJORITY, "-e", "mysql_gr_clone=reprovision", "--tags", "mysql_gr")
+    assert run.code == 0, run
+    assert seconds_until_whole(lab, time.monotonic(), 120) < 120
+    assert ["a" * 32] not in lab.sql(away, "SELECT token FROM simkp.guarded")
+    lab.one_group()
 
 
 @pytest.mark.long
