@@ -388,8 +388,9 @@ PRESENT.take(EVIDENCE_RULES, "guards_start")
 
 
 @PRESENT.rule(
-    "bootstrap", "nobody is in a group, every declared member was asked, and this one has everybody's transactions"
+    "bootstrap", "nobody is in a group, every declared member{but} was asked, and this one has everybody's transactions"
 )
 def bootstrap(s: Situation) -> Details:
     """nobody is in a group, everybody was asked, and this member has everything and is first"""
-    return {"stop_first": s.mine.state == "ERROR"}
+    but = f" but {names(s.unasked)}" if s.unasked else ""
+    return {"stop_first": s.mine.state == "ERROR", "but": but}

@@ -331,7 +331,7 @@ def test_a_member_that_was_left_behind_starts_no_group():
     assert decide_guard(MEMBERS, facts, DB0, GROUP, Host()).rule == "bootstrap"
     assert decide_guard(MEMBERS, facts, DB2, GROUP, Host()).rule == "other_seed"
     # Its server crashed before the mark was in: its guard knows.
-    early = outage(f"{GROUP}:1-6", LESS, f"{GROUP}:1-6")
+    early = outage(f"{GROUP}:1-6", LESS, ALL)
     change(early, DB0, said=said(starts={CLAIM: LESS}, mark=CLAIM, evidence="all"))
     assert decide_guard(MEMBERS, early, DB2, GROUP, Host()).rule == "other_seed"
     # It started the group, and nothing was committed there: then it is the others that have more.
