@@ -250,7 +250,19 @@ def test_two_of_three_start_the_group_once_one_has_promised():
     decision = decide_guard(MEMBERS, two(), DB0, GROUP, MAJORITY)
     assert decision.rule == "bootstrap", decision
     assert decide_guard(MEMBERS, two(), DB1, GROUP, MAJORITY).rule == "other_seed"
-    assert decide_guard(MEMBERS, two(), DB0, GROUP, Host()).rule == "unasked"
+    assert decide_guard(MEMBERS, two(), DB0, GROUP, MAJORITY._replace(evidence="all")).rule == "unasked"
+
+
+def test_each_of_three_of_four_has_to_promise():
+    members = [*MEMBERS, "db3:3306"]
+    of_db0 = said(members=members, promise=(DB0, CLAIM), starts={CLAIM: ALL})
+    facts = {address: facts._replace(said=of_db0) for address, facts in equal().items()}
+    facts["db3:3306"] = gone("db3:3306")
+    host = MAJORITY._replace(missed=("db3:3306",))
+    assert decide_guard(members, facts, DB0, GROUP, host).rule == "bootstrap"
+    change(facts, DB2, said=said(members=members))
+    decision = decide_guard(members, facts, DB0, GROUP, host)
+    assert decision.rule == "unpromised_yet" and f"of {DB2} that" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -291,7 +303,7 @@ def test_of_two_members_one_is_no_majority():
         (two(promise=(DB0, "another")), DB1),
         (two(promise=(DB2, CLAIM)), DB1),
         (change(two(), DB0, said=said()), DB0),
-        (change(two(), DB0, said=said(promise=(DB1, CLAIM))), DB0),
+        (change(two(), DB0, said=said(promise=(DB1, CLAIM), starts={CLAIM: ALL})), DB0),
         (change(two(), DB0, said=said(promise=(DB0, CLAIM), starts={CLAIM: LESS})), DB0),
         # All answer: one that is bound is enough, and none is not.
         (change(change(equal(), DB0, said=two()[DB0].said), DB1, said=said()), f"{DB1}, {DB2}"),
