@@ -342,6 +342,10 @@ class World:
         if decision.action == "join":
             self.join(server)
         elif decision.action == "end_partition":
+            server.disk |= server.memory
+            if self.random.random() < 0.5:
+                self.end(server)
+                self.boot(server)
             server.view = {}
         elif decision.action == "stop":
             # By the statement, or by the end of the server; what had been received long ago is on its disk.

