@@ -235,6 +235,8 @@ def test_a_row_that_only_the_absent_one_has_is_named_and_never_mixed_up_with_the
     time.sleep(5)
     assert are_a_group(lab, *others)
     # Somebody has read what it has alone, and gives that up.
+    for member in others:
+        lab.sql(member, "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
     run = lab.site(*MAJORITY, "-e", "mysql_gr_clone=reprovision", "--tags", "mysql_gr")
     assert run.code == 0, run
     assert seconds_until_whole(lab, time.monotonic(), 120) < 120

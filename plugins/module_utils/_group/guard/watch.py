@@ -281,5 +281,6 @@ class Watch:
         if self.local is not None:
             self.local.close()
         self.options, self.options_read = options, (found.st_mtime_ns, found.st_ino)
+        self.decision = Decision("", "", "")  # what follows from other options is said, and shown, in any case
         self.local = login_connection({**options, "connect_timeout": 5, "config_file": ""})
         return self.local

@@ -18,6 +18,7 @@ MODE = "group_replication_single_primary_mode"
 CHECKS = "group_replication_enforce_update_everywhere_checks"
 FORCE = "group_replication_force_members"
 NAMES = ("db0", "db1", "db2")
+HOSTS_OWN = "t.PROCESSLIST_HOST = 'localhost' AND t.PROCESSLIST_USER = %s"
 
 
 class Server:
@@ -145,7 +146,10 @@ class Session:
                 {"pid_file": server.pid_file, "log_index": server.log_index, "datadir": "/nowhere"}
             ],
             "@@GLOBAL.pid_file": lambda: [{"file": "/nowhere/db.pid"}],
-            "user_variables_by_thread": lambda: [{"said": text} for text in server.said.values()],
+            # Who else has a variable of that name is not to be believed.
+            "user_variables_by_thread": lambda: [
+                {"said": said} for said in server.said.values() if HOSTS_OWN in text and args[1] == "root"
+            ],
             "@@GLOBAL.server_uuid AS uuid": lambda: [{"uuid": server.uuid.upper()}],
             "@@GLOBAL.gtid_executed AS executed": lambda: [dict(server.globals, executed=server.gtid_executed)],
             "WAIT_FOR_EXECUTED_GTID_SET": lambda: [{"missing": int(not self.world.arrived(server, args[0]))}],

@@ -275,6 +275,10 @@ def test_new_options_are_read_while_it_runs(world, guards, places):
     guards.options("db0").write_text(json.dumps({**options, "mode": "rejoin", "members": ["db0", "db2"]}))
     guards.turn("db0")
     assert guards.said[-1].startswith("db0: rejoin_only")
+    # Also where the decision is the same.
+    guards.options("db0").write_text(json.dumps({**options, "mode": "rejoin", "evidence": "majority"}))
+    guards.turn("db0")
+    assert guards.said[-1].startswith("db0: rejoin_only") and host.running()["evidence"] == "majority"
     guards.options("db0").write_text("{}")
     with pytest.raises(Refusal, match="members, member, group_name, mode, service must be given"):
         guards.turn("db0")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import pymysql
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import evidence, watch, witness
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, evidence, watch, witness
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence import Kept
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import Watch
@@ -391,6 +392,8 @@ def test_the_mark_is_tried_again_until_the_server_takes_it(world, guards):
     )
     guards.turn("db0", "db1", "db0", "db0")
     assert world.members == ["db0"] and guards.made["db0"].witness.kept.mark
+    guards.turn("db0", "db0")
+    assert len(world.servers["db0"].said) == 1, "its session ended, and it says it in the new one"
     # Meanwhile nobody joins.
     guards.turn("db1")
     assert world.members == ["db0"] and any("db1: unmarked: db0:3306 has just started" in text for text in guards.said)
@@ -413,6 +416,9 @@ def test_after_a_clean_stop_all_are_waited_for(world, guards, monkeypatch):
     world.servers["db2"].alive = True
     guards.turn("db2", "db0", "db0")
     assert world.members == ["db0"]
+    # And all were there: nothing of that is in the history.
+    guards.turn("db0")
+    assert not any("gtid_next" in text for text in world.servers["db0"].statements)
 
 
 def test_a_playbook_leaves_the_start_to_the_guards_where_they_could_start_another_group(run, world, guards):
@@ -437,3 +443,39 @@ def test_quorum_is_not_forced_where_guards_go_by_a_majority(run, world, guards):
     world.group(*NAMES)
     refused = run(group_replication_force_quorum, members=list(MEMBERS), lost_members=list(MEMBERS[1:]))
     assert refused["failed"] and refused["rule"] == "majority_guards", refused
+
+
+def test_a_server_that_is_gone_is_judged_in_the_next_turn(world, guards):
+    world.group(*NAMES)
+    guards.turn(*NAMES)
+    world.servers["db2"].alive = False
+    guards.turn("db2")
+    assert guards.made["db2"].witness.kept.state == "crashed"
+
+
+def test_two_who_say_something_are_none(world, guards):
+    world.group(*NAMES)
+    guards.turn(*NAMES)
+    guards.power_cut()
+    guards.turn("db1")
+    world.servers["db1"].said["somebody"] = dump(said(state="left"))
+    guards.turn("db0")
+    assert guards.made["db0"].acting.facts["db1:3306"].said is None
+
+
+def test_a_guard_that_is_told_to_end_watches_no_more(world, guards, monkeypatch):
+    world.group(*NAMES)
+    guards.turn("db0")
+    turn = Watch.turn
+
+    def last(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return turn(self)
+
+    monkeypatch.setattr(Watch, "turn", last)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command.run("1.0.0") == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not witness.Witness().kept.watched
