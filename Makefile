@@ -137,6 +137,10 @@ anomalies: setup ## Stale reads, lost updates, write skew, latency and faults fo
 	@python3 bench/anomalies/series.py --provoke
 	python3 bench/anomalies/series.py --runs $(RUNS) --minutes $(MINUTES) --docs
 
+.PHONY: outages
+outages: setup ## One kind of outage after the other on the running lab under load, and how its guards end it, in docs/measurements/guard.md; goes on where it was (RUNS=5)
+	@python3 bench/chaos/outages.py --docs $(if $(filter-out inf,$(RUNS)),--runs $(RUNS))
+
 .PHONY: chaos
 chaos: setup ## Random faults on the running lab while clients write, and whether a row was lost, there were two groups or a person was needed (MINUTES=60 SEED=7)
 	@python3 bench/chaos/chaos.py --docs $(if $(filter-out inf,$(MINUTES)),--minutes $(MINUTES)) $(SEED:%=--seed %)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One outage after the other on the converged lab of this checkout, whose members have the guard in mode full, under load and without a playbook.
 
-    outages.py [--runs N] [--docs] [OUTAGE…]      (without a name: all of them)
+    outages.py [--runs N] [--rate R] [--docs] [OUTAGE…]      (without a name: all of them)
 
 Each run has a load of its own through the proxy (bench/failover/load.py), and ends when the cluster is whole again and every member was asked for every
 acknowledged row. Runs that are kept in .cache/outages/runs.jsonl are not made again. --docs writes them into docs/measurements/guard.md. Exit code 1:
@@ -40,7 +40,7 @@ RUNS = CACHE / "runs.jsonl"
 PAGE = ROOT / "docs" / "measurements" / "guard.md"
 BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
 LOAD = str(HERE.parent / "failover" / "load.py")
-CLIENTS, RATE = 8, 100
+CLIENTS = 8
 BEFORE = 8  # seconds of load before the outage
 GUARD = "/usr/local/sbin/mysql-gr-guard"
 FULL = ("-e", "mysql_gr_guard=full")
@@ -51,13 +51,16 @@ class Outages(Chaos):
 
     over = 0.0  # when the fault was over, in unix time
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__(0, 0)
+        self.rate = rate
+        self.undo: Callable[[], None] = lambda: None
         self.made: dict[str, Callable[[int], dict]] = {
             name.replace("_", " "): getattr(self, name)
             for name in (
-                "all_killed", "two_killed", "writer_killed", "hosts_off_together", "hosts_on_in_turn", "one_host_late", "all_cut_off",
-                "killed_every_20_s", "hosts_one_after_the_other", "disk_full", "most_transactions_last", "one_never_boots", "playbook_beside_guards",
+                "all_killed", "two_killed", "writer_killed", "writer_killed_patient_group", "hosts_off_together", "hosts_on_in_turn", "one_host_late",
+                "all_cut_off", "killed_every_20_s", "hosts_one_after_the_other", "disk_full", "most_transactions_last", "one_never_boots",
+                "playbook_beside_guards",
             )
         }  # fmt: skip
 
@@ -114,6 +117,16 @@ class Outages(Chaos):
         struck = time.time()
         self.kill([writer])
         return {**self.ended(), "killed": writer, "struck": struck}
+
+    def writer_killed_patient_group(self, number: int) -> dict:
+        """Its group bears silence for half a minute."""
+        self.set_patience(30)
+        self.undo = lambda: self.set_patience(0)
+        return self.writer_killed(number)
+
+    def set_patience(self, seconds: int) -> None:
+        for name in self.names:
+            self.lab.sql(name, f"SET GLOBAL group_replication_member_expel_timeout = {seconds}")
 
     def hosts_off_together(self, _number: int) -> dict:
         self.power_off(self.names)
@@ -216,7 +229,7 @@ class Outages(Chaos):
         proxy = str(self.lab.variable("proxy", "proxysql_address"))
         command = [
             "lab/enter", sys.executable, LOAD, "run", "--host", proxy, "--port", "6033", "--user", USER, "--database", "simkp", "--directory", str(directory),
-            "--clients", str(CLIENTS), "--rate", str(RATE), "--seconds", "7200",
+            "--clients", str(CLIENTS), "--rate", str(self.rate), "--seconds", "7200",
         ]  # fmt: skip
         with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as load:
             try:
@@ -253,11 +266,12 @@ class Outages(Chaos):
             since = time.time()
             wait_for(lambda: any(one > since for one in successes(directory)), 120, "a write after it")
             time.sleep(4)  # of which the throughput is taken
+        self.undo()
         end = time.time()
         found, agreed = successes(directory), self.agree(directory)
         answer = self.all_answer(self.over)
         return {
-            "outage": name, "number": number, "at": int(began), "load": [round(busy, 1), round(os.getloadavg()[0], 1)],
+            "outage": name, "number": number, "at": int(began), "rate": self.rate, "load": [round(busy, 1), round(os.getloadavg()[0], 1)],
             "gap": plan.gap_in(found, began, end),
             "servers_after": round(answer - self.over, 1) if answer else None,
             "service_after_servers": plan.back_after(found, answer) if answer else None,
@@ -307,20 +321,25 @@ def bad(run: dict) -> bool:
     )
 
 
+def middle_and_worst(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} s, {max(values):.1f} s" if values else "–"
+
+
 def table(runs: list[dict]) -> str:
     """For people."""
-    lines = [
-        "| outage | runs | service after all servers answer, median and worst | longest gap, median and worst | whole after its end, worst | rows lost"
-        " | runs with two groups | a person was needed | load of the machine |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    heads = (
+        "outage", "runs", "service after all servers answer, median and worst", "longest gap, median and worst",
+        "throughput above 90 % after its end, median and worst", "whole after its end, worst", "rows lost", "runs with two groups",
+        "a person was needed", "load of the machine",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for name in dict.fromkeys(one["outage"] for one in runs):
         of = [one for one in runs if one["outage"] == name]
         after = [one["service_after_servers"] for one in of if one["service_after_servers"] is not None]
         gaps, loads = [one["gap"] for one in of], [value for one in of for value in one["load"]]
-        service = f"{statistics.median(after):.1f} s, {max(after):.1f} s" if after else "–"
+        back = [one["throughput_back"] for one in of if one["throughput_back"] is not None]
         lines.append(
-            f"| {name} | {len(of)} | {service} | {statistics.median(gaps):.1f} s, {max(gaps):.1f} s | {worst(of, 'whole_after')}"
+            f"| {name} | {len(of)} | {middle_and_worst(after)} | {middle_and_worst(gaps)} | {middle_and_worst(back)} | {worst(of, 'whole_after')}"
             f" | {sum(one['lost'] for one in of)} of {sum(one['acknowledged'] for one in of)} | {sum(one['several_groups'] > 0 for one in of)}"
             f" | {sum(one['person'] for one in of)} | {min(loads):.0f} to {max(loads):.0f} |"
         )
@@ -330,10 +349,11 @@ def table(runs: list[dict]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=100.0, help="writes a second")
     parser.add_argument("--docs", action="store_true")
     parser.add_argument("outages", nargs="*", metavar="OUTAGE")
     options = parser.parse_args()
-    outages = Outages()
+    outages = Outages(options.rate)
     unknown = [name for name in options.outages if name not in outages.made]
     if unknown:
         parser.error(f"'{unknown[0]}' is not allowed (allowed: {', '.join(outages.made)})")
