@@ -280,15 +280,10 @@ def text(report: dict) -> str:
         of = [one for one in report["faults"] if one["kind"] == kind]
         gaps = [one["gap"] for one in of]
         lines.append(
-            f"| {kind} | {len(of)} | {statistics.median(gaps):.1f} s, {max(gaps):.1f} s | {worst(of, 'service_after_servers')}"
-            f" | {worst(of, 'whole_after')} | {sum(one['person'] for one in of)} |"
+            f"| {kind} | {len(of)} | {statistics.median(gaps):.1f} s, {max(gaps):.1f} s | {plan.worst(of, 'service_after_servers')}"
+            f" | {plan.worst(of, 'whole_after')} | {sum(one['person'] for one in of)} |"
         )
     return "\n".join(lines)
-
-
-def worst(of: list[dict], key: str) -> str:
-    values = [one[key] for one in of if one[key] is not None]
-    return f"{max(values):.1f} s" if values else "–"
 
 
 def write_page() -> None:

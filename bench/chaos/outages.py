@@ -18,7 +18,6 @@ import itertools
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import time
@@ -31,7 +30,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]
 
 import plan  # noqa: E402
-from chaos import COMMANDS, USER, Chaos, worst  # noqa: E402
+from chaos import COMMANDS, USER, Chaos  # noqa: E402
 from failover_report import read_lines  # noqa: E402
 from support import wait_for  # noqa: E402
 
@@ -309,43 +308,6 @@ def kept() -> list[dict]:
     return [json.loads(line) for line in RUNS.read_text().splitlines()] if RUNS.exists() else []
 
 
-def bad(run: dict) -> bool:
-    """Whether something was that must not be."""
-    return bool(
-        run["lost"]
-        or run["several_groups"]
-        or run["person"]
-        or run.get("early")
-        or not run["same"]
-        or not run.get("named", True)
-    )
-
-
-def middle_and_worst(values: list[float]) -> str:
-    return f"{statistics.median(values):.1f} s, {max(values):.1f} s" if values else "–"
-
-
-def table(runs: list[dict]) -> str:
-    """For people."""
-    heads = (
-        "outage", "runs", "service after all servers answer, median and worst", "longest gap, median and worst",
-        "throughput above 90 % after its end, median and worst", "whole after its end, worst", "rows lost", "runs with two groups",
-        "a person was needed", "load of the machine",
-    )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
-    for name in dict.fromkeys(one["outage"] for one in runs):
-        of = [one for one in runs if one["outage"] == name]
-        after = [one["service_after_servers"] for one in of if one["service_after_servers"] is not None]
-        gaps, loads = [one["gap"] for one in of], [value for one in of for value in one["load"]]
-        back = [one["throughput_back"] for one in of if one["throughput_back"] is not None]
-        lines.append(
-            f"| {name} | {len(of)} | {middle_and_worst(after)} | {middle_and_worst(gaps)} | {middle_and_worst(back)} | {worst(of, 'whole_after')}"
-            f" | {sum(one['lost'] for one in of)} of {sum(one['acknowledged'] for one in of)} | {sum(one['several_groups'] > 0 for one in of)}"
-            f" | {sum(one['person'] for one in of)} | {min(loads):.0f} to {max(loads):.0f} |"
-        )
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
@@ -360,11 +322,11 @@ def main() -> int:
     names = options.outages or list(outages.made)
     outages.series(names, options.runs)
     runs = [one for one in kept() if one["outage"] in names]
-    print(table(runs))
+    print(plan.table(runs))
     if options.docs:
         before, _mark, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{table(kept())}\n{END}{rest.partition(END)[2]}")
-    return int(any(map(bad, runs)))
+        PAGE.write_text(f"{before}{BEGIN}\n{plan.table(kept())}\n{END}{rest.partition(END)[2]}")
+    return int(any(map(plan.bad, runs)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which faults a chaos run has, from its seed; and what members' own words say about groups. Pure functions."""
+"""Which faults a chaos run has, from its seed; what members' own words say about groups; and what outages were like. Pure functions."""
 
 from __future__ import annotations
 
 import random
+import statistics
 from typing import Iterator, NamedTuple
 
 
@@ -110,3 +111,45 @@ def throughput_back(
             return round(moment - over, 1)
         moment += 0.25
     return None
+
+
+def worst(of: list[dict], key: str) -> str:
+    values = [one[key] for one in of if one[key] is not None]
+    return f"{max(values):.1f} s" if values else "–"
+
+
+def bad(run: dict) -> bool:
+    """Whether something was that must not be."""
+    return bool(
+        run["lost"]
+        or run["several_groups"]
+        or run["person"]
+        or run.get("early")
+        or not run["same"]
+        or not run.get("named", True)
+    )
+
+
+def middle_and_worst(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} s, {max(values):.1f} s" if values else "–"
+
+
+def table(runs: list[dict]) -> str:
+    """For people."""
+    heads = (
+        "outage", "runs", "service after all servers answer, median and worst", "longest gap, median and worst",
+        "throughput above 90 % after its end, median and worst", "whole after its end, worst", "rows lost", "runs with two groups",
+        "a person was needed", "load of the machine",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for name in dict.fromkeys(one["outage"] for one in runs):
+        of = [one for one in runs if one["outage"] == name]
+        after = [one["service_after_servers"] for one in of if one["service_after_servers"] is not None]
+        gaps, loads = [one["gap"] for one in of], [value for one in of for value in one["load"]]
+        back = [one["throughput_back"] for one in of if one["throughput_back"] is not None]
+        lines.append(
+            f"| {name} | {len(of)} | {middle_and_worst(after)} | {middle_and_worst(gaps)} | {middle_and_worst(back)} | {worst(of, 'whole_after')}"
+            f" | {sum(one['lost'] for one in of)} of {sum(one['acknowledged'] for one in of)} | {sum(one['several_groups'] > 0 for one in of)}"
+            f" | {sum(one['person'] for one in of)} | {min(loads):.0f} to {max(loads):.0f} |"
+        )
+    return "\n".join(lines)

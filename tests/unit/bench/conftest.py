@@ -45,9 +45,3 @@ def judge():
 @pytest.fixture(scope="session")
 def plan():
     return load("plan", "chaos")
-
-
-@pytest.fixture(scope="session")
-def outages():
-    pytest.importorskip("pymysql")
-    return load("outages", "chaos")

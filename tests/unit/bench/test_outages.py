@@ -23,12 +23,12 @@ RUN = {
     [{"lost": 1}, {"several_groups": 1}, {"person": True}, {"same": False}, {"early": ["db1"]}, {"named": False}],
     ids=str,
 )
-def test_what_must_not_be(outages, what):
-    assert not outages.bad(RUN) and not outages.bad({**RUN, "early": [], "named": True})
-    assert outages.bad({**RUN, **what})
+def test_what_must_not_be(plan, what):
+    assert not plan.bad(RUN) and not plan.bad({**RUN, "early": [], "named": True})
+    assert plan.bad({**RUN, **what})
 
 
-def test_the_table(outages):
+def test_the_table(plan):
     late = {
         **RUN,
         "gap": 9.0,
@@ -38,5 +38,5 @@ def test_the_table(outages):
         "lost": 2,
         "load": [1.0, 2.0],
     }
-    *_heads, row = outages.table([RUN, late]).splitlines()
+    *_heads, row = plan.table([RUN, late]).splitlines()
     assert row == "| all killed | 2 | 3.0 s, 4.0 s | 8.0 s, 9.0 s | – | 9.0 s | 2 of 200 | 0 | 1 | 1 to 6 |"
