@@ -19,10 +19,11 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import fo
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import FIRST_PATIENCE, SHORT, Host
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import SHORT, Host
 
 STOPPING = 120  # seconds that a server has for its end, once it has left its group
 KEPT_STARTS = 20
+ENOUGH = 5.0  # seconds in its group, after which a server is none that cannot
 JITTER = 3.0  # seconds by which two reckonings of one start may differ
 
 # A killed server that waits until its group has expelled what it was holds this lock on its peers, with its server_uuid (the role's files/wait.py).
@@ -143,7 +144,7 @@ class Memory:
         else:
             self.failures = 0
             self.well_from = seen.up if self.well_from is None else self.well_from
-            if seen.up - self.well_from >= FIRST_PATIENCE:
+            if seen.up - self.well_from >= ENOUGH:
                 # It does what it is for: the next start is no sign of one that cannot.
                 self.starts = self.starts[-1:]
         if (self.starts, self.view) != before:

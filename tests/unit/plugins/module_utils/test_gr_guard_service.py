@@ -318,15 +318,15 @@ def test_a_server_that_was_well_for_a_while_begins_a_new_count(places):
     for number in range(4):
         memory.note(seen(up=1.0), now=1001.0 + 20 * number)
         memory.note(seen(up=5.0, view=("db0:3306",), state="ONLINE"), now=1005.0 + 20 * number)
-        memory.note(seen(up=14.9, view=("db0:3306",), state="ONLINE"), now=1014.9 + 20 * number)
-    assert host.in_a_row(memory.starts) == 4, "ten seconds are needed"
-    memory.note(seen(up=15.0, view=("db0:3306",), state="ONLINE"), now=1075.0)
+        memory.note(seen(up=9.9, view=("db0:3306",), state="ONLINE"), now=1009.9 + 20 * number)
+    assert host.in_a_row(memory.starts) == 4, "five seconds are needed"
+    memory.note(seen(up=10.0, view=("db0:3306",), state="ONLINE"), now=1070.0)
     memory.note(seen(up=1.0), now=1081.0)
     assert host.in_a_row(host.Memory().starts) == 2
-    memory.note(seen(up=8.0, view=("db0:3306",), state="ONLINE"), now=1088.0)
-    memory.note(seen(up=9.0), now=1089.0)
-    memory.note(seen(up=19.0, view=("db0:3306",), state="ONLINE"), now=1099.0)
-    assert host.in_a_row(memory.starts) == 2, "not for ten seconds in a row"
+    memory.note(seen(up=4.0, view=("db0:3306",), state="ONLINE"), now=1084.0)
+    memory.note(seen(up=5.0), now=1085.0)
+    memory.note(seen(up=9.0, view=("db0:3306",), state="ONLINE"), now=1089.0)
+    assert host.in_a_row(memory.starts) == 2, "not for five seconds in a row"
 
 
 def test_the_last_view_is_kept_over_a_boot_and_an_outage(places):
