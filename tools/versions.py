@@ -350,7 +350,8 @@ def cell(made: Combination, step: str, *arguments: str) -> None:
         (CACHE / f"{made.name(step)}.failure").write_text(traceback.format_exc())
     earlier = runs_of(made.name(step)) if step in SEVERAL else []
     kept = {
-        "mysql": made.version, "suite": made.suite, "proxysql": proxy_name(made.proxysql), "writers": made.writers, "step": step,
+        "mysql": made.installed()[0] if made.folder == ARCHIVE else made.version,
+        "suite": made.suite, "proxysql": proxy_name(made.proxysql), "writers": made.writers, "step": step,
         "passed": passed, "text": text, "at": int(time.time()), "seconds": round(time.monotonic() - started), "figures": made.figures,
         "load": os.getloadavg()[0],
     }  # fmt: skip
