@@ -69,6 +69,10 @@ def made(versions, monkeypatch, tmp_path):
 
         def __init__(self):
             self.version, self.suite, self.proxysql, self.writers, self.figures = "8.4.8", "sid", "", "all", {}
+            self.folder = "packages"
+
+        def installed(self):
+            return ["9.7.4"] * 3
 
         def site(self):
             for problem in self.outcome:
@@ -80,6 +84,13 @@ def made(versions, monkeypatch, tmp_path):
             return self.site()
 
     return Made()
+
+
+@pytest.mark.parametrize(("folder", "shown"), [("packages", "8.4.8"), ("distribution", "9.7.4")])
+def test_a_row_has_the_version_that_ran(versions, made, folder, shown):
+    made.folder = folder
+    versions.cell(made, "site")
+    assert versions.results()[0]["mysql"] == shown
 
 
 def upgraded(**more):
