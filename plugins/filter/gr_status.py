@@ -20,9 +20,11 @@ options:
     type: dict
     required: true
   kind:
-    description: V(members), with the answers of members of one group, or V(servers), with the answers of proxies.
+    description: >-
+      V(members), with the answers of members of one group, V(servers), with the answers of proxies, or V(shared), with a dict by proxy - C(addresses), those
+      that it shares with others, and C(answer), of M(distdb.mysql_ha.proxysql_virtual_address_info).
     type: str
-    choices: [members, servers]
+    choices: [members, servers, shared]
     required: true
   addresses:
     description: For V(members), SQL address by host.
@@ -40,7 +42,7 @@ RETURN = r"""
 _value:
   description: >-
     For V(members), C(member), C(address), C(state), C(role), C(version), C(behind) (transactions that are not applied yet) and C(remark); for
-    V(servers), C(proxy), C(server), C(hostgroup), C(status) and C(remark).
+    V(servers), C(proxy), C(server), C(hostgroup), C(status) and C(remark); for V(shared), C(address), C(proxies) (those that have it) and C(remark).
   type: list
   elements: dict
 """
@@ -48,7 +50,7 @@ _value:
 from typing import Any, Dict, Optional
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify, format_address
 
 Row = Dict[str, Any]
 # A registered result; None of a host that was not asked.
@@ -145,12 +147,40 @@ def server_rows(results: dict[str, Answer]) -> list[Row]:
     return rows
 
 
-def gr_status(results: dict[str, Answer], kind: str, addresses: dict[str, str] | None = None) -> list[Row]:
+def shared_rows(results: dict[str, Row]) -> list[Row]:
+    """One row for each address that proxies share: which of them have it, and what is wrong with that."""
+    sharing: dict[str, list[str]] = {}
+    for host, result in results.items():
+        for address in result["addresses"]:
+            sharing.setdefault(classify(str(address).partition("/")[0]).text, []).append(host)
+    answers = {host: result.get("answer") or {} for host, result in results.items()}
+    rows = []
+    for address, hosts in sharing.items():
+        silent = [host for host in hosts if "held" not in answers[host]]
+        holders = [host for host in hosts if address in answers[host].get("held", [])]
+        remarks = [f"{host}: {why_not(answers[host])}" for host in silent]
+        if len(holders) > 1:
+            remarks.insert(0, "split: they do not hear each other's VRRP, or keepalived hangs on one of them")
+        elif not holders and not silent:
+            remarks.insert(0, "no proxy has it: is the service proxysql-address active there?")
+        for host in hosts:
+            state = answers[host].get("state", {})
+            if state.get("value", 0) != 0:
+                remarks.append(f"{host} is not good: {state.get('reason')}")
+            elif host not in silent and not state:
+                remarks.append(f"{host} has no check")
+        rows.append({"address": address, "proxies": ", ".join(holders) or "none", "remark": short("; ".join(remarks))})
+    return rows
+
+
+def gr_status(results: dict[str, Any], kind: str, addresses: dict[str, str] | None = None) -> list[Row]:
     if kind == "members":
         return member_rows(results, addresses or {})
     if kind == "servers":
         return server_rows(results)
-    raise AnsibleFilterError(f"gr_status: kind is {kind!r}; allowed are members and servers.")
+    if kind == "shared":
+        return shared_rows(results)
+    raise AnsibleFilterError(f"gr_status: kind is {kind!r}; allowed are members, servers and shared.")
 
 
 class FilterModule:

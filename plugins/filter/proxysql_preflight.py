@@ -64,6 +64,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import DEFAULT, Cluster, proxy_problems
 
 SECRET = re.compile(r"password|credentials")
@@ -284,6 +285,7 @@ def proxysql_preflight(
         *rule_problems(settings["proxysql_query_rules"]),
         *variable_problems(settings["proxysql_variables"]),
         *packages_problems(settings),
+        *virtual_problems(settings, host, peers, hosts, hostvars),
     ]
     return [sentence for sentence in found if sentence]
 

@@ -17,6 +17,8 @@ description:
   - For this it sets C(mysql-max_connections) to 1 in runtime and is that one client. In a ProxySQL cluster, whose other proxies would take this over, it
     closes the ports for clients instead (C(PROXYSQL PAUSE)), which takes about a second for each of ProxySQL's threads; who connects then waits as long.
   - When the time is over it restarts nevertheless; RV(clients) says how many clients were still connected.
+  - With O(virtual_addresses) another proxy gets these addresses before, where one gives good answers; in a moment in which no client is connected, where
+    there is one within 0.4 s. When the module ends, however it does, this proxy may have them again.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
 attributes:
@@ -33,6 +35,11 @@ options:
     description: Longest time in seconds to wait until all clients have gone.
     type: int
     default: 10
+  virtual_addresses:
+    description: Addresses that this proxy shares with others (C(proxysql_virtual_address) of the role).
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: distdb.mysql_ha.proxysql_hostgroup_info
 """
@@ -51,6 +58,11 @@ clients:
   returned: when it was restarted
   type: int
   sample: 0
+handed_over:
+  description: Whether none of O(virtual_addresses) was on this host when ProxySQL was restarted.
+  returned: when it was restarted
+  type: bool
+  sample: true
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -63,6 +75,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import Gate
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import PAUSE, HandOver
 
 
 def main() -> None:
@@ -71,6 +84,7 @@ def main() -> None:
             connection_spec(),
             service=dict(type="str", default="proxysql"),
             clients_timeout=dict(type="int", default=10),
+            virtual_addresses=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )
@@ -86,21 +100,32 @@ def main() -> None:
             if module.check_mode:
                 module.exit_json(changed=True)
             gate = Gate(admin)
+            hand_over = HandOver(params["virtual_addresses"], module.run_command)
             try:
-                gate.close()
+                shared = hand_over.begin()
+                if shared and gate.has_peers():
+                    # Its ports are closed slowly: the address is gone before.
+                    handed_over = hand_over.give()
+                    gate.close()
+                else:
+                    gate.close()
+                    if shared:
+                        gate.wait_gone(PAUSE)
+                    handed_over = shared and hand_over.give()
                 clients = gate.wait_gone(params["clients_timeout"])
             except AdminError:
                 gate.open()
                 raise
             code, _out, err = module.run_command(["systemctl", "restart", params["service"]])
             gate.release()
+            hand_over.end()
     except AdminError as error:
         module.fail_json(msg=str(error))
     if code:
         module.fail_json(
             msg=f"{params['service']} could not be restarted: {err.strip()} {last_lines(module.run_command, params['service'])}"
         )
-    module.exit_json(changed=True, clients=clients)
+    module.exit_json(changed=True, clients=clients, handed_over=handed_over)
 
 
 if __name__ == "__main__":

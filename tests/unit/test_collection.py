@@ -58,6 +58,7 @@ HOST_MODULES = {
     "group_replication_upgrade_check",
     "mysqld_options_check",
     "mysqld_service",
+    "proxysql_virtual_address_info",
 }
 
 

@@ -43,7 +43,7 @@ class Gate:
 
     def close(self) -> None:
         """Take no new clients."""
-        if any(number(row["peers"]) for row in self.admin.query(PEERS)):
+        if self.has_peers():
             self.pause()
             return
         self.limit = "".join(str(row["value"]) for row in self.admin.query(LIMIT))
@@ -51,6 +51,10 @@ class Gate:
         # In runtime only: what is saved or loaded after an interrupted run is as it was. The site playbook loads it then (config.gate_left).
         self.execute(f"SET {GATE[0]} = {self.limit}")
         self.hold()
+
+    def has_peers(self) -> bool:
+        """Whether it is one of a ProxySQL cluster."""
+        return any(number(row["peers"]) for row in self.admin.query(PEERS))
 
     def open(self) -> None:
         """Take clients again, where nothing is restarted after all."""
@@ -87,7 +91,7 @@ class Gate:
         clients = sum(number(value) for row in self.admin.query(CONNECTED) for value in row.values())
         return max(0, clients - (self.held is not None))
 
-    def wait_gone(self, timeout: int) -> int:
+    def wait_gone(self, timeout: float) -> int:
         """How many clients are there when none is left, or the time is over."""
         deadline = time.monotonic() + timeout
         while (clients := self.others()) and time.monotonic() < deadline:

@@ -98,9 +98,43 @@ def test_a_proxy_that_is_down():
 
 
 def test_an_unknown_kind():
-    with pytest.raises(AnsibleFilterError, match="members and servers"):
+    with pytest.raises(AnsibleFilterError, match="members, servers and shared"):
         gr_status({}, "both")
 
 
 def test_a_table_is_as_wide_as_its_cells():
     assert gr_table([{"a": "x", "b": None}, {"a": "long"}], ["a", "b"]) == "a     b\n----  -\nx\nlong"
+
+
+def shared(**answers):
+    """Rows of one address that these proxies share; an answer has held, state or msg."""
+    results = {
+        host: {
+            "addresses": ["192.0.2.10/24"],
+            "answer": {"state": {"value": 0, "reason": ""}, **answer} if answer else {},
+        }
+        for host, answer in answers.items()
+    }
+    (row,) = gr_status(results, "shared")
+    assert row["address"] == "192.0.2.10"
+    return row["proxies"], row["remark"]
+
+
+HELD, FREE = {"held": ["192.0.2.10"]}, {"held": []}
+
+
+@pytest.mark.parametrize(
+    ("answers", "proxies", "words"),
+    [
+        (dict(a=HELD, b=FREE), "a", ""),
+        (dict(a=HELD, b=HELD), "a, b", "split: they do not hear each other's VRRP"),
+        (dict(a=FREE, b=FREE), "none", "no proxy has it"),
+        (dict(a=HELD, b={**FREE, "state": {"value": -100, "reason": "refused"}}), "a", "b is not good: refused"),
+        (dict(a=HELD, b={**FREE, "state": {}}), "a", "b has no check"),
+        (dict(a=FREE, b={}), "none", "b: was not asked"),
+        (dict(a=HELD, b={"msg": "no route", "unreachable": True}), "a", "b: no route"),
+    ],
+)
+def test_who_has_the_address_that_proxies_share(answers, proxies, words):
+    found = shared(**answers)
+    assert found[0] == proxies and (words in found[1] if words else found[1] == "")

@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import clients, config, look, read
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import clients, config, look, read, virtual
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Server
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
@@ -466,6 +466,55 @@ def test_a_pause_of_an_interrupted_run_is_no_problem(restart):
 def test_a_proxy_that_cannot_be_asked_takes_clients_again(restart):
     answer, done = restart([], refused=clients.CONNECTED)
     assert answer["failed"] and done == [*CLOSED, *OPENED]
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """A host with a check and a shared address; what the lease says each time that the module looks for the address, which is gone when it says so."""
+    monkeypatch.setattr(virtual, "DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(virtual, "POLL", 0)
+    monkeypatch.setattr(virtual, "TAKEN", 0.05)
+    (tmp_path / "state.json").write_text('{"value": 0, "reason": ""}')
+    said = []
+
+    def look(leaves=True):
+        def local(_run_command):
+            said.append((tmp_path / "lease").read_text().strip())
+            return {} if leaves and len(said) > 1 else {"192.0.2.10": "eth0"}
+
+        monkeypatch.setattr(virtual, "local_addresses", local)
+        return said
+
+    return look
+
+
+def test_another_proxy_gets_the_address_before(restart, check):
+    said = check()
+    answer, done = restart([3, 1, 1], virtual_addresses=["192.0.2.10/24"])
+    assert answer["handed_over"] and said == ["leave", "leave"]
+    assert done == [*CLOSED, "systemctl restart proxysql", "leave"]
+
+
+def test_an_address_that_stays_is_no_reason_not_to_restart(restart, check):
+    said = check(leaves=False)
+    answer, done = restart([1, 1], virtual_addresses=["192.0.2.10"])
+    assert not answer["handed_over"] and len(said) > 1 and "systemctl restart proxysql" in done
+
+
+def test_in_a_cluster_the_address_goes_before_the_ports_are_closed(restart, check, monkeypatch):
+    check()
+    done = []
+    monkeypatch.setattr(clients.Gate, "pause", lambda gate: done.append("pause"))
+    monkeypatch.setattr(virtual.HandOver, "give", lambda hand_over: done.append("give") or True)
+    answer, _statements = restart([0], peers=2, virtual_addresses=["192.0.2.10"])
+    assert answer["handed_over"] and done == ["give", "pause"]
+
+
+def test_without_a_check_no_address_is_given(restart, check, tmp_path):
+    said = check()
+    (tmp_path / "state.json").unlink()
+    answer, _done = restart([1], virtual_addresses=["192.0.2.10"])
+    assert not answer["handed_over"] and said == []
 
 
 def test_a_restart_that_fails_has_the_journals_words(restart):

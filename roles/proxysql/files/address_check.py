@@ -1,0 +1,166 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell keepalived how good this host's ProxySQL is for the virtual address. Its argument is a JSON file: account, peers, how often, how patient.
+
+A query through the port for applications, to a member that takes writes, is what counts. The answer is a number that is added to the priority of
+this host: 0 for good, WORSE where it is not and perhaps no other proxy is better, LEAVE where another proxy has just given a good answer. Of a host
+with WORSE the address goes only to one that is better; with LEAVE keepalived gives it up at once. So with no writer anywhere it stays where it is.
+
+What restarts ProxySQL on purpose holds the lock of LEASE meanwhile: this program then has no connection (it would be waited for), and with the word
+"leave" in that file the address goes to another proxy. The lock ends with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pymysql
+
+GOOD, WORSE, LEAVE = 0, -100, -254
+# Good answers in a row after which a bad proxy is good.
+RISE = 2
+# Seconds: how long this proxy has for a second answer where another one is good, and the pause between two looks at the lease.
+HURRY, TICK = 0.1, 0.05
+# Without @@, which would tie ProxySQL's connection to the member to this session.
+QUERY = "SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = 'super_read_only'"
+
+
+class Proxy:
+    """The port for applications of one proxy, on a connection that is kept."""
+
+    def __init__(self, options, address):
+        self.options, self.address, self.connection = options, address, None
+
+    def close(self):
+        if self.connection is not None:
+            # Not close(), which would write to a proxy that may hang.
+            self.connection._force_close()
+            self.connection = None
+
+    def connect(self, timeout):
+        host, _colon, port = self.address.rpartition(":")
+        more = {"ssl_disabled": True} if pymysql.VERSION >= (1, 0) else {}
+        return pymysql.connect(
+            host=host.strip("[]"), port=int(port), user=self.options["user"], password=self.options["password"].encode(),
+            connect_timeout=timeout, read_timeout=timeout, write_timeout=timeout, autocommit=None, **more,
+        )  # fmt: skip
+
+    def problem(self, timeout):
+        """Why this proxy is not good, or ""."""
+        notify("WATCHDOG=1")
+        try:
+            if self.connection is None:
+                self.connection = self.connect(timeout)
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"/* hostgroup={self.options['hostgroup']} */ {QUERY}")
+                answer = cursor.fetchone()
+        except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
+            self.close()
+            return " ".join(str(error.args[-1] if error.args else error).split()) or type(error).__name__
+        if not answer or answer[0] != "OFF":
+            return f"the member that answers has super_read_only={answer[0] if answer else 'unknown'}"
+        return ""
+
+    def wait(self, seconds):
+        """Until the time is over, or the proxy closes the connection."""
+        if self.connection is None:
+            time.sleep(seconds)
+            return False
+        return bool(select.select([self.connection._sock], [], [], seconds)[0])
+
+
+class Check:
+    """What the number is now, and why."""
+
+    def __init__(self, own, peers, timeout):
+        self.own, self.peers, self.timeout = own, peers, timeout
+        self.value, self.reason, self.good = None, "", RISE - 1
+
+    def another(self):
+        """Whether another proxy gives a good answer. No connection is kept, which a restart there would wait for."""
+        for peer in self.peers:
+            good = not peer.problem(self.timeout)
+            peer.close()
+            if good:
+                return True
+        return False
+
+    def step(self, lease):
+        """Look once. lease: "", "quiet" or "leave"."""
+        if lease:
+            self.own.close()
+            self.good = 0
+            if lease == "leave":
+                self.value, self.reason = LEAVE if self.another() else WORSE, "it is about to be restarted"
+            return
+        reason = self.own.problem(self.timeout)
+        if reason:
+            self.good = 0
+            # A writer that came back meanwhile serves both.
+            leave = self.another() and self.own.problem(HURRY)
+            self.value, self.reason = LEAVE if leave else WORSE, reason
+            return
+        self.good += 1
+        if self.good >= RISE:
+            self.value, self.reason = GOOD, ""
+
+
+def lease_of(path):
+    """The word in the lease's file while somebody holds its lock, else ""."""
+    try:
+        with open(path, encoding="utf-8") as lease:
+            try:
+                fcntl.flock(lease, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lease.read().strip() or "quiet"
+    except OSError:
+        pass
+    return ""
+
+
+def replace(path, text):
+    part = Path(f"{path}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def notify(text):
+    """Tell systemd, where it is there."""
+    name = os.environ.get("NOTIFY_SOCKET", "")
+    if name:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.connect("\0" + name[1:] if name.startswith("@") else name)
+            to.send(text.encode())
+
+
+def run(options):
+    directory = options["directory"]
+    own = Proxy(options, options["own"])
+    check = Check(own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"])
+    said = None
+    while True:
+        lease = lease_of(f"{directory}/lease")
+        check.step(lease)
+        now = (check.value, check.reason)
+        if now != said and check.value is not None:
+            replace(f"{directory}/priority", f"{check.value}\n")
+            replace(f"{directory}/state.json", json.dumps({"value": check.value, "reason": check.reason}) + "\n")
+            print(f"{check.value}: {check.reason or 'good'}", flush=True)
+            said = now
+        notify("READY=1")
+        end = time.monotonic() + options["interval"]
+        while time.monotonic() < end and not own.wait(TICK) and lease_of(f"{directory}/lease") == lease:
+            pass
+
+
+if __name__ == "__main__":
+    run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

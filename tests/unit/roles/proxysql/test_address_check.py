@@ -1,0 +1,217 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the check of the shared address says of its proxy: good, worse, or to be left for another one."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pymysql
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[4] / "roles/proxysql/files/address_check.py"
+OPTIONS = dict(user="monitor", password="secret", hostgroup=2)
+
+
+@pytest.fixture(name="program")
+def fixture_program(monkeypatch):
+    spec = importlib.util.spec_from_file_location("address_check", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    return module
+
+
+class Proxy:
+    """Answers what it is told to, the last answer again and again; counts its connections."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked, self.closed = list(answers), [], 0
+
+    def problem(self, timeout):
+        self.asked.append(timeout)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def close(self):
+        self.closed += 1
+
+
+def check(program, own, *peers):
+    return program.Check(own, list(peers), 0.5)
+
+
+def test_a_good_proxy_is_good_at_once_and_asks_no_other(program):
+    peer = Proxy("")
+    made = check(program, Proxy(""), peer)
+    made.step("")
+    assert (made.value, made.reason, peer.asked) == (0, "", [])
+
+
+def test_a_bad_one_leaves_only_where_another_is_good(program):
+    made = check(program, Proxy("refused"), Proxy("no route"), Proxy("refused"))
+    made.step("")
+    assert (made.value, made.reason) == (program.WORSE, "refused")
+    made = check(program, Proxy("refused"), Proxy("no route"), Proxy(""))
+    made.step("")
+    assert (made.value, made.reason) == (program.LEAVE, "refused")
+
+
+def test_a_writer_that_comes_back_meanwhile_serves_both(program):
+    own, peer = Proxy("timed out", ""), Proxy("")
+    made = check(program, own, peer)
+    made.step("")
+    assert made.value == program.WORSE and own.asked == [0.5, program.HURRY] and peer.closed == 1
+
+
+def test_it_is_good_again_after_two_good_answers(program):
+    made = check(program, Proxy("refused", "refused", ""), Proxy(""))
+    for value in (program.LEAVE, program.LEAVE, program.GOOD):
+        made.step("")
+        assert made.value == value
+
+
+def test_who_is_about_to_be_restarted_has_no_connection_and_leaves_when_told(program):
+    own = Proxy("")
+    made = check(program, own, Proxy("", "refused"))
+    made.step("")
+    made.step("quiet")
+    assert (made.value, own.closed, len(own.asked)) == (0, 1, 1)
+    made.step("leave")
+    assert made.value == program.LEAVE
+    made.step("leave")
+    assert (made.value, made.reason, len(own.asked)) == (program.WORSE, "it is about to be restarted", 1)
+
+
+def test_a_lease_lasts_as_long_as_its_lock(program, tmp_path):
+    path = tmp_path / "lease"
+    assert program.lease_of(path) == ""
+    with path.open("w") as lease:
+        assert program.lease_of(path) == ""
+        fcntl.flock(lease, fcntl.LOCK_EX)
+        assert program.lease_of(path) == "quiet"
+        lease.write("leave\n")
+        lease.flush()
+        assert program.lease_of(path) == "leave"
+    assert program.lease_of(path) == ""
+
+
+class Cursor:
+    def __init__(self, row):
+        self.row, self.statements = row, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_details):
+        return None
+
+    def execute(self, statement):
+        self.statements.append(statement)
+        if isinstance(self.row, Exception):
+            raise self.row
+
+    def fetchone(self):
+        return self.row
+
+
+class Connection:
+    def __init__(self, row):
+        self.one, self.closed = Cursor(row), False
+
+    def cursor(self):
+        return self.one
+
+    def _force_close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("OFF",), ""),
+        (("ON",), "super_read_only=ON"),
+        (None, "super_read_only=unknown"),
+        (
+            pymysql.err.OperationalError(9001, "Max connect timeout reached\nwhile reaching hostgroup 2"),
+            "timeout reached while",
+        ),
+        (TimeoutError(), "TimeoutError"),
+        (RuntimeError("'cryptography' package is required"), "cryptography"),
+    ],
+)
+def test_a_question_reaches_a_member_that_takes_writes(program, monkeypatch, row, words):
+    made, arguments = Connection(row), {}
+
+    def connect(**given):
+        arguments.update(given)
+        return made
+
+    monkeypatch.setattr(program.pymysql, "connect", connect)
+    proxy = program.Proxy(OPTIONS, "[2001:db8::1]:6033")
+    assert words in proxy.problem(0.5) if words else proxy.problem(0.5) == ""
+    assert (arguments["host"], arguments["port"], arguments["read_timeout"]) == ("2001:db8::1", 6033, 0.5)
+    assert "@@" not in made.one.statements[0] and "hostgroup=2" in made.one.statements[0]
+    assert made.closed == (proxy.connection is None) == isinstance(row, Exception)
+
+
+def test_a_proxy_that_is_not_there_is_a_problem(program):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        assert "refused" in program.Proxy(OPTIONS, f"127.0.0.1:{free.getsockname()[1]}").problem(0.5)
+
+
+def test_a_proxy_that_says_nothing_is_a_problem_after_the_timeout(program):
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        assert program.Proxy(OPTIONS, f"127.0.0.1:{frozen.getsockname()[1]}").problem(0.1)
+
+
+def test_a_connection_that_is_closed_ends_the_pause(program):
+    mine, theirs = socket.socketpair()
+    proxy = program.Proxy(OPTIONS, "127.0.0.1:1")
+    assert not proxy.wait(0)
+    proxy.connection = type("Connection", (), {"_sock": mine})
+    assert not proxy.wait(0)
+    theirs.close()
+    assert proxy.wait(5)
+    mine.close()
+
+
+def test_it_writes_what_keepalived_and_systemd_read(program, monkeypatch, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        answers = iter(["", "", "refused"])
+        monkeypatch.setattr(program.Proxy, "problem", lambda proxy, timeout: next(answers))
+        monkeypatch.setattr(program.Proxy, "close", lambda proxy: None)
+        options = dict(OPTIONS, directory=str(tmp_path), own="127.0.0.1:1", peers=[], timeout=0.1, interval=0)
+        # The fourth question ends it.
+        with pytest.raises((StopIteration, RuntimeError)):
+            program.run(options)
+        assert systemd.recv(100) == b"READY=1"
+    assert (tmp_path / "priority").read_text() == "-100\n"
+    assert json.loads((tmp_path / "state.json").read_text()) == {"value": -100, "reason": "refused"}
+
+
+def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_path):
+    """Within an interval of ten seconds."""
+    seen = threading.Event()
+    descriptor = os.open(tmp_path / "lease", os.O_WRONLY | os.O_CREAT)
+
+    def step(_check, lease):
+        if lease:
+            seen.set()
+            raise KeyboardInterrupt
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    monkeypatch.setattr(program.Check, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        program.run(dict(OPTIONS, directory=str(tmp_path), own="127.0.0.1:1", peers=[], timeout=0.1, interval=10))
+    os.close(descriptor)
+    assert seen.is_set()
