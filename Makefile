@@ -178,6 +178,10 @@ TESTS ?=
 operations: site ## Planned work under load: no statement may fail (about 20 minutes; TESTS="-k backup" for a part)
 	@python -m pytest -s -m operations tests/integration/operations $(TESTS)
 
+.PHONY: address
+address: site ## The proxies' shared address: each fault RUNS times under load of clients that know this address only (RUNS=5: 25 minutes; TESTS="-k frozen")
+	@python -m pytest -s -m operations tests/integration/operations/test_address.py --runs $(RUNS) $(TESTS)
+
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html
 	@python tools/role_readme.py --write

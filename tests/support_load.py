@@ -19,10 +19,10 @@ UNIT = "distdb-operations-load"
 
 
 class Load:
-    """Eight clients on the proxy host, 100 writes a second; every acknowledged write is recorded."""
+    """Eight clients on one host, 100 writes a second; every acknowledged write is recorded."""
 
-    def __init__(self, lab, name: str, reports: Path) -> None:
-        self.lab, self.name, self.reports = lab, name, reports
+    def __init__(self, lab, name: str, reports: Path, host: str = "proxy") -> None:
+        self.lab, self.name, self.reports, self.host = lab, name, reports, host
         self.account = lab.variable("db0", "mysql_gr_users")[0]
         self.schema = lab.variable("db0", "mysql_gr_schemas")[0]
         self.common = ("--directory", DIRECTORY, "--user", self.account["name"], "--database", self.schema)
@@ -30,16 +30,20 @@ class Load:
 
     def start(self, password: str | None = None, options: Sequence[str] = ()) -> None:
         lab = self.lab
-        lab.on("proxy", "rm", "-rf", DIRECTORY)
-        lab.on("proxy", "install", "-d", "-m", "700", DIRECTORY)
+        lab.on(self.host, "rm", "-rf", DIRECTORY)
+        lab.on(self.host, "install", "-d", "-m", "700", DIRECTORY)
         lab.command(
-            "lab/podman", "cp", "--pause=false", str(ROOT / "bench/failover/load.py"), f"proxy:{DIRECTORY}/load.py"
+            "lab/podman",
+            "cp",
+            "--pause=false",
+            str(ROOT / "bench/failover/load.py"),
+            f"{self.host}:{DIRECTORY}/load.py",
         )
         # Standard input is in no process list.
         secret = f"MYSQL_PWD={password or self.account['password']}\n"
-        lab.give("proxy", f"umask 077; cat >{DIRECTORY}/password", secret)
+        lab.give(self.host, f"umask 077; cat >{DIRECTORY}/password", secret)
         lab.on(
-            "proxy", "systemd-run", "--quiet", "--collect", f"--unit={UNIT}",
+            self.host, "systemd-run", "--quiet", "--collect", f"--unit={UNIT}",
             f"--property=EnvironmentFile={DIRECTORY}/password",
             "/usr/bin/python3", f"{DIRECTORY}/load.py", "run", *self.common, "--seconds", "3600", *options,
         )  # fmt: skip
@@ -47,13 +51,13 @@ class Load:
         wait_for(lambda: self.there("started"), 60, "a first write of every client", every=0.1)
 
     def there(self, name: str) -> bool:
-        done = self.lab.command("lab/podman", "exec", "proxy", "test", "-e", f"{DIRECTORY}/{name}", check=False)
+        done = self.lab.command("lab/podman", "exec", self.host, "test", "-e", f"{DIRECTORY}/{name}", check=False)
         return done.returncode == 0
 
     def stop(self) -> None:
         if self.running:
             self.lab.on(
-                "proxy",
+                self.host,
                 "python3",
                 f"{DIRECTORY}/load.py",
                 "stop",
@@ -65,21 +69,22 @@ class Load:
             )
             self.running = False
 
-    def finish(self, seconds: float, also=()) -> dict:
-        """End the load; its report. It has passed when nothing failed, nothing is lost, and all members (`also`: addresses of more) hold the same."""
+    def finish(self, seconds: float, also=(), **more) -> dict:
+        """End the load; its report, with what else is known. It has passed when nothing failed, nothing is lost, and all members (`also`: addresses of more)
+        hold the same."""
         self.stop()
-        summary = json.loads(self.lab.on("proxy", "cat", f"{DIRECTORY}/summary.json"))
+        summary = json.loads(self.lab.on(self.host, "cat", f"{DIRECTORY}/summary.json"))
         addresses = [*map(self.lab.address, self.lab.members), *also]
         where = [f"--member={address}:3306" for address in addresses]
         line = f". {DIRECTORY}/password; export MYSQL_PWD; exec python3 {DIRECTORY}/load.py agree --timeout 120 --tls "
-        text = self.lab.on("proxy", "sh", "-c", line + " ".join(self.common + tuple(where)), check=False, timeout=180)
+        text = self.lab.on(self.host, "sh", "-c", line + " ".join(self.common + tuple(where)), check=False, timeout=180)
         agreed = json.loads(text)
         report = dict(
             summary, work=self.name, work_seconds=round(seconds, 1), lost_rows=agreed["lost"],
-            same_transactions=agreed["same_transactions"], checksums_agree=agreed["checksums_agree"],
+            same_transactions=agreed["same_transactions"], checksums_agree=agreed["checksums_agree"], **more,
         )  # fmt: skip
         if summary["errors"]:
-            journal = self.lab.on("proxy", "cat", f"{DIRECTORY}/writes.jsonl").splitlines()
+            journal = self.lab.on(self.host, "cat", f"{DIRECTORY}/writes.jsonl").splitlines()
             report["failures"] = [event for event in map(json.loads, journal[1:]) if event["error"]]
         report["passed"] = bool(
             not summary["errors"] and not agreed["lost"] and agreed["same_transactions"] and agreed["checksums_agree"]

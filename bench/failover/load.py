@@ -11,7 +11,8 @@
     load.py agree  --member H:P … --user U --database D --directory DIR [--timeout S]
 
 With --also, a client whose statement failed connects to the next of these places, as an application with several proxies does. With --reconnect it
-connects for each statement, at the next place where one takes no connection; the places are spread over the clients.
+connects for each statement, at the next place where one takes no connection; the places are spread over the clients. With --patience it goes on trying
+to connect for so many seconds: nothing was sent, so no statement has failed.
 
 The password is read from the environment variable MYSQL_PWD.
 
@@ -31,6 +32,7 @@ The same row is never written twice: the next statement has the next number.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import ssl
@@ -41,6 +43,8 @@ import uuid
 
 import pymysql
 
+# Seconds between two attempts to connect.
+RETRY = 0.02
 TABLE = "load_rows"
 CREATE = (
     f"CREATE TABLE IF NOT EXISTS {TABLE} (run CHAR(32) NOT NULL, client INT NOT NULL, number INT NOT NULL,"
@@ -67,7 +71,7 @@ def connect(options, attempt=0):
         password=os.environ.get("MYSQL_PWD", ""),
         database=options.database,
         autocommit=True,
-        connect_timeout=5,
+        connect_timeout=min(5, options.timeout),
         read_timeout=options.timeout,
         write_timeout=options.timeout,
         **where,
@@ -82,12 +86,17 @@ def close(connection):
 
 def connect_anywhere(options, first):
     """A connection at the first place that takes one; no statement was sent to the others."""
-    for attempt in range(first, first + len(options.also)):
+    end = time.monotonic() + options.patience
+    for attempt in itertools.count(first):
         try:
             return connect(options, attempt)
         except (pymysql.Error, OSError):
-            continue
-    return connect(options, first + len(options.also))
+            if attempt < first + len(options.also):
+                continue
+            if time.monotonic() >= end:
+                raise
+            time.sleep(RETRY)
+    return None
 
 
 class Client(threading.Thread):
@@ -350,6 +359,9 @@ def main(arguments=None):
     parser.add_argument("--port", type=int, default=6033)
     parser.add_argument("--also", action="append", default=[], help="host:port of another proxy")
     parser.add_argument("--reconnect", action="store_true", help="connect for each statement, wherever it is possible")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, help="seconds for which to try to connect, with --reconnect"
+    )
     parser.add_argument("--socket")
     parser.add_argument("--member", action="append", default=[], help="host:port; may be given several times")
     parser.add_argument("--tls", action="store_true", help="encrypt the connection")

@@ -17,8 +17,9 @@ description:
   - For this it sets C(mysql-max_connections) to 1 in runtime and is that one client. In a ProxySQL cluster, whose other proxies would take this over, it
     closes the ports for clients instead (C(PROXYSQL PAUSE)), which takes about a second for each of ProxySQL's threads; who connects then waits as long.
   - When the time is over it restarts nevertheless; RV(clients) says how many clients were still connected.
-  - With O(virtual_addresses) another proxy gets these addresses before, where one gives good answers; in a moment in which no client is connected, where
-    there is one within 0.4 s. When the module ends, however it does, this proxy may have them again.
+  - With O(virtual_addresses) a proxy that is good gets these addresses before. Clients are sent away for less than half a second for this, so that no
+    statement is under way when the address goes (in a ProxySQL cluster they are not). When the module ends, however it does, this proxy may have the
+    addresses again.
 extends_documentation_fragment:
   - distdb.mysql_ha.proxysql
 attributes:
@@ -75,7 +76,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import Gate
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import PAUSE, HandOver
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import HandOver
 
 
 def main() -> None:
@@ -102,16 +103,12 @@ def main() -> None:
             gate = Gate(admin)
             hand_over = HandOver(params["virtual_addresses"], module.run_command)
             try:
-                shared = hand_over.begin()
-                if shared and gate.has_peers():
+                if gate.has_peers():
                     # Its ports are closed slowly: the address is gone before.
-                    handed_over = hand_over.give()
+                    handed_over = hand_over.give(lambda: None)
                     gate.close()
                 else:
-                    gate.close()
-                    if shared:
-                        gate.wait_gone(PAUSE)
-                    handed_over = shared and hand_over.give()
+                    handed_over = hand_over.give(gate.close)
                 clients = gate.wait_gone(params["clients_timeout"])
             except AdminError:
                 gate.open()

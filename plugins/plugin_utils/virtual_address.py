@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
+from ansible.errors import AnsibleError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     INVALID,
     IPV4,
@@ -19,6 +20,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     format_address,
 )
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
+from jinja2.exceptions import UndefinedError
 
 OPTION = "proxysql_virtual_address"
 ALLOWED = "(allowed: IPv4 and IPv6 addresses, each with or without the length of its prefix, such as 192.0.2.10/24)"
@@ -74,10 +76,17 @@ def unusable(address: Virtual) -> str:
     return next((kind for kind, applies in kinds.items() if applies), "")
 
 
+def said(hostvars: Any, host: str, option: str) -> Any:
+    """What the inventory says of a host; None where only its own play knows it."""
+    try:
+        return hostvars[host].get(option)
+    except (AnsibleError, UndefinedError):
+        return None
+
+
 def own_address(hostvars: Any, host: str) -> str:
     """By what the other proxies reach this one, as its canonical text."""
-    known = hostvars[host]
-    return classify(known.get("proxysql_address") or known.get("ansible_host") or host).text
+    return classify(said(hostvars, host, "proxysql_address") or said(hostvars, host, "ansible_host") or host).text
 
 
 def sharing(settings: Mapping[str, Any], host: str, peers: Sequence[str], hostvars: Any) -> list[str]:
@@ -86,7 +95,7 @@ def sharing(settings: Mapping[str, Any], host: str, peers: Sequence[str], hostva
     return [
         peer
         for peer in peers
-        if peer == host or {found.host for found in addresses(hostvars[peer].get(OPTION))} == mine
+        if peer == host or {found.host for found in addresses(said(hostvars, peer, OPTION))} == mine
     ]
 
 
@@ -118,7 +127,7 @@ def taken_problems(shared: Sequence[Virtual], hosts: Sequence[str], hostvars: An
     """An address that a host of the inventory has of its own."""
     for host in hosts:
         for option in ("proxysql_address", "mysql_gr_address", "ansible_host"):
-            own = hostvars[host].get(option)
+            own = said(hostvars, host, option)
             if own and classify(own).text in {address.host for address in shared}:
                 yield f"{OPTION}: {own} is the address of {host} ({option}); allowed is one that no host has of its own."
                 break
@@ -128,13 +137,13 @@ def clash_problems(shared: Sequence[Virtual], number: int, hosts: Sequence[str],
     """Other addresses with the same router id, or with a part of these."""
     mine = {address.host for address in shared}
     for host in hosts:
-        others = addresses(hostvars[host].get(OPTION))
+        others = addresses(said(hostvars, host, OPTION))
         theirs = {address.host for address in others}
         if not others or theirs == mine:
             continue
         if theirs & mine:
             yield f"{OPTION} of {host} is {', '.join(sorted(theirs))}; proxies share all of their addresses ({', '.join(sorted(mine))}) or none."
-        elif router_id(hostvars[host].get("proxysql_virtual_router_id"), others) == number:
+        elif router_id(said(hostvars, host, "proxysql_virtual_router_id"), others) == number:
             yield (
                 f"proxysql_virtual_router_id is {number} for {', '.join(sorted(mine))} and, of {host}, for {', '.join(sorted(theirs))}; "
                 "each shared address needs a number of its own (1 to 255)."
@@ -145,7 +154,7 @@ def agreement_problems(host: str, together: Sequence[str], hostvars: Any) -> Ite
     """As the inventory says it; a default of the role is in no host's variables."""
     for option in ("proxysql_virtual_router_id", "proxysql_virtual_preempt", "proxysql_virtual_secret"):
         for peer in together:
-            if hostvars[peer].get(option) != hostvars[host].get(option):
+            if said(hostvars, peer, option) != said(hostvars, host, option):
                 yield f"{option} of {peer} and {host} differ; proxies that share an address need the same."
 
 
@@ -231,6 +240,9 @@ def virtual_plan(settings: Mapping[str, Any], host: str, peers: Sequence[str], h
     others = [peer for peer in together if peer != host]
     secret = bool(settings.get("proxysql_virtual_secret"))
     advert, interval, timeout = PATIENCE.get(str(settings.get("proxysql_network")), PATIENCE["fast"])
+    advert = 1 if secret else advert
+    # Its monitor may see a writer by one interval later than that of another proxy.
+    again = round(int(settings["proxysql_monitor_interval"]) / 1000 + 0.15, 3)
     preempt = str(settings.get("proxysql_virtual_preempt")).lower() in ("1", "yes", "true", "on", "y", "t")
     port = settings["proxysql_port"]
     groups = [one for one in settings["proxysql_hostgroups"] if (one.get("state") or "present") == "present"]
@@ -247,19 +259,21 @@ def virtual_plan(settings: Mapping[str, Any], host: str, peers: Sequence[str], h
         priority=PRIORITY - (together.index(host) if preempt else 0),
         # Only the older one has passwords, and it counts in whole seconds.
         version=2 if secret else 3,
-        advert=1 if secret else advert,
-        watchdog=round(3 + 4 * timeout),
+        advert=advert,
+        watchdog=round(3 + 4 * timeout + again),
         user=dict() if listed else dict(
             username=settings["proxysql_monitor_user"], default_hostgroup=writers, comment="the check of distdb.mysql_ha's virtual address"
         ),
         check=dict(
             own=format_address(LOOPBACK[own.kind] if ANYWHERE[own.kind] in listening(settings) else own.text, port),
             peers=[
-                format_address(own_address(hostvars, peer), hostvars[peer].get("proxysql_port") or port) for peer in others
+                format_address(own_address(hostvars, peer), said(hostvars, peer, "proxysql_port") or port) for peer in others
             ],
             user=settings["proxysql_monitor_user"],
             hostgroup=writers,
             interval=interval,
             timeout=timeout,
+            again=again,
+            advert=advert,
         ),
     )  # fmt: skip

@@ -14,6 +14,10 @@ import pytest
 from support import Lab
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runs", type=int, default=1, help="how often each application is run, or each fault injected")
+
+
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab()

@@ -20,8 +20,8 @@ DIRECTORY = "/run/proxysql-address"
 RunCommand = Callable[[Sequence[str]], "tuple[int, str, str]"]
 ADDRESSES = ("ip", "-json", "address", "show")
 POLL = 0.02
-# Seconds: how long clients that come and go have to be gone, and how long another proxy has to take the address.
-PAUSE, TAKEN = 0.4, 2.0
+# Seconds: for which clients are sent away before another proxy can take the address, and how much later than due that is tolerated.
+EARLY, LATE = 0.1, 1.0
 
 
 def local_addresses(run_command: RunCommand) -> dict[str, str]:
@@ -82,23 +82,28 @@ class HandOver:
         self.addresses, self.run_command = addresses, run_command
         self.lease: int | None = None
 
-    def begin(self) -> bool:
-        """Whether there is a check; from now on it has no connection to this proxy."""
-        if not self.addresses or not check_state():
+    def here(self) -> bool:
+        return bool(held(self.addresses, local_addresses(self.run_command)))
+
+    def give(self, close: Callable[[], None]) -> bool:
+        """Whether no address is here any more. close() sends new clients away; it is called before the address goes, in any case.
+
+        From now on the check says WORSE and has no connection to this proxy. A better one takes the address when it has heard nothing as good
+        for three advertisements, which is two to three from now. Until shortly before, this one serves.
+        """
+        state = check_state() if self.addresses else {}
+        if not state:
+            close()
             return False
         self.lease = os.open(f"{DIRECTORY}/lease", os.O_WRONLY | os.O_CREAT, 0o600)
         fcntl.flock(self.lease, fcntl.LOCK_EX)
-        say(self.lease, "quiet")
-        return True
-
-    def give(self) -> bool:
-        """Whether no address is here any more."""
-        if self.lease is None:
-            return False
-        say(self.lease, "leave")
-        deadline = time.monotonic() + TAKEN
-        while held(self.addresses, local_addresses(self.run_command)):
-            if time.monotonic() > deadline:
+        advert = float(state.get("advert", 1))
+        begin = time.monotonic()
+        if self.here():
+            time.sleep(max(0.0, 2 * advert - EARLY))
+        close()
+        while self.here():
+            if time.monotonic() > begin + 3 * advert + LATE:
                 return False
             time.sleep(POLL)
         return True
@@ -107,8 +112,3 @@ class HandOver:
         if self.lease is not None:
             os.close(self.lease)
         self.lease = None
-
-
-def say(lease: int, word: str) -> None:
-    os.ftruncate(lease, 0)
-    os.pwrite(lease, f"{word}\n".encode(), 0)

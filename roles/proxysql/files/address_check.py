@@ -7,8 +7,8 @@ A query through the port for applications, to a member that takes writes, is wha
 this host: 0 for good, WORSE where it is not and perhaps no other proxy is better, LEAVE where another proxy has just given a good answer. Of a host
 with WORSE the address goes only to one that is better; with LEAVE keepalived gives it up at once. So with no writer anywhere it stays where it is.
 
-What restarts ProxySQL on purpose holds the lock of LEASE meanwhile: this program then has no connection (it would be waited for), and with the word
-"leave" in that file the address goes to another proxy. The lock ends with the process that holds it.
+What restarts ProxySQL on purpose holds the lock of the file "lease" meanwhile: this program then has no connection (it would be waited for), and its
+proxy counts as WORSE. The lock ends with the process that holds it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import pymysql
 GOOD, WORSE, LEAVE = 0, -100, -254
 # Good answers in a row after which a bad proxy is good.
 RISE = 2
-# Seconds: how long this proxy has for a second answer where another one is good, and the pause between two looks at the lease.
-HURRY, TICK = 0.1, 0.05
+# Seconds: how long this proxy has to take a second connection where another one is good, and the pause between two looks at the lease.
+HURRY, TICK = 0.25, 0.05
 # Without @@, which would tie ProxySQL's connection to the member to this session.
 QUERY = "SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = 'super_read_only'"
 
@@ -54,12 +54,13 @@ class Proxy:
             connect_timeout=timeout, read_timeout=timeout, write_timeout=timeout, autocommit=None, **more,
         )  # fmt: skip
 
-    def problem(self, timeout):
+    def problem(self, timeout, connect_timeout=None):
         """Why this proxy is not good, or ""."""
         notify("WATCHDOG=1")
         try:
             if self.connection is None:
-                self.connection = self.connect(timeout)
+                self.connection = self.connect(connect_timeout or timeout)
+            self.connection._read_timeout = timeout
             with self.connection.cursor() as cursor:
                 cursor.execute(f"/* hostgroup={self.options['hostgroup']} */ {QUERY}")
                 answer = cursor.fetchone()
@@ -81,8 +82,8 @@ class Proxy:
 class Check:
     """What the number is now, and why."""
 
-    def __init__(self, own, peers, timeout):
-        self.own, self.peers, self.timeout = own, peers, timeout
+    def __init__(self, own, peers, timeout, again):
+        self.own, self.peers, self.timeout, self.again = own, peers, timeout, again
         self.value, self.reason, self.good = None, "", RISE - 1
 
     def another(self):
@@ -95,36 +96,36 @@ class Check:
         return False
 
     def step(self, lease):
-        """Look once. lease: "", "quiet" or "leave"."""
+        """Look once. lease: whether this proxy is about to be restarted."""
         if lease:
             self.own.close()
-            self.good = 0
-            if lease == "leave":
-                self.value, self.reason = LEAVE if self.another() else WORSE, "it is about to be restarted"
+            self.good, self.value, self.reason = 0, WORSE, "it is about to be restarted"
             return
         reason = self.own.problem(self.timeout)
+        better = bool(reason) and self.another()
+        if better:
+            # A connection may have ended for other reasons, and this proxy may see a writer that came back a moment after the other one.
+            reason = self.own.problem(self.again, HURRY)
         if reason:
             self.good = 0
-            # A writer that came back meanwhile serves both.
-            leave = self.another() and self.own.problem(HURRY)
-            self.value, self.reason = LEAVE if leave else WORSE, reason
+            self.value, self.reason = LEAVE if better else WORSE, reason
             return
         self.good += 1
         if self.good >= RISE:
             self.value, self.reason = GOOD, ""
 
 
-def lease_of(path):
-    """The word in the lease's file while somebody holds its lock, else ""."""
+def leased(path):
+    """Whether another process holds the lock of this file."""
     try:
         with open(path, encoding="utf-8") as lease:
             try:
                 fcntl.flock(lease, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return lease.read().strip() or "quiet"
+                return True
     except OSError:
         pass
-    return ""
+    return False
 
 
 def replace(path, text):
@@ -145,20 +146,23 @@ def notify(text):
 def run(options):
     directory = options["directory"]
     own = Proxy(options, options["own"])
-    check = Check(own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"])
+    check = Check(own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"], options["again"])
     said = None
     while True:
-        lease = lease_of(f"{directory}/lease")
+        lease = leased(f"{directory}/lease")
         check.step(lease)
         now = (check.value, check.reason)
         if now != said and check.value is not None:
             replace(f"{directory}/priority", f"{check.value}\n")
-            replace(f"{directory}/state.json", json.dumps({"value": check.value, "reason": check.reason}) + "\n")
+            replace(
+                f"{directory}/state.json",
+                json.dumps({"value": check.value, "reason": check.reason, "advert": options["advert"]}) + "\n",
+            )
             print(f"{check.value}: {check.reason or 'good'}", flush=True)
             said = now
         notify("READY=1")
         end = time.monotonic() + options["interval"]
-        while time.monotonic() < end and not own.wait(TICK) and lease_of(f"{directory}/lease") == lease:
+        while time.monotonic() < end and not own.wait(TICK) and leased(f"{directory}/lease") == lease:
             pass
 
 

@@ -9,10 +9,6 @@ import pytest
 from applications import Client
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--runs", type=int, default=1, help="how often each application is run, or each fault injected")
-
-
 @pytest.fixture
 def runs(request) -> int:
     return request.config.getoption("--runs")

@@ -10,6 +10,7 @@ import re
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_virtual_plan import FilterModule
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_problems
+from jinja2.exceptions import UndefinedError
 
 virtual_plan = FilterModule().filters()["proxysql_virtual_plan"]
 PROXIES = ["proxy", "proxy2"]
@@ -24,6 +25,7 @@ SETTINGS = dict(
     proxysql_variables={},
     proxysql_network="fast",
     proxysql_inventory_group="proxysql",
+    proxysql_monitor_interval="250",
     proxysql_monitor_user="monitor",
     proxysql_users=[dict(username="app")],
     proxysql_hostgroups=[dict(writer_hostgroup=12, state="absent"), dict(writer_hostgroup=2)],
@@ -168,7 +170,14 @@ def test_the_plan_of_two_proxies():
         [],
     )
     assert first["check"] == dict(
-        own="127.0.0.1:6033", peers=["192.0.2.127:6033"], user="monitor", hostgroup=2, interval=0.25, timeout=0.5
+        own="127.0.0.1:6033",
+        peers=["192.0.2.127:6033"],
+        user="monitor",
+        hostgroup=2,
+        interval=0.25,
+        timeout=0.5,
+        again=0.4,
+        advert=0.25,
     )
     assert first["user"] == dict(
         username="monitor", default_hostgroup=2, comment="the check of distdb.mysql_ha's virtual address"
@@ -190,16 +199,30 @@ def test_addresses_of_the_other_kind_go_along():
 
 def test_a_password_is_of_the_older_vrrp_which_counts_in_seconds():
     made = plan(proxysql_virtual_secret="secret")
-    assert (made["version"], made["advert"]) == (2, 1)
+    assert (made["version"], made["advert"], made["check"]["advert"]) == (2, 1, 1)
 
 
 def test_a_patient_network_has_patient_checks():
-    made = plan(proxysql_network="patient")
-    assert (made["advert"], made["check"]["interval"], made["check"]["timeout"], made["watchdog"]) == (1, 0.5, 1.5, 9)
+    made = plan(proxysql_network="patient", proxysql_monitor_interval=2000)
+    assert (made["advert"], made["check"]["interval"], made["check"]["timeout"], made["watchdog"]) == (1, 0.5, 1.5, 11)
 
 
 def test_an_account_that_the_inventory_has_is_left_alone():
     assert plan(proxysql_users=[dict(username="monitor")])["user"] == {}
+
+
+class OwnPlay(dict):
+    """Variables of a host of which one is known in its own play only."""
+
+    def get(self, name, default=None):
+        if name == "mysql_gr_address":
+            raise UndefinedError("'cluster_network' is undefined")
+        return super().get(name, default)
+
+
+def test_what_only_another_play_knows_is_no_problem():
+    known = dict(hostvars({}, {}), db0=OwnPlay())
+    assert virtual_problems(SETTINGS, "proxy", PROXIES, list(known), known) == []
 
 
 def test_peers_are_asked_on_their_own_port():

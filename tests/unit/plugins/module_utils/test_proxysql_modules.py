@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -470,51 +471,62 @@ def test_a_proxy_that_cannot_be_asked_takes_clients_again(restart):
 
 @pytest.fixture
 def check(tmp_path, monkeypatch):
-    """A host with a check and a shared address; what the lease says each time that the module looks for the address, which is gone when it says so."""
+    """A host with a check and a shared address, which goes, or stays; whether the lease was held each time that the module looked for the address."""
     monkeypatch.setattr(virtual, "DIRECTORY", str(tmp_path))
     monkeypatch.setattr(virtual, "POLL", 0)
-    monkeypatch.setattr(virtual, "TAKEN", 0.05)
-    (tmp_path / "state.json").write_text('{"value": 0, "reason": ""}')
-    said = []
+    monkeypatch.setattr(virtual, "LATE", 0.05)
+    (tmp_path / "state.json").write_text('{"value": 0, "reason": "", "advert": 0}')
+    looks = []
 
-    def look(leaves=True):
+    def leased():
+        with (tmp_path / "lease").open() as lease:
+            try:
+                fcntl.flock(lease, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def look(leaves=True, here=True):
         def local(_run_command):
-            said.append((tmp_path / "lease").read_text().strip())
-            return {} if leaves and len(said) > 1 else {"192.0.2.10": "eth0"}
+            looks.append(leased())
+            return {"192.0.2.10": "eth0"} if here and not (leaves and len(looks) > 2) else {}
 
         monkeypatch.setattr(virtual, "local_addresses", local)
-        return said
+        return looks, leased
 
     return look
 
 
 def test_another_proxy_gets_the_address_before(restart, check):
-    said = check()
-    answer, done = restart([3, 1, 1], virtual_addresses=["192.0.2.10/24"])
-    assert answer["handed_over"] and said == ["leave", "leave"]
+    looks, leased = check()
+    answer, done = restart([1], virtual_addresses=["192.0.2.10/24"])
+    assert answer["handed_over"] and looks == [True, True, True] and not leased()
     assert done == [*CLOSED, "systemctl restart proxysql", "leave"]
 
 
+def test_an_address_that_is_elsewhere_is_not_waited_for(restart, check):
+    looks, _leased = check(here=False)
+    answer, _done = restart([1], virtual_addresses=["192.0.2.10"])
+    assert answer["handed_over"] and len(looks) == 2
+
+
 def test_an_address_that_stays_is_no_reason_not_to_restart(restart, check):
-    said = check(leaves=False)
-    answer, done = restart([1, 1], virtual_addresses=["192.0.2.10"])
-    assert not answer["handed_over"] and len(said) > 1 and "systemctl restart proxysql" in done
+    looks, leased = check(leaves=False)
+    answer, done = restart([1], virtual_addresses=["192.0.2.10"])
+    assert not answer["handed_over"] and len(looks) > 3 and not leased() and "systemctl restart proxysql" in done
 
 
-def test_in_a_cluster_the_address_goes_before_the_ports_are_closed(restart, check, monkeypatch):
-    check()
-    done = []
-    monkeypatch.setattr(clients.Gate, "pause", lambda gate: done.append("pause"))
-    monkeypatch.setattr(virtual.HandOver, "give", lambda hand_over: done.append("give") or True)
-    answer, _statements = restart([0], peers=2, virtual_addresses=["192.0.2.10"])
-    assert answer["handed_over"] and done == ["give", "pause"]
+def test_in_a_cluster_the_address_goes_before_the_ports_are_closed(restart, check):
+    looks, _leased = check()
+    answer, done = restart([0], peers=2, virtual_addresses=["192.0.2.10"])
+    assert answer["handed_over"] and len(looks) == 3 and done == ["PROXYSQL PAUSE", "systemctl restart proxysql"]
 
 
 def test_without_a_check_no_address_is_given(restart, check, tmp_path):
-    said = check()
+    looks, _leased = check()
     (tmp_path / "state.json").unlink()
-    answer, _done = restart([1], virtual_addresses=["192.0.2.10"])
-    assert not answer["handed_over"] and said == []
+    answer, done = restart([1], virtual_addresses=["192.0.2.10"])
+    assert not answer["handed_over"] and looks == [] and "systemctl restart proxysql" in done
 
 
 def test_a_restart_that_fails_has_the_journals_words(restart):

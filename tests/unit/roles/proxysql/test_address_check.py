@@ -35,8 +35,8 @@ class Proxy:
     def __init__(self, *answers):
         self.answers, self.asked, self.closed = list(answers), [], 0
 
-    def problem(self, timeout):
-        self.asked.append(timeout)
+    def problem(self, timeout, connect_timeout=None):
+        self.asked.append((timeout, connect_timeout))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def close(self):
@@ -44,62 +44,61 @@ class Proxy:
 
 
 def check(program, own, *peers):
-    return program.Check(own, list(peers), 0.5)
+    return program.Check(own, list(peers), 0.5, 0.4)
 
 
 def test_a_good_proxy_is_good_at_once_and_asks_no_other(program):
     peer = Proxy("")
     made = check(program, Proxy(""), peer)
-    made.step("")
+    made.step(False)
     assert (made.value, made.reason, peer.asked) == (0, "", [])
 
 
 def test_a_bad_one_leaves_only_where_another_is_good(program):
     made = check(program, Proxy("refused"), Proxy("no route"), Proxy("refused"))
-    made.step("")
+    made.step(False)
     assert (made.value, made.reason) == (program.WORSE, "refused")
     made = check(program, Proxy("refused"), Proxy("no route"), Proxy(""))
-    made.step("")
+    made.step(False)
     assert (made.value, made.reason) == (program.LEAVE, "refused")
 
 
-def test_a_writer_that_comes_back_meanwhile_serves_both(program):
-    own, peer = Proxy("timed out", ""), Proxy("")
+def test_a_second_good_answer_counts(program):
+    """Its connection had ended, or a writer came back, which the other proxy has seen before."""
+    own, peer = Proxy("", "timed out", ""), Proxy("")
     made = check(program, own, peer)
-    made.step("")
-    assert made.value == program.WORSE and own.asked == [0.5, program.HURRY] and peer.closed == 1
+    made.step(False)
+    made.step(False)
+    assert (made.value, made.reason, peer.closed) == (program.GOOD, "", 1)
+    assert own.asked == [(0.5, None), (0.5, None), (0.4, program.HURRY)]
 
 
 def test_it_is_good_again_after_two_good_answers(program):
-    made = check(program, Proxy("refused", "refused", ""), Proxy(""))
-    for value in (program.LEAVE, program.LEAVE, program.GOOD):
-        made.step("")
+    made = check(program, Proxy("refused", "refused", "refused", "refused", ""), Proxy(""))
+    for value in (program.LEAVE, program.LEAVE, program.LEAVE, program.GOOD):
+        made.step(False)
         assert made.value == value
 
 
-def test_who_is_about_to_be_restarted_has_no_connection_and_leaves_when_told(program):
-    own = Proxy("")
-    made = check(program, own, Proxy("", "refused"))
-    made.step("")
-    made.step("quiet")
-    assert (made.value, own.closed, len(own.asked)) == (0, 1, 1)
-    made.step("leave")
-    assert made.value == program.LEAVE
-    made.step("leave")
-    assert (made.value, made.reason, len(own.asked)) == (program.WORSE, "it is about to be restarted", 1)
+def test_a_proxy_that_is_about_to_be_restarted_is_worse_and_has_no_connection(program):
+    own, peer = Proxy(""), Proxy("")
+    made = check(program, own, peer)
+    made.step(False)
+    made.step(True)
+    assert (made.value, made.reason, own.closed, len(own.asked)) == (program.WORSE, "it is about to be restarted", 1, 1)
+    for value in (program.WORSE, program.GOOD):
+        made.step(False)
+        assert made.value == value
 
 
 def test_a_lease_lasts_as_long_as_its_lock(program, tmp_path):
     path = tmp_path / "lease"
-    assert program.lease_of(path) == ""
+    assert not program.leased(path)
     with path.open("w") as lease:
-        assert program.lease_of(path) == ""
+        assert not program.leased(path)
         fcntl.flock(lease, fcntl.LOCK_EX)
-        assert program.lease_of(path) == "quiet"
-        lease.write("leave\n")
-        lease.flush()
-        assert program.lease_of(path) == "leave"
-    assert program.lease_of(path) == ""
+        assert program.leased(path)
+    assert not program.leased(path)
 
 
 class Cursor:
@@ -157,6 +156,7 @@ def test_a_question_reaches_a_member_that_takes_writes(program, monkeypatch, row
     proxy = program.Proxy(OPTIONS, "[2001:db8::1]:6033")
     assert words in proxy.problem(0.5) if words else proxy.problem(0.5) == ""
     assert (arguments["host"], arguments["port"], arguments["read_timeout"]) == ("2001:db8::1", 6033, 0.5)
+    assert made._read_timeout == 0.5
     assert "@@" not in made.one.statements[0] and "hostgroup=2" in made.one.statements[0]
     assert made.closed == (proxy.connection is None) == isinstance(row, Exception)
 
@@ -188,15 +188,24 @@ def test_it_writes_what_keepalived_and_systemd_read(program, monkeypatch, tmp_pa
         systemd.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         answers = iter(["", "", "refused"])
-        monkeypatch.setattr(program.Proxy, "problem", lambda proxy, timeout: next(answers))
+        monkeypatch.setattr(program.Proxy, "problem", lambda proxy, *timeouts: next(answers))
         monkeypatch.setattr(program.Proxy, "close", lambda proxy: None)
-        options = dict(OPTIONS, directory=str(tmp_path), own="127.0.0.1:1", peers=[], timeout=0.1, interval=0)
+        options = dict(
+            OPTIONS,
+            directory=str(tmp_path),
+            own="127.0.0.1:1",
+            peers=[],
+            timeout=0.1,
+            again=0.1,
+            advert=0.25,
+            interval=0,
+        )
         # The fourth question ends it.
         with pytest.raises((StopIteration, RuntimeError)):
             program.run(options)
         assert systemd.recv(100) == b"READY=1"
     assert (tmp_path / "priority").read_text() == "-100\n"
-    assert json.loads((tmp_path / "state.json").read_text()) == {"value": -100, "reason": "refused"}
+    assert json.loads((tmp_path / "state.json").read_text()) == {"value": -100, "reason": "refused", "advert": 0.25}
 
 
 def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_path):
@@ -212,6 +221,17 @@ def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_
 
     monkeypatch.setattr(program.Check, "step", step)
     with pytest.raises(KeyboardInterrupt):
-        program.run(dict(OPTIONS, directory=str(tmp_path), own="127.0.0.1:1", peers=[], timeout=0.1, interval=10))
+        program.run(
+            dict(
+                OPTIONS,
+                directory=str(tmp_path),
+                own="127.0.0.1:1",
+                peers=[],
+                timeout=0.1,
+                again=0.1,
+                advert=0.25,
+                interval=10,
+            )
+        )
     os.close(descriptor)
     assert seen.is_set()

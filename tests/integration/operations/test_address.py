@@ -1,0 +1,234 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two proxies share one address: faults of one of them under load of clients that know this address only, and planned restarts.
+
+--runs says how often each fault; reports in .cache/address. The clients connect for each statement, try to connect for ten seconds, and wait for an answer
+for one second.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import ROOT, second_proxy, wait_for
+from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, other, watched
+from support_load import Load
+
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.claim(
+        "Two proxies share one address: when the one that has it is killed, frozen, off, cut off or without members, the other one serves it within two "
+        "seconds, and no acknowledged row is lost.",
+        minutes=25,
+    ),
+]
+
+CLIENTS = "db1"
+REPORTS = ROOT / ".cache" / "address"
+OPTIONS = ("--reconnect", "--patience", "10", "--timeout", "1")
+
+
+@pytest.fixture(scope="module")
+def shared(lab):
+    """The lab's cluster behind two proxies that share an address."""
+    for proxy in PROXIES:
+        lab.command("lab/up", proxy, LAB_PREPARE="0")
+        lab.on(
+            proxy,
+            "sh",
+            "-c",
+            "command -v iptables || apt-get install --yes --no-install-recommends iptables",
+            timeout=300,
+        )
+    with second_proxy(lab, "-i", "inventories/lab-address"):
+        yield address_of(lab)
+    run = lab.site("--limit", "proxy")
+    assert run.code == 0 and holders(lab) == [], run
+
+
+@pytest.fixture(autouse=True)
+def whole(lab, shared):
+    both_good(lab)
+    holder(lab)
+
+
+def iptables(lab, host, action, *addresses):
+    for address in addresses:
+        lab.on(host, "iptables", action, "INPUT", "-s", address, "-j", "DROP")
+        lab.on(host, "iptables", action, "OUTPUT", "-d", address, "-j", "DROP")
+
+
+def proxy_addresses(lab):
+    prefix = address_of(lab).rpartition(".")[0]
+    return {"proxy": f"{prefix}.129", "proxy2": f"{prefix}.127"}
+
+
+def unmask(lab, host):
+    lab.on(host, "systemctl", "unmask", "--runtime", "proxysql")
+    lab.on(host, "systemctl", "reset-failed", "proxysql", check=False)
+    lab.on(host, "systemctl", "start", "proxysql")
+
+
+# Each: what is done to the proxy that has the address, and how it is undone.
+FAULTS = {
+    "killed": (
+        lambda lab, host: lab.on(host, "sh", "-c", "systemctl mask --runtime proxysql; systemctl kill --signal=KILL proxysql"),
+        unmask,
+    ),
+    "frozen": (
+        lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=STOP", "proxysql"),
+        lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=CONT", "proxysql"),
+    ),
+    "off": (
+        lambda lab, host: lab.command("lab/podman", "kill", "--signal", "KILL", host),
+        lambda lab, host: lab.command("lab/host", "start", host),
+    ),
+    # From everything; the way that the test uses stays open.
+    "cut_off": (
+        lambda lab, host: iptables(lab, host, "-I", f"{address_of(lab).rpartition('.')[0]}.0/24"),
+        lambda lab, host: iptables(lab, host, "-D", f"{address_of(lab).rpartition('.')[0]}.0/24"),
+    ),
+    # From each other; clients and members reach both.
+    "cut_from_each_other": (
+        lambda lab, host: iptables(lab, host, "-I", proxy_addresses(lab)[other(host)]),
+        lambda lab, host: iptables(lab, host, "-D", proxy_addresses(lab)[other(host)]),
+    ),
+    "without_members": (
+        lambda lab, host: lab.on(host, "iptables", "-I", "OUTPUT", "-p", "tcp", "--dport", "3306", "-j", "DROP"),
+        lambda lab, host: lab.on(host, "iptables", "-D", "OUTPUT", "-p", "tcp", "--dport", "3306", "-j", "DROP"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_proxy_with_the_address(lab, shared, fault, request):
+    inject, undo = FAULTS[fault]
+    for run in range(request.config.getoption("--runs")):
+        both_good(lab)
+        before = holder(lab)
+        load = Load(lab, f"address_{fault}", REPORTS, CLIENTS)
+        load.start(options=("--host", shared, *OPTIONS))
+        try:
+            with watched(lab) as watch:
+                time.sleep(1)
+                since = time.time()
+                inject(lab, before)
+                try:
+                    time.sleep(6)
+                finally:
+                    healed = time.time()
+                    undo(lab, before)
+                both_good(lab)
+                holder(lab)
+                time.sleep(2)
+        finally:
+            load.stop()
+        after = [change for change in watch.changes if change[0] > healed]
+        split = watch.longest(2)
+        report = load.finish(8, taken=watch.taken(other(before), since), split=split, none=watch.longest(0), run=run)
+        assert report["taken"] is not None, watch.changes
+        assert not report["lost_rows"] and report["same_transactions"] and report["checksums_agree"], report
+        assert report["longest_gap_of_all"] <= 2, report
+        if fault in ("cut_off", "cut_from_each_other"):
+            # Both have it on their side of the cut; once they hear each other again, one of them.
+            ends = [at for at, hosts in after if len(hosts) == 1]
+            assert ends and ends[0] - healed <= 1.5, watch.changes
+        else:
+            assert split <= 1, watch.changes
+
+
+def test_a_planned_restart_hands_the_address_over(lab, shared):
+    """A restart by the role: a variable that ProxySQL takes when it starts only, there and back."""
+    load = Load(lab, "address_restart", REPORTS, CLIENTS)
+    load.start(options=("--host", shared, *OPTIONS))
+    try:
+        with watched(lab) as watch:
+            for threads in (3, 4):
+                for proxy in PROXIES:
+                    run = lab.site(
+                        *INVENTORY, "--limit", proxy,
+                        "-e", json.dumps({"proxysql_variables": {"mysql-threads": threads}}),
+                    )  # fmt: skip
+                    assert run.code == 0, run
+                    both_good(lab)
+    finally:
+        load.stop()
+    report = load.finish(60, split=watch.longest(2), none=watch.longest(0), changes=len(watch.changes))
+    assert report["passed"], report
+    assert report["longest_gap"] <= 1, report
+    assert watch.longest(2) <= 1 and watch.longest(0) <= 1, watch.changes
+
+
+def test_a_controller_that_dies_leaves_no_proxy_without_the_address(lab, shared):
+    """The lease of a restart ends with the process that holds it."""
+    before = holder(lab)
+    script = "import fcntl, time; f = open('/run/proxysql-address/lease', 'w'); fcntl.flock(f, fcntl.LOCK_EX); time.sleep(60)"
+    lab.on(before, "systemd-run", "--quiet", "--collect", "--unit=distdb-lease", "python3", "-c", script)
+    try:
+        wait_for(lambda: holders(lab) == [other(before)], 5, "the address has gone to the other proxy", every=0.1)
+    finally:
+        lab.on(before, "systemctl", "kill", "--signal=KILL", "distdb-lease")
+    both_good(lab)
+    assert holder(lab) == other(before), "it stays there: preemption is off"
+
+
+def test_the_address_stays_when_no_proxy_is_good(lab, shared):
+    before = holder(lab)
+    for member in lab.members:
+        lab.sql(member, "SET GLOBAL super_read_only = ON")
+    try:
+        with watched(lab) as watch:
+            time.sleep(5)
+    finally:
+        for member in lab.members:
+            lab.sql(member, "SET GLOBAL super_read_only = OFF")
+            lab.sql(member, "SET GLOBAL read_only = OFF")
+    assert [hosts for _at, hosts in watch.changes[:-1]] == [[before]], watch.changes
+
+
+def test_status_names_two_proxies_that_have_it(lab, shared):
+    before = holder(lab)
+    iptables(lab, before, "-I", proxy_addresses(lab)[other(before)])
+    try:
+        wait_for(lambda: len(holders(lab)) == 2, 10, "both have the address", every=0.1)
+        run = lab.site(*INVENTORY, playbook="playbooks/status.yml")
+    finally:
+        iptables(lab, before, "-D", proxy_addresses(lab)[other(before)])
+    assert "split: they do not hear each other" in run.flat, run
+
+
+def test_a_password_and_both_kinds_of_addresses(lab, shared):
+    """Last: with VRRP's password, which no output has; and back."""
+    six = lab.on("proxy", "sh", "-c", "ip -6 -oneline address show scope global | awk '{print $4; exit}'").strip()
+    if not six:
+        pytest.skip("the lab has no IPv6")
+    six = six.rpartition(":")[0] + ":120"
+    more = {
+        "proxysql_virtual_address": [shared, six],
+        "proxysql_virtual_secret": "pa55-vrr",
+        "proxysql_variables": {"mysql-interfaces": "0.0.0.0:6033;[::]:6033"},
+    }
+    for arguments in (("-vvv", "--diff"), ()):
+        run = lab.site(*INVENTORY, "--limit", ",".join(PROXIES), "-e", json.dumps(more), *arguments)
+        assert run.code == 0, run
+        if arguments:
+            # Ansible itself shows what is given by -e.
+            shown = run.output.replace(json.dumps(more), "")
+            for secret in (more["proxysql_virtual_secret"], lab.secrets()["proxysql_monitor_password"]):
+                assert shown.count(secret) == 0, [line for line in shown.splitlines() if secret in line]
+    assert not any(run.changed.values()), run
+    both_good(lab)
+    assert holder(lab) == wait_for(lambda: "".join(holders(lab, six)), 20, "the IPv6 address is there", every=0.1)
+    with watched(lab, six) as watch:
+        before = holder(lab)
+        FAULTS["killed"][0](lab, before)
+        time.sleep(3)
+        FAULTS["killed"][1](lab, before)
+    assert [host for _at, hosts in watch.changes for host in hosts] == [before, other(before)], watch.changes
+    run = lab.site(
+        *INVENTORY, "--limit", ",".join(PROXIES), "-e", '{"proxysql_variables": {"mysql-interfaces": "0.0.0.0:6033"}}'
+    )
+    assert run.code == 0, run

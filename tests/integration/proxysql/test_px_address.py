@@ -1,0 +1,109 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two proxies share one address: it comes, it goes to the other proxy when ProxySQL is killed, and it is removed. Faults under load: operations."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import second_proxy, wait_for
+from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, other
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Two proxies share an address, which is on one of them that reaches a writer; status says where it is, and without the variable nothing is left."
+    ),
+]
+
+LIMIT = ("--limit", ",".join(PROXIES))
+# Asks for the server's name through the address, again and again, until there is an answer.
+ASK = """
+import sys, time, pymysql
+password, address, end = sys.stdin.read().strip(), sys.argv[2], time.monotonic() + 20
+while True:
+    try:
+        connection = pymysql.connect(host=address, port=6033, user=sys.argv[1], password=password, connect_timeout=1, read_timeout=1)
+        cursor = connection.cursor()
+        cursor.execute("SELECT @@super_read_only")
+        print(cursor.fetchone()[0])
+        break
+    except (pymysql.Error, OSError):
+        if time.monotonic() > end:
+            raise
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(lab):
+    lab.up()
+    with second_proxy(lab, "-i", "inventories/lab-address"):
+        yield address_of(lab)
+
+
+def ask(lab, address):
+    account = lab.variable("db0", "mysql_gr_users")[0]
+    words = ASK.replace("'", "'''")
+    return lab.give("db1", f"python3 -c '{words}' {account['name']} {address}", account["password"]).strip()
+
+
+def test_an_address_on_one_proxy_which_serves_writers(lab, shared):
+    both_good(lab)
+    assert holder(lab) in PROXIES
+    assert ask(lab, shared) == "0"
+    for proxy in PROXIES:
+        for path in ("/etc/proxysql-address-check.json", "/etc/proxysql-address.conf"):
+            assert lab.on(proxy, "stat", "--format", "%U %a", path).strip() == "root 600"
+        assert lab.secrets()["proxysql_monitor_password"] not in lab.on(proxy, "ps", "-eo", "args")
+    status = lab.site(*INVENTORY, playbook="playbooks/status.yml")
+    assert status.code == 0 and "Shared addresses" in status.output and shared in status.output, status
+    assert "not good" not in status.output and "split" not in status.output
+
+
+def test_a_second_run_changes_nothing(lab, shared):
+    before = holder(lab)
+    for more in ((), ("--check", "--diff"), ("--tags", "proxysql_virtual_address")):
+        run = lab.site(*INVENTORY, *LIMIT, *more)
+        assert run.code == 0 and not any(run.changed.values()), run
+    assert holder(lab) == before
+
+
+def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
+    both_good(lab)
+    before = holder(lab)
+    lab.on(before, "sh", "-c", "systemctl mask --runtime proxysql; systemctl kill --signal=KILL proxysql")
+    try:
+        since = time.monotonic()
+        wait_for(lambda: holders(lab) == [other(before)], 10, "the other proxy has the address", every=0.05)
+        # Looking takes its time, too.
+        assert time.monotonic() - since < 2.5
+        assert ask(lab, shared) == "0"
+        status = lab.site(*INVENTORY, playbook="playbooks/status.yml")
+        assert f"{before} is not good" in status.flat, status
+    finally:
+        lab.on(
+            before,
+            "sh",
+            "-c",
+            "systemctl unmask --runtime proxysql; systemctl reset-failed proxysql; systemctl start proxysql",
+        )
+    both_good(lab)
+    assert holder(lab) == other(before), "it stays there: preemption is off"
+
+
+def test_without_the_variable_nothing_of_it_is_left(lab, shared):
+    empty = ("-e", json.dumps({"proxysql_virtual_address": ""}))
+    foreseen = lab.site(*INVENTORY, *LIMIT, *empty, "--check")
+    assert foreseen.code == 0 and all(foreseen.changed[proxy] for proxy in PROXIES), foreseen
+    run = lab.site(*INVENTORY, *LIMIT, *empty)
+    assert run.code == 0 and all(run.changed[proxy] for proxy in PROXIES), run
+    assert holders(lab) == []
+    for proxy in PROXIES:
+        left = lab.on(proxy, "find", "/etc", "/run", "/usr/local", "-name", "proxysql-address*", "-not", "-type", "s")
+        assert left.split() == []
+        assert lab.on(proxy, "systemctl", "is-active", "proxysql-address", check=False).strip() == "inactive"
+    again = lab.site(*INVENTORY, *LIMIT, *empty)
+    assert again.code == 0 and not any(again.changed.values()), again
