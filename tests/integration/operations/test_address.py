@@ -227,7 +227,7 @@ def test_a_password_and_both_kinds_of_addresses(lab, shared):
         FAULTS["killed"][0](lab, before)
         time.sleep(3)
         FAULTS["killed"][1](lab, before)
-    assert [host for _at, hosts in watch.changes for host in hosts] == [before, other(before)], watch.changes
+    assert [hosts for _at, hosts in watch.changes if hosts][-1] == [other(before)], watch.changes
     run = lab.site(
         *INVENTORY, "--limit", ",".join(PROXIES), "-e", '{"proxysql_variables": {"mysql-interfaces": "0.0.0.0:6033"}}'
     )
