@@ -153,11 +153,10 @@ def run(options):
         check.step(lease)
         now = (check.value, check.reason)
         if now != said and check.value is not None:
-            replace(f"{directory}/priority", f"{check.value}\n")
-            replace(
-                f"{directory}/state.json",
-                json.dumps({"value": check.value, "reason": check.reason, "advert": options["advert"]}) + "\n",
-            )
+            # keepalived reads it when it is closed.
+            Path(f"{directory}/priority").write_text(f"{check.value}\n", encoding="utf-8")
+            state = {"value": check.value, "reason": check.reason, "advert": options["advert"]}
+            replace(f"{directory}/state.json", json.dumps(state) + "\n")
             print(f"{check.value}: {check.reason or 'good'}", flush=True)
             said = now
         notify("READY=1")
