@@ -74,6 +74,12 @@ configured:
   returned: success
   type: bool
   sample: true
+outdated:
+  description: Of C(check), C(unit) and C(conf), what was started by other files than there are now. All of them where nothing is configured.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 state:
   description: What the check said last - C(value), 0 where this host's ProxySQL is good, and C(reason). Empty where there is no check.
   returned: success
@@ -91,6 +97,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual 
     interface_of,
     interfaces,
     local_addresses,
+    outdated,
 )
 
 UNIT = "/etc/systemd/system/proxysql-address.service"
@@ -123,6 +130,7 @@ def main() -> None:
         problems=[problem] if problem else [],
         keepalived=module.get_bin_path("keepalived") or "",
         configured=os.path.exists(UNIT),
+        outdated=outdated(module.run_command),
         state=state,
     )
 

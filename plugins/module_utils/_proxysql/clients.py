@@ -91,7 +91,7 @@ class Gate:
         clients = sum(number(value) for row in self.admin.query(CONNECTED) for value in row.values())
         return max(0, clients - (self.held is not None))
 
-    def wait_gone(self, timeout: float) -> int:
+    def wait_gone(self, timeout: int) -> int:
         """How many clients are there when none is left, or the time is over."""
         deadline = time.monotonic() + timeout
         while (clients := self.others()) and time.monotonic() < deadline:

@@ -65,6 +65,15 @@ def interfaces(run_command: RunCommand) -> list[str]:
     return [str(link["ifname"]) for link in json.loads(out)] if not code and out.strip() else []
 
 
+def outdated(run_command: RunCommand) -> list[str]:
+    """What runs by other files than there are now, or does not run: check, unit (keepalived's) and conf (its options)."""
+    return [
+        name
+        for name in ("check", "unit", "conf")
+        if run_command(("sha1sum", "--check", "--status", f"{DIRECTORY}/{name}.sum"))[0]
+    ]
+
+
 def check_state() -> dict[str, Any]:
     """What the check said last: value (0 is good) and reason; {} where there is none."""
     try:

@@ -23,14 +23,17 @@ LINKS = [
 def look(capsys, monkeypatch, tmp_path):
     """Runs the module on a host with these links; state: what its check has written."""
 
-    def work(state=None, links=LINKS, code=0, **options):
+    def work(state=None, links=LINKS, code=0, changed=(), **options):
+        old = [f"{tmp_path}/{name}.sum" for name in changed]
         monkeypatch.setattr(virtual, "DIRECTORY", str(tmp_path))
         if state is not None:
             (tmp_path / "state.json").write_text(state)
         monkeypatch.setattr(
             proxysql_virtual_address_info.AnsibleModule,
             "run_command",
-            lambda _module, words: (code, json.dumps(links) if "-json" in words else "", ""),
+            lambda _module, words: (
+                (int(words[-1] in old), "", "") if words[0] == "sha1sum" else (code, json.dumps(links), "")
+            ),
         )
         with patch_module_args(options), pytest.raises(SystemExit):
             proxysql_virtual_address_info.main()
@@ -79,3 +82,8 @@ def test_what_the_check_said_last(look, state, found):
 def test_a_check_that_is_not_good_is_waited_for(look):
     assert look(state='{"value": -100, "reason": "x"}', wait_good=1)["state"]["value"] == -100
     assert look(state='{"value": 0, "reason": ""}', wait_good=60)["state"]["value"] == 0
+
+
+def test_what_was_started_by_other_files(look):
+    assert look()["outdated"] == []
+    assert look(changed=["conf", "check"])["outdated"] == ["check", "conf"]
