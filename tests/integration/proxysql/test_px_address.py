@@ -46,8 +46,7 @@ def shared(lab):
 
 def ask(lab, address):
     account = lab.variable("db0", "mysql_gr_users")[0]
-    words = ASK.replace("'", "'''")
-    return lab.give("db1", f"python3 -c '{words}' {account['name']} {address}", account["password"]).strip()
+    return lab.give("db1", f"python3 -c '{ASK}' {account['name']} {address}", account["password"]).strip()
 
 
 def test_an_address_on_one_proxy_which_serves_writers(lab, shared):
