@@ -100,7 +100,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual 
     outdated,
 )
 
-UNIT = "/etc/systemd/system/proxysql-address.service"
+UNITS = ("/etc/systemd/system/proxysql-address-check.service", "/etc/systemd/system/proxysql-address.service")
 
 
 def main() -> None:
@@ -129,7 +129,7 @@ def main() -> None:
         interface=interface,
         problems=[problem] if problem else [],
         keepalived=module.get_bin_path("keepalived") or "",
-        configured=os.path.exists(UNIT),
+        configured=any(map(os.path.exists, UNITS)),
         outdated=outdated(module.run_command),
         state=state,
     )

@@ -17,8 +17,8 @@ from typing import Any, Callable, Iterable, Sequence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify
 
 DIRECTORY = "/run/proxysql-address"
-RunCommand = Callable[[Sequence[str]], "tuple[int, str, str]"]
-ADDRESSES = ("ip", "-json", "address", "show")
+RunCommand = Callable[["list[str]"], "tuple[int, str, str]"]
+ADDRESSES = ["ip", "-json", "address", "show"]
 POLL = 0.02
 # Seconds: for which clients are sent away before another proxy can take the address, and how much later than due that is tolerated.
 EARLY, LATE = 0.1, 1.0
@@ -61,7 +61,7 @@ def interface_of(own: str, wanted: str, here: dict[str, str], names: Iterable[st
 
 
 def interfaces(run_command: RunCommand) -> list[str]:
-    code, out, _err = run_command(("ip", "-json", "link", "show"))
+    code, out, _err = run_command(["ip", "-json", "link", "show"])
     return [str(link["ifname"]) for link in json.loads(out)] if not code and out.strip() else []
 
 
@@ -70,7 +70,7 @@ def outdated(run_command: RunCommand) -> list[str]:
     return [
         name
         for name in ("check", "unit", "conf")
-        if run_command(("sha1sum", "--check", "--status", f"{DIRECTORY}/{name}.sum"))[0]
+        if run_command(["sha1sum", "--check", "--status", f"{DIRECTORY}/{name}.sum"])[0]
     ]
 
 
