@@ -159,7 +159,7 @@ def run(options):
             replace(f"{directory}/state.json", json.dumps(state) + "\n")
             print(f"{check.value}: {check.reason or 'good'}", flush=True)
             said = now
-        notify("READY=1")
+        notify("READY=1\nWATCHDOG=1")
         end = time.monotonic() + options["interval"]
         while time.monotonic() < end and not own.wait(TICK) and leased(f"{directory}/lease") == lease:
             pass

@@ -161,7 +161,8 @@ def test_a_planned_restart_hands_the_address_over(lab, shared):
         load.stop()
     report = load.finish(seconds, split=watch.longest(2), none=watch.longest(0))
     assert report["passed"], report
-    assert report["longest_gap"] <= 1, report
+    # A client whose first packet meets the move sends it again after a second.
+    assert report["longest_gap_of_all"] <= 1 and report["longest_gap"] <= 1.5, report
     assert watch.longest(2) <= 1 and watch.longest(0) <= 1, watch.changes
     run = lab.site(*INVENTORY, "--limit", ",".join(PROXIES), "-e", '{"proxysql_variables": {"mysql-threads": 4}}')
     assert run.code == 0, run

@@ -203,7 +203,7 @@ def test_it_writes_what_keepalived_and_systemd_read(program, monkeypatch, tmp_pa
         # The fourth question ends it.
         with pytest.raises((StopIteration, RuntimeError)):
             program.run(options)
-        assert systemd.recv(100) == b"READY=1"
+        assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
     assert (tmp_path / "priority").read_text() == "-100\n"
     assert json.loads((tmp_path / "state.json").read_text()) == {"value": -100, "reason": "refused", "advert": 0.25}
 
