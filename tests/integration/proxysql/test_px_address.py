@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 LIMIT = ("--limit", ",".join(PROXIES))
+ALONE = (*LIMIT, "--tags", "proxysql_virtual_address")
 # Asks for the server's name through the address, again and again, until there is an answer.
 ASK = """
 import sys, time, pymysql
@@ -64,8 +65,8 @@ def test_an_address_on_one_proxy_which_serves_writers(lab, shared):
 
 def test_a_second_run_changes_nothing(lab, shared):
     before = holder(lab)
-    for more in ((), ("--check", "--diff"), ("--tags", "proxysql_virtual_address")):
-        run = lab.site(*INVENTORY, *LIMIT, *more)
+    for arguments in (LIMIT, (*ALONE, "--check", "--diff")):
+        run = lab.site(*INVENTORY, *arguments)
         assert run.code == 0 and not any(run.changed.values()), run
     assert holder(lab) == before
 
@@ -95,14 +96,14 @@ def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
 
 def test_without_the_variable_nothing_of_it_is_left(lab, shared):
     empty = ("-e", json.dumps({"proxysql_virtual_address": ""}))
-    foreseen = lab.site(*INVENTORY, *LIMIT, *empty, "--check")
+    foreseen = lab.site(*INVENTORY, *ALONE, *empty, "--check")
     assert foreseen.code == 0 and all(foreseen.changed[proxy] for proxy in PROXIES), foreseen
-    run = lab.site(*INVENTORY, *LIMIT, *empty)
+    run = lab.site(*INVENTORY, *ALONE, *empty)
     assert run.code == 0 and all(run.changed[proxy] for proxy in PROXIES), run
     assert holders(lab) == []
     for proxy in PROXIES:
         left = lab.on(proxy, "find", "/etc", "/run", "/usr/local", "-name", "proxysql-address*", "-not", "-type", "s")
         assert left.split() == []
         assert lab.on(proxy, "systemctl", "is-active", "proxysql-address", check=False).strip() == "inactive"
-    again = lab.site(*INVENTORY, *LIMIT, *empty)
+    again = lab.site(*INVENTORY, *ALONE, *empty)
     assert again.code == 0 and not any(again.changed.values()), again
