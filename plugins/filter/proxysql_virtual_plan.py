@@ -49,11 +49,17 @@ _value:
   type: dict
 """
 
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_plan
 
 
+def proxysql_virtual_plan(
+    settings: Mapping[str, Any], host: str, peers: Sequence[str], hostvars: Any
+) -> dict[str, Any]:
+    return virtual_plan(settings, host, peers, hostvars)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"proxysql_virtual_plan": virtual_plan}
+        return {"proxysql_virtual_plan": proxysql_virtual_plan}
