@@ -174,7 +174,7 @@ class Watch:
             # While it is down, or starts.
             local.close()
             self.seen = None
-            self.witness.unanswered()
+            self.witness.unanswered(error)
             self.forget()
             self.decide(Decision("wait", "not_asked", f"this server could not be asked: {error}"))
             return UNWELL

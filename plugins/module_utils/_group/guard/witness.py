@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Iterable
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    CR_CANNOT_CONNECT,
+    Connection,
+    ServerError,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import evidence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, read, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
@@ -24,6 +28,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 
 GAP = 30.0  # seconds without a look, after which what is seen next says nothing of what was before
 FILE = "evidence"
+ER_SERVER_SHUTDOWN = 1053
 _PLACES = "SELECT @@GLOBAL.pid_file AS pid_file, @@GLOBAL.log_bin_index AS log_index, @@GLOBAL.datadir AS datadir"
 # A binary log ends with this event where its server was told to end.
 STOP, HEADER, CHECKSUM = 3, 19, 4
@@ -92,6 +97,12 @@ def ended_cleanly(index: Path, since: str) -> bool | None:
     return True if True in ends else None if None in ends else False
 
 
+def ends(error: ServerError) -> bool:
+    """Whether a server that runs says by this that it is about to end. One that is frozen or busy lets wait."""
+    refused = error.code in CR_CANNOT_CONNECT and "timed out" not in str(error)
+    return error.code == ER_SERVER_SHUTDOWN or refused
+
+
 # -- the witness -------------------------------------------------------------------------------------------------------
 class Witness:
     """What one guard saw of its server."""
@@ -119,11 +130,15 @@ class Witness:
             # Which process it is may not be known: then it is taken for the one before, which has left.
             self._out(self.process or self.kept.process)
 
-    def unanswered(self) -> None:
-        """The server does not answer. Once its process is gone, how it ended is noted at once: what it wrote last is sure to be there still."""
+    def unanswered(self, error: ServerError) -> None:
+        """The server does not answer. Once its process is gone, how it ended is noted at once: what it wrote last is sure to be there still. While it
+        ends as it was told to, it has left its group long before it writes that down, and may be killed in between."""
         self._late()
-        if self.index and self.kept.state == IN and self.kept.process and not runs(self.kept.process):
-            self._out("")
+        if self.index and self.kept.state == IN and self.kept.process:
+            if not runs(self.kept.process):
+                self._out("")
+            elif ends(error):
+                self.keep(evidence.outside(self.kept, self.kept.process, None))
 
     def _late(self) -> None:
         if self.kept.state == IN and time.monotonic() - self.turned > GAP:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pymysql
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError, translate
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, evidence, watch, witness
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence import Kept
@@ -37,6 +38,7 @@ pytestmark = [
     ),
 ]
 
+GONE = ServerError("localhost: the connection was lost", 2013, lost=True)
 MEMBERS = tuple(f"{name}:3306" for name in NAMES)
 FORMAT, ROTATE, STOP, XID = 15, 4, 3, 16
 
@@ -261,17 +263,42 @@ def test_a_server_whose_process_is_gone_is_judged_at_once(places, monkeypatch):
     one.saw(look(*MEMBERS))
     monkeypatch.setattr(witness, "ended_cleanly", lambda index, since: False)
     monkeypatch.setattr(witness, "runs", lambda process: True)
-    one.unanswered()
+    one.unanswered(GONE)
     assert one.kept.state == "in", "it may be busy"
     monkeypatch.setattr(witness, "runs", lambda process: False)
-    one.unanswered()
+    one.unanswered(GONE)
     assert one.kept.state == "crashed"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "state"),
+    [
+        (1053, "Server shutdown in progress", "left"),
+        (2003, "Can't connect to MySQL server on 'localhost' ([Errno 2] No such file or directory)", "left"),
+        (2003, "Can't connect to MySQL server on 'localhost' ([Errno 111] Connection refused)", "left"),
+        (2003, "Can't connect to MySQL server on 'localhost' (timed out)", "in"),
+        (2013, "Lost connection to MySQL server during query (timed out)", "in"),
+        (1040, "Too many connections", "in"),
+    ],
+)
+def test_a_server_that_is_about_to_end_has_left(places, monkeypatch, code, text, state):
+    """It leaves its group first, and writes last that it was told to; in between it may be killed."""
+    monkeypatch.setattr(witness, "ended_cleanly", lambda index, since: False)
+    monkeypatch.setattr(witness, "runs", lambda process: True)
+    one = witness.Witness()
+    one.process, one.index = "b/1/1", Path("/nowhere")
+    one.saw(look(*MEMBERS))
+    one.unanswered(translate(pymysql.err.OperationalError(code, text), "localhost"))
+    assert one.kept.state == witness.Witness().kept.state == state
+    monkeypatch.setattr(witness, "runs", lambda process: False)
+    one.unanswered(GONE)
+    assert one.kept.state == ("left" if state == "left" else "crashed")
 
 
 def test_before_the_server_has_answered_once_nothing_is_judged(places):
     witness.Witness().keep(INSIDE)
     again = witness.Witness()
-    again.unanswered()
+    again.unanswered(GONE)
     assert again.kept == INSIDE
 
 
