@@ -74,7 +74,10 @@ def test_a_second_run_changes_nothing(lab, shared):
 def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
     both_good(lab)
     before = holder(lab)
-    lab.on(before, "sh", "-c", "systemctl mask --runtime proxysql; systemctl kill --signal=KILL proxysql")
+    # Not masked: a unit in /etc would go before that.
+    stays = "/run/systemd/system/proxysql.service.d/zz-stays-down.conf"
+    down = f"install -D /dev/null {stays}; printf '[Service]\\nRestart=no\\n' >{stays}; systemctl daemon-reload"
+    lab.on(before, "sh", "-ec", f"{down}; systemctl kill --signal=KILL proxysql")
     try:
         since = time.monotonic()
         wait_for(lambda: holders(lab) == [other(before)], 10, "the other proxy has the address", every=0.05)
@@ -84,12 +87,8 @@ def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
         status = lab.site(*INVENTORY, playbook="playbooks/status.yml")
         assert f"{before} is not good" in status.flat, status
     finally:
-        lab.on(
-            before,
-            "sh",
-            "-c",
-            "systemctl unmask --runtime proxysql; systemctl reset-failed proxysql; systemctl start proxysql",
-        )
+        up = f"rm {stays}; systemctl daemon-reload; systemctl reset-failed proxysql; systemctl start proxysql"
+        lab.on(before, "sh", "-ec", up)
     both_good(lab)
     assert holder(lab) == other(before), "it stays there: preemption is off"
 
