@@ -19,7 +19,6 @@ import json
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import threading
@@ -152,12 +151,21 @@ class Chaos:
                 seen = ", ".join(states) or "no group"
                 raise SystemExit(f"{name} sees {seen}; needed are {len(self.names)} ONLINE members: make site.")
 
+    def prepare(self) -> None:
+        """What the faults need that cut members off."""
+        for member in self.names:
+            self.lab.on(member, "sh", "-c", "command -v iptables || apt-get -qq install -y iptables", timeout=300)
+
+    def recover(self, after: str, *arguments: str) -> None:
+        """What a person would do."""
+        run = self.lab.site(*arguments, playbook="playbooks/recover.yml", timeout=900)
+        if run.code:
+            raise SystemExit(f"after {after} the recover playbook failed:\n{run}")
+
     def run(self) -> dict:
         self.check()
         CACHE.mkdir(parents=True, exist_ok=True)
-        # Of the faults that cut members off.
-        for member in self.names:
-            self.lab.on(member, "sh", "-c", "command -v iptables || apt-get -qq install -y iptables", timeout=300)
+        self.prepare()
         history = CACHE / f"history-{self.seed}.jsonl"
         made: list[dict] = []
         with self.watching():
@@ -185,9 +193,7 @@ class Chaos:
             kind=fault.kind, members=fault.members, began=began, over=over, whole_after=seconds, person=seconds is None, load=os.getloadavg()[0]
         )  # fmt: skip
         if seconds is None:
-            run = self.lab.site(playbook="playbooks/recover.yml", timeout=900)
-            if run.code:
-                raise SystemExit(f"after {fault.kind} the recover playbook failed:\n{run}")
+            self.recover(fault.kind)
         print(
             f"{time.strftime('%H:%M:%S')} {fault.kind} ({', '.join(fault.members)}) for {over - began:.0f} s:"
             f" {'a person was needed' if seconds is None else f'whole after {seconds:.0f} s'}",
@@ -280,17 +286,22 @@ def text(report: dict) -> str:
         of = [one for one in report["faults"] if one["kind"] == kind]
         gaps = [one["gap"] for one in of]
         lines.append(
-            f"| {kind} | {len(of)} | {statistics.median(gaps):.1f} s, {max(gaps):.1f} s | {plan.worst(of, 'service_after_servers')}"
+            f"| {kind} | {len(of)} | {plan.middle_and_worst(gaps)} | {plan.worst(of, 'service_after_servers')}"
             f" | {plan.worst(of, 'whole_after')} | {sum(one['person'] for one in of)} |"
         )
     return "\n".join(lines)
 
 
+def write_between(page: Path, made: str) -> None:
+    """What the runs of a page are, between its two marks."""
+    before, _mark, rest = page.read_text().partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}")
+
+
 def write_page() -> None:
     """Every report that is kept, the oldest first."""
     reports = sorted((json.loads(path.read_text()) for path in CACHE.glob("report-*.json")), key=lambda one: one["at"])
-    before, _mark, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n" + "\n\n".join(map(text, reports)) + f"\n{END}{rest.partition(END)[2]}")
+    write_between(PAGE, "\n\n".join(map(text, reports)))
 
 
 def main() -> int:

@@ -30,14 +30,13 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]
 
 import plan  # noqa: E402
-from chaos import COMMANDS, USER, Chaos  # noqa: E402
+from chaos import COMMANDS, USER, Chaos, write_between  # noqa: E402
 from failover_report import read_lines  # noqa: E402
 from support import wait_for  # noqa: E402
 
 CACHE = ROOT / ".cache" / "outages"
 RUNS = CACHE / "runs.jsonl"
 PAGE = ROOT / "docs" / "measurements" / "guard.md"
-BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
 LOAD = str(HERE.parent / "failover" / "load.py")
 CLIENTS = 8
 BEFORE = 8  # seconds of load before the outage
@@ -259,9 +258,7 @@ class Outages(Chaos):
             about = self.made[name](number)
             whole = self.await_whole(self.over)
             if whole is None:
-                run = self.lab.site(*FULL, playbook="playbooks/recover.yml", timeout=900)
-                if run.code:
-                    raise SystemExit(f"after {name} the recover playbook failed:\n{run}")
+                self.recover(name, *FULL)
             since = time.time()
             wait_for(lambda: any(one > since for one in successes(directory)), 120, "a write after it")
             time.sleep(4)  # of which the throughput is taken
@@ -284,7 +281,7 @@ class Outages(Chaos):
         for member in self.names:
             if self.status(member).get("mode") != "full":
                 raise SystemExit(f"{member} has no guard in mode full: run site with -e mysql_gr_guard=full before")
-            self.lab.on(member, "sh", "-c", "command -v iptables || apt-get -qq install -y iptables", timeout=300)
+        self.prepare()
         with self.watching():
             for number in range(runs):
                 for name in names:
@@ -324,8 +321,7 @@ def main() -> int:
     runs = [one for one in kept() if one["outage"] in names]
     print(plan.table(runs))
     if options.docs:
-        before, _mark, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{plan.table(kept())}\n{END}{rest.partition(END)[2]}")
+        write_between(PAGE, plan.table(kept()))
     return int(any(map(plan.bad, runs)))
 
 

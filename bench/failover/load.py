@@ -32,7 +32,6 @@ The same row is never written twice: the next statement has the next number.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import ssl
@@ -87,16 +86,16 @@ def close(connection):
 def connect_anywhere(options, first):
     """A connection at the first place that takes one; no statement was sent to the others."""
     end = time.monotonic() + options.patience
-    for attempt in itertools.count(first):
+    attempt = first
+    while True:
         try:
             return connect(options, attempt)
         except (pymysql.Error, OSError):
-            if attempt < first + len(options.also):
-                continue
-            if time.monotonic() >= end:
-                raise
-            time.sleep(RETRY)
-    return None
+            if attempt >= first + len(options.also):
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(RETRY)
+            attempt += 1
 
 
 class Client(threading.Thread):
