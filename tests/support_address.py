@@ -44,6 +44,23 @@ def both_good(lab: Lab) -> None:
     wait_for(lambda: [value(lab, proxy) for proxy in PROXIES] == ["0", "0"], 60, "both proxies are good", every=0.2)
 
 
+# Not masked: a unit in /etc, as the stand-in's, would go before that.
+STAYS_DOWN = "/run/systemd/system/proxysql.service.d/zz-stays-down.conf"
+
+
+def kill(lab: Lab, proxy: str) -> None:
+    """ProxySQL ends at once, and is not started again."""
+    down = (
+        f"install -D /dev/null {STAYS_DOWN}; printf '[Service]\\nRestart=no\\n' >{STAYS_DOWN}; systemctl daemon-reload"
+    )
+    lab.on(proxy, "sh", "-ec", f"{down}; systemctl kill --signal=KILL proxysql")
+
+
+def start_again(lab: Lab, proxy: str) -> None:
+    up = f"rm {STAYS_DOWN}; systemctl daemon-reload; systemctl reset-failed proxysql; systemctl start proxysql"
+    lab.on(proxy, "sh", "-ec", up)
+
+
 class Watch:
     """[(unix time, hosts that have the address)] of every change."""
 

@@ -15,7 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import ROOT, second_proxy, wait_for
-from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, other, watched
+from support_address import (
+    INVENTORY,
+    PROXIES,
+    address_of,
+    both_good,
+    holder,
+    holders,
+    kill,
+    other,
+    start_again,
+    watched,
+)
 from support_load import Load
 
 pytestmark = [
@@ -67,18 +78,9 @@ def proxy_addresses(lab):
     return {"proxy": f"{prefix}.129", "proxy2": f"{prefix}.127"}
 
 
-def unmask(lab, host):
-    lab.on(host, "systemctl", "unmask", "--runtime", "proxysql")
-    lab.on(host, "systemctl", "reset-failed", "proxysql", check=False)
-    lab.on(host, "systemctl", "start", "proxysql")
-
-
 # Each: what is done to the proxy that has the address, and how it is undone.
 FAULTS = {
-    "killed": (
-        lambda lab, host: lab.on(host, "sh", "-c", "systemctl mask --runtime proxysql; systemctl kill --signal=KILL proxysql"),
-        unmask,
-    ),
+    "killed": (kill, start_again),
     "frozen": (
         lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=STOP", "proxysql"),
         lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=CONT", "proxysql"),
@@ -231,9 +233,9 @@ def test_a_password_and_both_kinds_of_addresses(lab, shared):
     assert holder(lab) == wait_for(lambda: "".join(holders(lab, six)), 20, "the IPv6 address is there", every=0.1)
     with watched(lab, six) as watch:
         before = holder(lab)
-        FAULTS["killed"][0](lab, before)
+        kill(lab, before)
         time.sleep(3)
-        FAULTS["killed"][1](lab, before)
+        start_again(lab, before)
     assert [hosts for _at, hosts in watch.changes if hosts][-1] == [other(before)], watch.changes
     run = lab.site(
         *INVENTORY, "--limit", ",".join(PROXIES), "-e", '{"proxysql_variables": {"mysql-interfaces": "0.0.0.0:6033"}}'

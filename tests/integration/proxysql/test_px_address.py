@@ -10,7 +10,7 @@ import time
 
 import pytest
 from support import second_proxy, wait_for
-from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, other
+from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, kill, other, start_again
 
 pytestmark = [
     pytest.mark.integration,
@@ -74,10 +74,7 @@ def test_a_second_run_changes_nothing(lab, shared):
 def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
     both_good(lab)
     before = holder(lab)
-    # Not masked: a unit in /etc would go before that.
-    stays = "/run/systemd/system/proxysql.service.d/zz-stays-down.conf"
-    down = f"install -D /dev/null {stays}; printf '[Service]\\nRestart=no\\n' >{stays}; systemctl daemon-reload"
-    lab.on(before, "sh", "-ec", f"{down}; systemctl kill --signal=KILL proxysql")
+    kill(lab, before)
     try:
         since = time.monotonic()
         wait_for(lambda: holders(lab) == [other(before)], 10, "the other proxy has the address", every=0.05)
@@ -87,8 +84,7 @@ def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
         status = lab.site(*INVENTORY, playbook="playbooks/status.yml")
         assert f"{before} is not good" in status.flat, status
     finally:
-        up = f"rm {stays}; systemctl daemon-reload; systemctl reset-failed proxysql; systemctl start proxysql"
-        lab.on(before, "sh", "-ec", up)
+        start_again(lab, before)
     both_good(lab)
     assert holder(lab) == other(before), "it stays there: preemption is off"
 

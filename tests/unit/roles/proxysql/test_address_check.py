@@ -29,6 +29,12 @@ def fixture_program(monkeypatch):
     return module
 
 
+def options(directory, **more):
+    """The check's options, of a proxy without peers."""
+    own = dict(own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25)
+    return dict(OPTIONS, directory=str(directory), **own, **more)
+
+
 class Proxy:
     """Answers what it is told to, the last answer again and again; counts its connections."""
 
@@ -190,19 +196,9 @@ def test_it_writes_what_keepalived_and_systemd_read(program, monkeypatch, tmp_pa
         answers = iter(["", "", "refused"])
         monkeypatch.setattr(program.Proxy, "problem", lambda proxy, *timeouts: next(answers))
         monkeypatch.setattr(program.Proxy, "close", lambda proxy: None)
-        options = dict(
-            OPTIONS,
-            directory=str(tmp_path),
-            own="127.0.0.1:1",
-            peers=[],
-            timeout=0.1,
-            again=0.1,
-            advert=0.25,
-            interval=0,
-        )
         # The fourth question ends it.
         with pytest.raises((StopIteration, RuntimeError)):
-            program.run(options)
+            program.run(options(tmp_path, interval=0))
         assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
     assert (tmp_path / "priority").read_text() == "-100\n"
     assert json.loads((tmp_path / "state.json").read_text()) == {"value": -100, "reason": "refused", "advert": 0.25}
@@ -221,17 +217,6 @@ def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_
 
     monkeypatch.setattr(program.Check, "step", step)
     with pytest.raises(KeyboardInterrupt):
-        program.run(
-            dict(
-                OPTIONS,
-                directory=str(tmp_path),
-                own="127.0.0.1:1",
-                peers=[],
-                timeout=0.1,
-                again=0.1,
-                advert=0.25,
-                interval=10,
-            )
-        )
+        program.run(options(tmp_path, interval=10))
     os.close(descriptor)
     assert seen.is_set()
