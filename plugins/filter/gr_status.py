@@ -50,7 +50,8 @@ _value:
 from typing import Any, Dict, Optional
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import classify, format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import host_of
 
 Row = Dict[str, Any]
 # A registered result; None of a host that was not asked.
@@ -152,7 +153,7 @@ def shared_rows(results: dict[str, Row]) -> list[Row]:
     sharing: dict[str, list[str]] = {}
     for host, result in results.items():
         for address in result["addresses"]:
-            sharing.setdefault(classify(str(address).partition("/")[0]).text, []).append(host)
+            sharing.setdefault(host_of(str(address)), []).append(host)
     answers = {host: result.get("answer") or {} for host, result in results.items()}
     rows = []
     for address, hosts in sharing.items():

@@ -117,15 +117,13 @@ def main() -> None:
     deadline = time.monotonic() + params["wait_good"]
     while (state := check_state()).get("value") != 0 and time.monotonic() < deadline:
         time.sleep(0.1)
-    here = local_addresses(module.run_command)
+    links = interfaces(module.run_command)
     interface, problem = "", ""
     if params["own"]:
-        interface, problem = interface_of(
-            params["own"], params["interface"], here, interfaces(module.run_command) if params["interface"] else []
-        )
+        interface, problem = interface_of(params["own"], params["interface"], links)
     module.exit_json(
         changed=False,
-        held=held(params["addresses"], here),
+        held=held(params["addresses"], local_addresses(links)),
         interface=interface,
         problems=[problem] if problem else [],
         keepalived=module.get_bin_path("keepalived") or "",

@@ -12,6 +12,7 @@ import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import (
     INVALID,
     IPV4,
@@ -243,7 +244,7 @@ def virtual_plan(settings: Mapping[str, Any], host: str, peers: Sequence[str], h
     advert = 1 if secret else advert
     # Its monitor may see a writer by one interval later than that of another proxy.
     again = round(int(settings["proxysql_monitor_interval"]) / 1000 + 0.15, 3)
-    preempt = str(settings.get("proxysql_virtual_preempt")).lower() in ("1", "yes", "true", "on", "y", "t")
+    preempt = boolean(settings.get("proxysql_virtual_preempt"), strict=False)
     port = settings["proxysql_port"]
     groups = [one for one in settings["proxysql_hostgroups"] if (one.get("state") or "present") == "present"]
     writers = int(groups[0]["writer_hostgroup"])

@@ -102,14 +102,14 @@ class Cluster:
 
     def _ask(self, address: str) -> ServerFacts:
         connection = self.connection(address)
-        was_open = connection.is_open
+        was_open, account = connection.is_open, self.local.user or "root"
         try:
-            return gather(connection, address, self.lock, address == self.me, self.local.user or "root")
+            return gather(connection, address, self.lock, address == self.me, account)
         except ServerError as error:
             if not error.lost or not was_open or address == self.me:
                 raise
             # An idle connection may have died with a server that is back by now.
-            return gather(connection, address, self.lock, account=self.local.user or "root")
+            return gather(connection, address, self.lock, account=account)
 
     def close(self) -> None:
         """Close all connections."""

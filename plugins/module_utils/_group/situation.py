@@ -13,7 +13,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE, MUST_EQUAL, Entry, ServerFacts
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import left_behind
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import MAJORITY, Said, left_behind
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     Version,
     VersionError,
@@ -215,8 +215,18 @@ class Situation:
         return self._left_behind(self.home.addresses if self.home else []).get(self.me) or GtidSet()
 
     def _left_behind(self, among: list[str]) -> dict[str, GtidSet]:
-        said = {address: self.facts[address].said for address in self.asked}
-        return left_behind({address: transactions(self.facts[address]) for address in self.asked}, said, among)
+        return left_behind({address: transactions(self.facts[address]) for address in self.asked}, self.said, among)
+
+    # -- the guards ----------------------------------------------------------------------------------------------------
+    @cached_property
+    def said(self) -> dict[str, Said | None]:
+        """What the guards of the members say that answer."""
+        return {address: self.facts[address].said for address in self.asked}
+
+    @property
+    def guards_by_majority(self) -> bool:
+        """Whether one of them has mysql_gr_guard_evidence=majority."""
+        return any(said and said.evidence == MAJORITY for said in self.said.values())
 
     @cached_property
     def purged_at_all_donors(self) -> GtidSet:

@@ -18,16 +18,19 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import cl
 
 DIRECTORY = "/run/proxysql-address"
 RunCommand = Callable[["list[str]"], "tuple[int, str, str]"]
-ADDRESSES = ["ip", "-json", "address", "show"]
 POLL = 0.02
 # Seconds: for which clients are sent away before another proxy can take the address, and how much later than due that is tolerated.
 EARLY, LATE = 0.1, 1.0
 
 
-def local_addresses(run_command: RunCommand) -> dict[str, str]:
-    """The interface of each address that this host has now."""
-    code, out, _err = run_command(ADDRESSES)
-    links = json.loads(out) if not code and out.strip() else []
+def interfaces(run_command: RunCommand) -> list[dict[str, Any]]:
+    """The host's interfaces, as ip shows them with their addresses."""
+    code, out, _err = run_command(["ip", "-json", "address", "show"])
+    return json.loads(out) if not code and out.strip() else []
+
+
+def local_addresses(links: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """The interface of each address that a host with these interfaces has."""
     return {
         classify(entry["local"]).text: str(link["ifname"])
         for link in links
@@ -45,8 +48,9 @@ def held(addresses: Iterable[str], here: dict[str, str]) -> list[str]:
     return [host_of(address) for address in addresses if host_of(address) in here]
 
 
-def interface_of(own: str, wanted: str, here: dict[str, str], names: Iterable[str]) -> tuple[str, str]:
+def interface_of(own: str, wanted: str, links: Iterable[dict[str, Any]]) -> tuple[str, str]:
     """(interface, problem): the one that was named, or the one with the host's own address."""
+    here, names = local_addresses(links), {str(link["ifname"]) for link in links}
     if classify(own).text not in here:
         return (
             "",
@@ -58,11 +62,6 @@ def interface_of(own: str, wanted: str, here: dict[str, str], names: Iterable[st
             f"proxysql_virtual_interface is {wanted}, which this host does not have; it has {', '.join(sorted(names))}.",
         )
     return wanted or here[classify(own).text], ""
-
-
-def interfaces(run_command: RunCommand) -> list[str]:
-    code, out, _err = run_command(["ip", "-json", "link", "show"])
-    return [str(link["ifname"]) for link in json.loads(out)] if not code and out.strip() else []
 
 
 def outdated(run_command: RunCommand) -> list[str]:
@@ -92,7 +91,7 @@ class HandOver:
         self.lease: int | None = None
 
     def here(self) -> bool:
-        return bool(held(self.addresses, local_addresses(self.run_command)))
+        return bool(held(self.addresses, local_addresses(interfaces(self.run_command))))
 
     def give(self, close: Callable[[], None]) -> bool:
         """Whether no address is here any more. close() sends new clients away; it is called before the address goes, in any case.

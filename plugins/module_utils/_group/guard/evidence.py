@@ -102,14 +102,13 @@ def promised(kept: Kept, me: str, seed: str, said: Mapping[str, Said | None], ha
         had = GtidSet(kept.starts.get(kept.promise[1], ""))
         if kept.promise[0] == me and (begun or covers(had, has, me)):
             return kept
-        claim = new_claim()
-        return _bound(kept, (me, claim), str(GtidSet().union(*has.values())))
+        return _claimed(kept, me, has)
     theirs = said.get(seed)
     if theirs is None or begun:
         return kept
     if theirs.promise[0] == me and kept.promise in (theirs.promise, NOBODY):
         # It is bound to this server, which is not to start the group any more: another claim sets it free.
-        return _bound(kept, (me, new_claim()), str(GtidSet().union(*has.values())))
+        return _claimed(kept, me, has)
     if theirs.promise[0] != seed or theirs.promise == kept.promise:
         return kept
     return _bound(kept, theirs.promise, theirs.starts.get(theirs.promise[1], ""))
@@ -118,6 +117,11 @@ def promised(kept: Kept, me: str, seed: str, said: Mapping[str, Said | None], ha
 def covers(had: GtidSet, has: Mapping[str, GtidSet], me: str) -> bool:
     """Whether a claim of this server's names everything that the others have."""
     return all(had.contains(transactions) for address, transactions in has.items() if address != me)
+
+
+def _claimed(kept: Kept, me: str, has: Mapping[str, GtidSet]) -> Kept:
+    """A new claim of this server's own, which names everything that is there."""
+    return _bound(kept, (me, new_claim()), str(GtidSet().union(*has.values())))
 
 
 def _bound(kept: Kept, promise: tuple[str, str], had: str) -> Kept:

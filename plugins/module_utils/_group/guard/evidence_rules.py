@@ -35,7 +35,7 @@ def obstacle(s: GuardSituation) -> str:
     if len(s.members) < SMALLEST:
         return f"of {len(s.members)} members one is no majority"
     for address in s.asked:
-        said = s.facts[address].said
+        said = s.said[address]
         if said is None:
             return f"the guard of {address} says nothing"
         if said.evidence != MAJORITY:
@@ -56,19 +56,18 @@ def obstacle(s: GuardSituation) -> str:
 
 def unpromised(s: Situation) -> list[str]:
     """The members whose promise, to let nobody but this server start the group, is needed and not there."""
-    said = {address: s.facts[address].said for address in s.asked}
-    if len(s.members) < SMALLEST or not any(one and one.evidence == MAJORITY for one in said.values()):
+    if len(s.members) < SMALLEST or not s.guards_by_majority:
         return []
-    mine = said[s.me]
+    mine = s.said[s.me]
     if mine is None or mine.promise[0] != s.me:
         return [s.me]
     if not covers(GtidSet(mine.starts.get(mine.promise[1], "")), s.counted, s.me):
         return [s.me]
     others = [address for address in s.asked if address != s.me]
     if s.unasked:
-        return [a for a in others if (one := said[a]) is None or one.promise != mine.promise]
+        return [a for a in others if (one := s.said[a]) is None or one.promise != mine.promise]
     # A start without this server needs all the others: one that is bound is enough.
-    bound = [a for a in others if (one := said[a]) and (one.promise == mine.promise or one.state != CRASHED)]
+    bound = [a for a in others if (one := s.said[a]) and (one.promise == mine.promise or one.state != CRASHED)]
     return [] if bound else others
 
 
@@ -104,7 +103,7 @@ def unpromised_yet(s: GuardSituation) -> Details:
 def unmarked(s: Situation) -> Details:
     """a group is alive, was started without a member (evidence majority), and that does not stand in its history yet"""
     inside = s.home.addresses if s.home else []
-    found = [address for address in inside if (said := s.facts[address].said) and said.mark]
+    found = [address for address in inside if (said := s.said[address]) and said.mark]
     return when(found, members=names(found))
 
 
@@ -117,8 +116,6 @@ def unmarked(s: Situation) -> Details:
 )
 def guards_start(s: Situation) -> Details:
     """nobody is in a group, this member would bootstrap, and guards with mysql_gr_guard_evidence=majority could start the group without it"""
-    said = {address: s.facts[address].said for address in s.asked}
-    used = any(one and one.evidence == MAJORITY for one in said.values())
     others = [address for address in s.members if address != s.me]
-    free = all(may_start_without(s.me, said.get(address)) for address in others)
-    return when(used and free and len(s.members) >= SMALLEST, members=names(others))
+    free = all(may_start_without(s.me, s.said.get(address)) for address in others)
+    return when(s.guards_by_majority and free and len(s.members) >= SMALLEST, members=names(others))

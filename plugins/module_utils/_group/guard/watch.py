@@ -188,15 +188,20 @@ class Watch:
             self.step(local, busy=not mine)
         return UNWELL
 
+    @property
+    def evidence(self) -> str:
+        """mysql_gr_guard_evidence; older roles write none."""
+        return self.options.get("evidence") or ALL
+
     def tell(self, local: Connection) -> None:
         """Say to the other guards what this one is a witness of."""
-        self.witness.tell(local, self.options.get("evidence") or ALL, self.options["members"])
+        self.witness.tell(local, self.evidence, self.options["members"])
 
     def step(self, local: Connection, busy: bool) -> None:
         """Decide on the facts of all members, promise what follows, and act."""
         host = self.memory.host(self.options, self.seen, busy, self.clock())
         missed = tuple(address for address, since in self.missing.items() if time.monotonic() - since >= WAIT)
-        host = host._replace(evidence=self.options.get("evidence") or ALL, missed=missed)
+        host = host._replace(evidence=self.evidence, missed=missed)
         self.acting = self.acting or Acting(self.options, self.witness)
         decision = Decision("", "", "")
         try:
@@ -256,7 +261,7 @@ class Watch:
                 "version": self.version,
                 "pid": os.getpid(),
                 "mode": self.options.get("mode"),
-                "evidence": self.options.get("evidence") or ALL,
+                "evidence": self.evidence,
                 "member": self.options.get("member"),
                 "members": self.options.get("members"),
                 "state": self.seen.state if self.seen else "",

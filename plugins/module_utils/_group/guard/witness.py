@@ -36,28 +36,30 @@ MAGIC = b"\xfebin"
 
 
 # -- the server's process and its binary logs --------------------------------------------------------------------------
+def process_and_state(pid: int, proc: Path) -> tuple[str, str]:
+    """Which process has this number now, unlike any other one before or after it, also over boots; and its state."""
+    boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    # The name may have blanks and parentheses; 22nd field: its start, in ticks since the boot.
+    stat = (proc / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return f"{boot}/{pid}/{stat[19]}", stat[0]
+
+
 def process_of(pid_file: Path, proc: Path = Path("/proc")) -> str:
-    """Which process the server is, unlike any other one before or after it, also over boots; '' where that cannot be told."""
+    """Which process the server is; '' where that cannot be told."""
     try:
-        pid = int(pid_file.read_text(encoding="utf-8"))
-        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        # The name may have blanks and parentheses; 22nd field: its start, in ticks since the boot.
-        began = (proc / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        return process_and_state(int(pid_file.read_text(encoding="utf-8")), proc)[0]
     except (OSError, ValueError, IndexError):
         return ""
-    return f"{boot}/{pid}/{began}"
 
 
 def runs(process: str, proc: Path = Path("/proc")) -> bool:
     """Whether that process is still there."""
-    boot, pid, began = process.split("/")
     try:
-        now = (proc / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        stat = (proc / pid / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        now, state = process_and_state(int(process.split("/")[1]), proc)
     except OSError:
         return False
     # A zombie holds no file and takes no statement.
-    return now == boot and stat[19] == began and stat[0] not in "ZX"
+    return now == process and state not in "ZX"
 
 
 def logs(index: Path) -> list[str]:
@@ -182,8 +184,7 @@ class Witness:
         )
         if seed:
             s = Situation(list(facts), facts, me)
-            said = {address: facts[address].said for address in s.asked}
-            self.keep(evidence.promised(self.kept, me, seed, said, s.counted))
+            self.keep(evidence.promised(self.kept, me, seed, s.said, s.counted))
 
     def starts(self, without: Iterable[str]) -> None:
         """The server is about to start the group. Without a member, that will stand in the group's history."""

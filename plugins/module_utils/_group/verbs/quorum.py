@@ -103,8 +103,7 @@ def lost_alive(s: QuorumSituation) -> Details:
 )
 def majority_guards(s: QuorumSituation) -> Details:
     """guards with mysql_gr_guard_evidence=majority watch the members"""
-    used = any(facts.said and facts.said.evidence == MAJORITY for facts in s.facts.values())
-    return when(used or s.wish.get("evidence") == MAJORITY, lost=names(sorted(s.lost_in_view)))
+    return when(s.guards_by_majority or s.wish.get("evidence") == MAJORITY, lost=names(sorted(s.lost_in_view)))
 
 
 @QUORUM.rule(

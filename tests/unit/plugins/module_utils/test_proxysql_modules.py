@@ -489,9 +489,10 @@ def check(tmp_path, monkeypatch):
     def look(leaves=True, here=True):
         def local(_run_command):
             looks.append(leased())
-            return {"192.0.2.10": "eth0"} if here and not (leaves and len(looks) > 2) else {}
+            stays = here and not (leaves and len(looks) > 2)
+            return [{"ifname": "eth0", "addr_info": [{"local": "192.0.2.10"}] if stays else []}]
 
-        monkeypatch.setattr(virtual, "local_addresses", local)
+        monkeypatch.setattr(virtual, "interfaces", local)
         return looks, leased
 
     return look
