@@ -49,6 +49,8 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 
 sys.meta_path.insert(0, Sources())
+# PyMySQL takes it where it is there, for logins without TLS. A guard has none of these, and it would be a quarter of its memory.
+sys.modules["cryptography"] = None
 
 if __name__ == "__main__":
     from {entry} import main

@@ -263,6 +263,8 @@ def login_connection(params: Mapping[str, Any], recorder: Recorder | None = None
     client_key = params.get("client_key") or config.get("ssl-key")
     if socket:
         arguments["unix_socket"] = socket
+        # Newer versions of PyMySQL would read the CA certificates of the host for each connection.
+        arguments["ssl_disabled"] = True
         where = socket
     else:
         host = params.get("login_host") or config.get("host") or "localhost"

@@ -79,6 +79,7 @@ def test_options_win_over_the_option_file(tmp_path):
         {"config_file": str(path), "login_user": "me", "login_password": "x", "login_unix_socket": "/run/me.sock"}
     )
     assert (made.user, made._arguments["password"], made.where) == ("me", b"x", "/run/me.sock")
+    assert made._arguments["ssl_disabled"]  # or PyMySQL reads all CA certificates of the host, each time
     made = login_connection({"config_file": "", "login_host": "::1", "login_port": 3307})
     assert made.where == "[::1]:3307"
     assert made._arguments["user"] == "root"
