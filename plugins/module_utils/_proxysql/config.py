@@ -16,6 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired 
     check_desired,
     desired_group,
     one_line,
+    tls_of_server,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.hostgroups import make_plan, needs_places
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Desired, Facts
@@ -42,6 +43,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables i
     MYSQL_VARIABLES,
     ONE_CLIENT,
     PEERS,
+    SERVERS_TLS,
+    SINCE,
     TABLES,
     VARIABLES,
     Key,
@@ -50,8 +53,13 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables i
     Table,
     Value,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
 
 Options = Dict[str, Any]
+# Options that check an entry of one table and say how ProxySQL keeps it.
+ENTRIES = {PEERS.option: address_of_peer, SERVERS_TLS.option: tls_of_server}
+# Rows whose comment begins with the text of this option are the task's.
+OWN_COMMENT = {"query_rules": "query_rules_comment", SERVERS_TLS.option: "servers_tls_comment"}
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -78,7 +86,7 @@ def wanted_rows(table: Table, entries: Sequence[Options], exclusive: bool, own_c
     rows: Rows = {}
     absent = set()
     for entry in entries:
-        entry = address_of_peer(entry) if table is PEERS else entry
+        entry = ENTRIES.get(table.option, dict)(entry)
         key: Key = tuple(as_value(entry.get(name, True)) or "" for name in table.key)
         name = table.name_of(key)
         if key in rows or key in absent:
@@ -141,7 +149,9 @@ def wanted_variables(
 # ---- planning -------------------------------------------------------------------------------------------------------
 
 
-def plan_groups(admin: Admin, entries: Sequence[Options], options: GroupOptions, layers: Layers) -> GroupsPart:
+def plan_groups(
+    admin: Admin, entries: Sequence[Options], options: GroupOptions, layers: Layers, tls: TablePart | None = None
+) -> GroupsPart:
     desired = [desired_group(entry) for entry in entries]
     check_desired(desired)
     if options.drain_timeout < 0:
@@ -162,7 +172,7 @@ def plan_groups(admin: Admin, entries: Sequence[Options], options: GroupOptions,
         foreign=read_foreign(admin),
         reload=options.reload,
     )
-    return GroupsPart(desired, facts, plan, layers)
+    return GroupsPart(desired, facts, plan, layers, tls)
 
 
 def others(desired: Sequence[Desired], facts: Facts) -> list[Desired]:
@@ -175,6 +185,7 @@ def others(desired: Sequence[Desired], facts: Facts) -> list[Desired]:
 def plan_tables(admin: Admin, params: Options, layers: Layers) -> dict[str, TablePart]:
     """Every table that the task says something about, by the name of its settings."""
     exclusive, reload = params["exclusive"], params["reload"]
+    check_tables(params, admin.version)
     variables_too = any(_is_given(params, table) or table.part in reload for table in VARIABLES)
     facts = {
         table.settings: read_table(admin, table)
@@ -187,7 +198,7 @@ def plan_tables(admin: Admin, params: Options, layers: Layers) -> dict[str, Tabl
         wanted = wanted_variables(facts, variables, params["optional_variables"] or {}, admin.version)
     for table in TABLES:
         if table.settings in facts and not table.prefix:
-            own = params["query_rules_comment"] if table.option == "query_rules" else ""
+            own = params.get(OWN_COMMENT.get(table.option, ""))
             entries = params[table.option] or []
             wanted[table.settings] = wanted_rows(table, entries, table.option in exclusive, own or "")
             check_columns(table, wanted[table.settings], facts[table.settings], admin.version)
@@ -204,10 +215,17 @@ def plan_tables(admin: Admin, params: Options, layers: Layers) -> dict[str, Tabl
     }
 
 
+def check_tables(params: Options, version: str) -> None:
+    """Refuse a table that this version does not have; whether a server's certificate is verified must not depend on that unseen."""
+    for option, feature in SINCE.items():
+        if params[option] is not None and not has_feature(parse_version(version), feature):
+            raise Refusal(f"{option}: ProxySQL {version} has no such table (allowed: no {option}).")
+
+
 def _is_given(params: Options, table: Table) -> bool:
     if table.prefix:
         return any(params[name] for name in ("variables", "secret_variables", "optional_variables"))
-    if table.option == "query_rules" and params["query_rules_comment"]:
+    if params.get(OWN_COMMENT.get(table.option, "")):
         return True
     return params[table.option] is not None
 
@@ -245,11 +263,16 @@ def configure(module: Any) -> Options:
     with Admin(params) as admin:
         tables = plan_tables(admin, params, layers)
         parts: list[Any] = [tables[table.settings] for table in BEFORE_HOSTGROUPS if table.settings in tables]
-        if params["hostgroups"] is not None or exclusive:
+        tls = tables.get(SERVERS_TLS.settings)
+        if params["hostgroups"] is not None or exclusive or tls:
             options = GroupOptions(
-                params["drain_timeout"], params["wait_drained"], params["allow_no_writer"], reload, exclusive
+                params["drain_timeout"],
+                params["wait_drained"],
+                params["allow_no_writer"],
+                reload or bool(tls and tls.runtime_changed),
+                exclusive,
             )
-            parts.append(plan_groups(admin, params["hostgroups"] or [], options, layers))
+            parts.append(plan_groups(admin, params["hostgroups"] or [], options, layers, tls))
         parts += [tables[table.settings] for table in AFTER_HOSTGROUPS if table.settings in tables]
         result = finish(module, admin, parts, params["drain_timeout"])
     result["restart_needed"] = sorted(name for part in parts for name in part.restart_needed)

@@ -176,3 +176,16 @@ def address_of_peer(entry: dict[str, Any]) -> dict[str, Any]:
         raise Refusal(f"port is {port}{where}; allowed are whole numbers from 1 to 65535.")
     _in_range("peers.weight", entry.get("weight") or 0, where)
     return {**entry, "hostname": hostname, "port": port}
+
+
+def tls_of_server(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of servers_tls with its host name as ProxySQL keeps it, checked."""
+    hostname, port = clean_hostname(entry["hostname"]), int(entry["port"])
+    where = f" for server {show_address((hostname, port))} in servers_tls"
+    low = 0 if hostname.startswith("/") else 1
+    if not low <= port <= 65535:
+        raise Refusal(f"port is {port}{where}; allowed are whole numbers from {low} to 65535.")
+    for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_crl", "ssl_crlpath"):
+        if entry.get(name) and not one_line(name, entry[name], where).startswith("/"):
+            raise Refusal(f"{name} is {entry[name]}{where}; allowed is an absolute path on the proxy's host.")
+    return {**entry, "hostname": hostname, "port": port}

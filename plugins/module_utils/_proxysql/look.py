@@ -24,9 +24,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.read imp
     read_placed,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import drift, read_table
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import TABLES
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import SINCE, TABLES
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import collapse
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import RunCommand, last_lines, unit_state
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
 
 Writers = Optional[Sequence[int]]
 
@@ -127,7 +128,12 @@ def settle(ask: Callable[[], tuple[Any, list[str]]], seconds: int) -> tuple[Any,
 
 def read_drift(admin: Admin) -> dict[str, dict[str, list[str]]]:
     """For each table, the names of what differs between memory and the other layers."""
-    return {table.settings.lower().replace(" ", "_"): drift(table, read_table(admin, table)) for table in TABLES}
+    version = parse_version(admin.version)
+    return {
+        table.settings.lower().replace(" ", "_") if table.prefix else table.table: drift(table, read_table(admin, table))
+        for table in TABLES
+        if table.option not in SINCE or has_feature(version, SINCE[table.option])
+    }
 
 
 def read_all(params: dict[str, Any]) -> dict[str, Any]:

@@ -175,18 +175,30 @@ class GroupsPart:
     name = "mysql servers"
     restart_needed: Sequence[str] = ()
 
-    def __init__(self, desired: Sequence[Desired], facts: Facts, plan: Plan, layers: Layers) -> None:
-        self.desired, self.facts, self.plan, self.layers = desired, facts, plan, layers
+    def __init__(
+        self, desired: Sequence[Desired], facts: Facts, plan: Plan, layers: Layers, tls: TablePart | None = None
+    ) -> None:
+        self.desired, self.facts, self.plan, self.layers, self.tls = desired, facts, plan, layers, tls
         self.memory_changed, self.runtime_changed = plan.memory_changed, plan.runtime_changed
         self.disk_changed, self.warnings = plan.disk_changed, plan.warnings
         self.steps: Sequence[Step] = plan.steps
         self.saves: Sequence[Step] = plan.saves
         self.waits: Sequence[Step] = plan.waits
+        if tls:
+            # Written before the LOAD of the servers, which is for both.
+            self.steps = [*(step for step in tls.steps if step.kind == "write"), *plan.steps]
+            self.saves = plan.saves or tls.saves
+            self.memory_changed = plan.memory_changed or tls.memory_changed
+            self.disk_changed = plan.disk_changed or tls.disk_changed
 
     def check_loaded(self, admin: Admin) -> None:
         """The monitor has moved servers since; what it made of them is asked by wait_placed of proxysql_hostgroup_info."""
+        if self.tls:
+            self.tls.check_loaded(admin)
 
     def check_saved(self, admin: Admin) -> None:
+        if self.tls:
+            self.tls.check_saved(admin)
         if not is_saved(self.desired, self.facts, self.plan, read_layer(admin, "disk.")):
             raise AdminError("statement", NOT_SAVED.format("the hostgroups and their servers"))
 
@@ -194,6 +206,7 @@ class GroupsPart:
         facts = self.facts
         now, _extras = read_groups(admin)
         if progress.saved:
+            self._tls_as(admin, "disk")
             execute_all(admin, [*rewrite_groups(now, facts.disk, facts.extras), Statement.plain(SAVE)])
             now = facts.disk
         if progress.loaded:
@@ -201,14 +214,23 @@ class GroupsPart:
             placed = read_placed(admin)
             there = {key[1:] for key, row in placed.items() if row.status != "OFFLINE_HARD"}
             placed.update({key: row for key, row in facts.placed.items() if key[1:] not in there})
+            self._tls_as(admin, "runtime")
             before = Layer(facts.runtime.groups, facts.runtime.servers)
             loading = loading_layer((), before, facts._replace(placed=placed, runtime=before))
             execute_all(admin, [*rewrite_groups(now, loading, facts.extras), *LOADING.statements])
             now = loading
+        self._tls_as(admin, "memory")
         execute_all(admin, rewrite_groups(now, facts.memory, facts.extras))
 
+    def _tls_as(self, admin: Admin, layer: str) -> None:
+        """Memory with the TLS parameters that this layer had before."""
+        if self.tls:
+            before: Rows = getattr(self.tls.facts, layer)
+            execute_all(admin, rewrite(self.tls.table, read_memory(admin, self.tls.table), before))
+
     def diffs(self) -> list[dict[str, str]]:
-        return layer_diffs(self.desired, self.facts, self.plan, self.layers.load, self.layers.save)
+        found = self.tls.diffs() if self.tls else []
+        return found + layer_diffs(self.desired, self.facts, self.plan, self.layers.load, self.layers.save)
 
 
 def statements_of(parts: Sequence[Any]) -> list[str]:

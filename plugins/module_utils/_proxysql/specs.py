@@ -12,6 +12,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import (
     PEERS,
     QUERY_RULES,
+    SERVERS_TLS,
     USERS,
     VARIABLES,
     Table,
@@ -98,7 +99,14 @@ def config_spec() -> dict[str, Any]:
         query_rules_comment=dict(type="str"),
         peers=row_spec(PEERS, hostname=dict(type="str", required=True), port=dict(type="int", default=6032)),
         hostgroups=dict(type="list", elements="dict", options=group_spec(True)),
-        exclusive=dict(type="list", elements="str", choices=tables, default=[]),
+        servers_tls=row_spec(
+            SERVERS_TLS,
+            hostname=dict(type="str", required=True),
+            port=dict(type="int", default=3306),
+            username=dict(type="str", default=""),
+        ),
+        servers_tls_comment=dict(type="str"),
+        exclusive=dict(type="list", elements="str", choices=[*tables, SERVERS_TLS.option], default=[]),
         reload=dict(type="list", elements="str", choices=variables + tables, default=[]),
         drain_timeout=dict(type="int", default=30),
         wait_drained=dict(type="bool", default=False),

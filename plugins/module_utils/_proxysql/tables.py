@@ -71,8 +71,9 @@ class Table(NamedTuple):
 
     def name_of(self, key: Key) -> str:
         """How a sentence names a row."""
-        if self.option == "peers":
-            return f"[{key[0]}]:{key[1]}" if ":" in key[0] else f"{key[0]}:{key[1]}"
+        if self.key[:2] == ("hostname", "port"):
+            user = f" for user {key[2]}" if key[2:] and key[2] else ""
+            return (f"[{key[0]}]:{key[1]}" if ":" in key[0] else f"{key[0]}:{key[1]}") + user
         return key[0]
 
     def is_secret(self, row: Row, column: str) -> bool:
@@ -159,6 +160,20 @@ QUERY_RULES = Table(
     whole=True,
 )
 
+# One LOAD is for it and for the servers, whose places it would give up: GroupsPart does both.
+SERVERS_TLS = Table(
+    "servers_tls",
+    "mysql_servers_ssl_params",
+    "MYSQL SERVERS",
+    ("hostname", "port", "username"),
+    tuple(
+        Column(name, "str", "")
+        for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_crl", "ssl_crlpath", "ssl_cipher")
+    )
+    + (Column("tls_version", "str", ""), Column("comment", "str", "")),
+    whole=True,
+)
+
 # With this value in runtime new clients are refused while a restart is near (clients.py).
 GATE, ONE_CLIENT = ("mysql-max_connections",), "1"
 
@@ -167,4 +182,6 @@ VARIABLES = (ADMIN_VARIABLES, MYSQL_VARIABLES, PGSQL_VARIABLES)
 # forget each other. Hostgroups, which have an engine of their own upon this one, come before what sends statements to them.
 BEFORE_HOSTGROUPS = (PEERS, *VARIABLES)
 AFTER_HOSTGROUPS = (USERS, QUERY_RULES)
-TABLES = (*BEFORE_HOSTGROUPS, *AFTER_HOSTGROUPS)
+TABLES = (*BEFORE_HOSTGROUPS, SERVERS_TLS, *AFTER_HOSTGROUPS)
+# Tables that a ProxySQL before some version does not have, and what versions.FEATURES calls that.
+SINCE = {SERVERS_TLS.option: "servers_tls"}

@@ -15,6 +15,10 @@ Version = Tuple[int, int, int]
 FEATURES = {
     # "PROXY_SELECT … FROM mysql_servers_v2": the rows as they were at the last LOAD, untouched by the monitor.
     "loaded_servers": (2, 6, 0),
+    # mysql_servers_ssl_params
+    "servers_tls": (2, 6, 0),
+    # PROXYSQL RELOAD TLS
+    "reload_tls": (2, 3, 0),
     # The monitor leaves a server OFFLINE_SOFT when it moves it to another hostgroup.
     "offline_soft_kept": (2, 3, 0),
     # mysql_group_replication_hostgroups

@@ -53,11 +53,18 @@ RULES = """CREATE TABLE {0} (rule_id INTEGER PRIMARY KEY NOT NULL, active INT CH
  match_digest VARCHAR, destination_hostgroup INT DEFAULT NULL, apply INT CHECK(apply IN (0,1)) NOT NULL DEFAULT 0, comment VARCHAR)"""
 PEERS = """CREATE TABLE {0} (hostname VARCHAR NOT NULL, port INT NOT NULL DEFAULT 6032, weight INT CHECK (weight >= 0) NOT NULL DEFAULT 0,
  comment VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (hostname, port))"""
+TLS_TABLE = "mysql_servers_ssl_params"
+TLS = """CREATE TABLE {0} (hostname VARCHAR NOT NULL, port INT CHECK (port >= 0 AND port <= 65535) NOT NULL DEFAULT 3306,
+ username VARCHAR NOT NULL DEFAULT '', ssl_ca VARCHAR NOT NULL DEFAULT '', ssl_cert VARCHAR NOT NULL DEFAULT '', ssl_key VARCHAR NOT NULL DEFAULT '',
+ ssl_capath VARCHAR NOT NULL DEFAULT '', ssl_crl VARCHAR NOT NULL DEFAULT '', ssl_crlpath VARCHAR NOT NULL DEFAULT '',
+ ssl_cipher VARCHAR NOT NULL DEFAULT '', tls_version VARCHAR NOT NULL DEFAULT '', comment VARCHAR NOT NULL DEFAULT '',
+ PRIMARY KEY (hostname, port, username))"""
 VARIABLES = "CREATE TABLE {0} (variable_name VARCHAR NOT NULL PRIMARY KEY, variable_value VARCHAR NOT NULL)"
 PLAIN_TABLES = {
     "mysql_users": USERS,
     "mysql_query_rules": RULES,
     "proxysql_servers": PEERS,
+    TLS_TABLE: TLS,
     "global_variables": VARIABLES,
 }
 # What LOAD and SAVE call them.
@@ -148,7 +155,7 @@ class Model:
         if statement.text == LOAD:
             self.load()
         elif statement.text == SAVE:
-            for table in (SERVER_TABLE, GROUP_TABLE):
+            for table in (SERVER_TABLE, GROUP_TABLE, TLS_TABLE):
                 self.copy(table, "disk." + table)
         elif verb == "LOAD":
             self.load_plain(settings.rpartition(" TO ")[0])
@@ -168,6 +175,7 @@ class Model:
         self.db.execute("UPDATE loaded SET status='ONLINE' WHERE status='SHUNNED'")
         self.db.execute("DELETE FROM loaded WHERE status='OFFLINE_HARD'")
         self.copy(GROUP_TABLE, "runtime_" + GROUP_TABLE)
+        self.copy(TLS_TABLE, "runtime_" + TLS_TABLE)
         if self.after_load:
             self.after_load(self)
 

@@ -33,6 +33,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables i
     MYSQL_VARIABLES,
     PEERS,
     QUERY_RULES,
+    SERVERS_TLS,
     USERS,
 )
 from proxysql_model import Model, group
@@ -344,6 +345,10 @@ def models(draw):
     return model
 
 
+def server_tls(hostname="a", ca="/ca.pem", **columns):
+    return dict(dict(hostname=hostname, port=3306, username="", ssl_ca=ca, comment="mine"), **columns)
+
+
 @st.composite
 def wishes(draw):
     def state():
@@ -368,9 +373,10 @@ def planned(model, wish, groups=False):
         part(model, QUERY_RULES, wish["rules"], False, wish["own"], layers=wish["layers"]),
     ]
     if groups:
-        desired = [Desired(2, group(), {("a", 3306): Server()}, True)]
+        desired = [Desired(2, group(), {("a", 3306): Server(use_ssl=1)}, True)]
         facts = model.facts()
-        parts.insert(1, GroupsPart(desired, facts, make_plan(desired, facts), Layers()))
+        tls = part(model, SERVERS_TLS, [server_tls()], own="mine")
+        parts.insert(1, GroupsPart(desired, facts, make_plan(desired, facts), Layers(), tls))
     return parts
 
 
@@ -508,3 +514,95 @@ def test_a_row_that_is_left_in_runtime_only_goes_too():
     model.db.execute("DELETE FROM disk.mysql_query_rules")
     do(model, part(model, QUERY_RULES, [], exclusive=True))
     assert model.rows("runtime_mysql_query_rules") == set()
+
+
+# ---- mysql_servers_ssl_params ------------------------------------------------------------------------------------------
+
+
+def planned_tls(model, *entries, exclusive=False, own="mine", layers=BOTH):
+    tls = part(model, SERVERS_TLS, entries, exclusive, own, layers)
+    facts = model.facts()
+    plan = make_plan([], facts, load_to_runtime=layers.load, save_to_disk=layers.save, reload=tls.runtime_changed)
+    return GroupsPart([], facts, plan, layers, tls)
+
+
+def placed_group():
+    """A group whose members the monitor has moved: one writes, one reads."""
+    model = Model()
+    model.put("", [group()], [(3, "a", 3306, *Server()), (3, "b", 3306, *Server())])
+    model.load()
+    model.execute(rows.Statement.plain("SAVE MYSQL SERVERS TO DISK"))
+    model.unplace()
+    model.place(2, "a")
+    model.place(3, "b")
+    model.variables(mysql_monitor_enabled="true")
+    return model
+
+
+def test_tls_parameters_are_loaded_and_move_no_server():
+    model = placed_group()
+    placed = model.placed()
+    do(model, planned_tls(model, server_tls(), server_tls("b")))
+    for layer in ("main.", "runtime_", "disk."):
+        assert {row[:4] for row in model.rows(layer + "mysql_servers_ssl_params")} == {
+            ("a", 3306, "", "/ca.pem"),
+            ("b", 3306, "", "/ca.pem"),
+        }
+    assert model.placed() == placed
+    assert {row[0] for row in model.rows("mysql_servers")} == {3}
+    assert do(model, planned_tls(model, server_tls(), server_tls("b"))) == []
+
+
+def test_tls_parameters_that_are_the_role_s_go_when_they_are_not_listed():
+    model = placed_group()
+    do(model, planned_tls(model, server_tls(), server_tls("b")))
+    do(model, planned_tls(model, server_tls("x", comment="another's"), own=""))
+    do(model, planned_tls(model, server_tls("b", ca="/new.pem")))
+    assert {(row[0], row[3]) for row in model.rows("runtime_mysql_servers_ssl_params")} == {
+        ("b", "/new.pem"),
+        ("x", "/ca.pem"),
+    }
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_whatever_statement_fails_tls_parameters_are_put_back(at):
+    model = placed_group()
+    do(model, planned_tls(model, server_tls(ca="/old.pem")))
+    before, placed = model.everything(), model.placed()
+    planned = planned_tls(model, server_tls(), server_tls("b"))
+    model.statements, model.fail_at = [], at
+    assert len(statements_of([planned])) == 8
+    with pytest.raises(AdminError, match="broken on purpose. Put back to what it was"):
+        carry_out(model, [planned], 1)
+    assert model.everything() == before and model.placed() == placed
+
+
+def test_tls_parameters_need_a_version_that_has_them():
+    params = dict(servers_tls=[server_tls()])
+    config.check_tables(params, "2.6.0")
+    config.check_tables(params, "3.0.6-standin")
+    config.check_tables(dict(servers_tls=None), "2.5.5")
+    with pytest.raises(Refusal, match="servers_tls: ProxySQL 2.5.5-10 has no such table"):
+        config.check_tables(params, "2.5.5-10")
+
+
+@pytest.mark.parametrize(
+    "entry, problem",
+    [
+        (dict(port=0), "port is 0 for server a:0 in servers_tls; allowed are whole numbers from 1 to 65535."),
+        (dict(ssl_ca="ca.pem"), "ssl_ca is ca.pem for server a:3306 in servers_tls; allowed is an absolute path"),
+        (dict(hostname="a b"), "hostname is 'a b'"),
+        (dict(ssl_key="/x\ny"), "ssl_key has a control character in it for server a:3306 in servers_tls"),
+    ],
+)
+def test_a_bad_entry_of_tls_parameters_is_refused(entry, problem):
+    with pytest.raises(Refusal) as refused:
+        config.wanted_rows(SERVERS_TLS, [server_tls(**{"hostname": "a", **entry})], False)
+    assert problem in str(refused.value)
+
+
+def test_tls_parameters_of_one_server_for_two_users_and_an_ipv6_address():
+    wanted = config.wanted_rows(SERVERS_TLS, [server_tls("[2001:db8::1]"), server_tls("[2001:db8::1]", username="u")], False)
+    assert sorted(map(SERVERS_TLS.name_of, wanted.rows)) == ["[2001:db8::1]:3306", "[2001:db8::1]:3306 for user u"]
+    with pytest.raises(Refusal, match="servers_tls: a:3306 is listed twice"):
+        config.wanted_rows(SERVERS_TLS, [server_tls(), server_tls()], False)
