@@ -190,6 +190,71 @@ options:
 
     HOSTGROUP: str
 
+    SERVERS_TLS = r"""
+options:
+  servers_tls:
+    description:
+      - Rows of C(mysql_servers_ssl_params), by which ProxySQL and its monitor use TLS towards a server whose row in C(mysql_servers) has C(use_ssl).
+        For other servers C(mysql-ssl_p2s_ca) and its like count. Columns that are not given are empty.
+      - ProxySQL verifies that the server's certificate is signed by O(servers_tls[].ssl_ca) and not expired. It does not look at the name in it, and
+        it goes on in plain text where a server offers no TLS.
+      - ProxySQL before 2.6.0 has no such table; this option is refused there.
+      - It is loaded and saved together with the servers; the servers stay where the monitor has them.
+    type: list
+    elements: dict
+    suboptions:
+      hostname:
+        description: Host name or address, as in C(mysql_servers).
+        type: str
+        required: true
+      port:
+        description: Port, as in C(mysql_servers).
+        type: int
+        default: 3306
+      username:
+        description: Only connections of this account; empty for all accounts that have no row of their own.
+        type: str
+        default: ""
+      ssl_ca:
+        description:
+          - Path on the proxy's host of the CAs' certificates. Without it, and without O(servers_tls[].ssl_capath), nothing is verified.
+          - "ProxySQL from 2.5.1 on keeps a CA that it has read from such a file until it is restarted, and takes it for all servers, unless
+            O(servers_tls[].ssl_capath) is set, too."
+        type: str
+      ssl_capath:
+        description: Path of a folder with the CAs' certificates by their hash.
+        type: str
+      ssl_cert:
+        description: Path of the certificate that ProxySQL shows to the server.
+        type: str
+      ssl_key:
+        description: Path of its key.
+        type: str
+      ssl_crl:
+        description: Path of a list of revoked certificates.
+        type: str
+      ssl_crlpath:
+        description: Path of a folder with lists of revoked certificates.
+        type: str
+      ssl_cipher:
+        description: Ciphers for TLS 1.2, divided by colons.
+        type: str
+      tls_version:
+        description: Column of the same name, not used by ProxySQL so far.
+        type: str
+      comment:
+        description: One line of text.
+        type: str
+      state:
+        description: Whether the row is to be there.
+        type: str
+        choices: [present, absent]
+        default: present
+  servers_tls_comment:
+    description: Rows whose comment begins with this text, and that O(servers_tls) does not list, are removed.
+    type: str
+"""
+
     HOSTGROUPS: str
 
 

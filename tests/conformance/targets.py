@@ -24,6 +24,7 @@ CONFIG_TABLES = (
     "mysql_group_replication_hostgroups",
     "mysql_replication_hostgroups",
     "mysql_hostgroup_attributes",
+    "mysql_servers_ssl_params",
     "mysql_users",
     "mysql_query_rules",
     "proxysql_servers",

@@ -11,24 +11,14 @@ import logging
 import os
 import signal
 import socket
-import ssl
 
 from . import VERSION, wire
 from .admin import Admin, AdminSession
 from .hostgroups import Hostgroups
 from .monitor import Monitor
 from .store import Store
+from .tls import Frontend
 from .traffic import Session, Traffic
-
-
-def client_tls(datadir: str) -> ssl.SSLContext | None:
-    """TLS towards clients when somebody has put ProxySQL's files there; the stand-in makes no certificates."""
-    cert, key = (os.path.join(datadir, f"proxysql-{name}.pem") for name in ("cert", "key"))
-    if not (os.path.exists(cert) and os.path.exists(key)):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
 
 
 def tell_systemd():
@@ -44,13 +34,15 @@ async def run(args):
     hostgroups = Hostgroups()
     monitor = Monitor(store, hostgroups)
     traffic = Traffic(store, hostgroups)
-    admin = Admin(store, hostgroups, monitor, traffic)
-    tls = client_tls(args.datadir)
+    tls = Frontend(args.datadir)
+    admin = Admin(store, hostgroups, monitor, traffic, tls)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    admin_port = wire.Listener(lambda r, w: AdminSession(r, w, admin, tls))
-    client_port = wire.Listener(lambda r, w: Session(r, w, traffic, tls))
+    admin_port = wire.Listener(lambda r, w: AdminSession(r, w, admin))
+    client_port = wire.Listener(
+        lambda r, w: Session(r, w, traffic, tls.context if store.flag("mysql-have_ssl") else None)
+    )
     await admin_port.listen(store.values["admin-mysql_ifaces"])
     await client_port.listen(store.values["mysql-interfaces"])
     # What 3.0 opens for PostgreSQL. Nothing is behind it here: who connects is sent away.

@@ -93,8 +93,9 @@ RESTRICTED = re.compile(r"^\s*(PRAGMA|ATTACH|DETACH|VACUUM)\b", re.I)
 class Admin:
     """Executes admin statements; one for all sessions."""
 
-    def __init__(self, store, hostgroups, monitor, traffic):
+    def __init__(self, store, hostgroups, monitor, traffic, tls):
         self.store, self.hostgroups, self.monitor, self.traffic = store, hostgroups, monitor, traffic
+        self.tls = tls
         self.db = store.db
         self.started = time.time()
         hostgroups.on_commit = self._servers_changed
@@ -119,6 +120,7 @@ class Admin:
             store.memory_to_runtime(module)
 
     def _load_servers(self):
+        self.store.load_server_tls()
         self.hostgroups.load(
             self.db.execute("SELECT * FROM main.mysql_servers").fetchall(),
             self.db.execute("SELECT * FROM main.runtime_mysql_group_replication_hostgroups").fetchall(),
@@ -219,6 +221,11 @@ class Admin:
             if move == "runtime_to_memory" and module == "MYSQL SERVERS":
                 self._refresh("runtime_mysql_servers")
             return getattr(self.store, move)(module), ""
+        if plain.upper() == "PROXYSQL RELOAD TLS":
+            problem = self.tls.load()
+            if problem:
+                raise MysqlError(f"ProxySQL Admin Error: {problem}")
+            return 0, ""
         if plain == LOADED_SERVERS:
             return [
                 name.split()[-1] for name in LOADED_SERVERS.partition(" FROM ")[0].split(",")
@@ -304,8 +311,8 @@ class Admin:
 
 
 class AdminSession(wire.Client):
-    def __init__(self, reader, writer, admin: Admin, tls=None):
-        super().__init__(reader, writer, admin.store.values["mysql-server_version"], wire.NATIVE, tls)
+    def __init__(self, reader, writer, admin: Admin):
+        super().__init__(reader, writer, admin.store.values["mysql-server_version"], wire.NATIVE, admin.tls.context)
         self.admin = admin
         self.writes = False
 

@@ -17,6 +17,8 @@ import pymysql
 from pymysql import _auth
 from pymysql.constants import CLIENT
 
+from . import tls
+
 MORE_RESULTS, CURSOR_EXISTS = 0x0008, 0x0040
 COM_QUERY, COM_FIELD_LIST, COM_STMT_PREPARE, COM_STMT_EXECUTE, COM_STMT_FETCH = 0x03, 0x04, 0x16, 0x17, 0x1C
 COM_STMT_SEND_LONG_DATA, COM_STMT_CLOSE, COM_RESET_CONNECTION = 0x18, 0x19, 0x1F
@@ -73,13 +75,12 @@ _auth.sha2_rsa_encrypt = rsa_encrypt
 _auth._have_cryptography = True
 
 
-def connect(
-    host: str, port: int, user: str, password: str, use_ssl: bool, connect_timeout: float, **options
-) -> pymysql.Connection:
-    context = None
-    if use_ssl:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # as ProxySQL without mysql-ssl_p2s_ca
+def connect(store, host: str, port: int, user: str, password: str, use_ssl: bool, connect_timeout: float, **options):
+    """With TLS where it is wanted and the server offers it: in plain text where it does not, as ProxySQL."""
+    try:
+        context = tls.towards(store, host, port, user) if use_ssl else None
+    except OSError as error:
+        raise pymysql.OperationalError(2026, f"TLS/SSL error: {error}") from None
     connection = pymysql.Connection(
         host=host,
         port=port,
@@ -94,7 +95,16 @@ def connect(
         defer_connect=True,
         **options,
     )
-    connection.connect()
+    try:
+        connection.connect()
+    except pymysql.OperationalError as error:
+        if context and "the server doesn't support it" in str(error):
+            return connect(store, host, port, user, password, False, connect_timeout, **options)
+        cause = getattr(error, "original_exception", None)
+        if isinstance(cause, ssl.SSLError):
+            reason = getattr(cause, "verify_message", "") or cause.reason or str(cause)
+            raise pymysql.OperationalError(2026, f"TLS/SSL error: {reason}") from None
+        raise
     connection._read_timeout = None
     connection._sock.settimeout(None)
     connection._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -115,11 +125,12 @@ def error_text(error: BaseException, host: str) -> str:
 class Backend:
     """A connection that statements of clients go through. state = session settings applied to it."""
 
-    def __init__(self, server, user: str, password: str, flags: int, timeout: float):
+    def __init__(self, store, server, user: str, password: str, flags: int, timeout: float):
         self.server, self.user, self.flags = server, user, flags
         self.state: tuple = ()
         self.aborted = False
         self.connection = connect(
+            store,
             server.host,
             server.port,
             user,

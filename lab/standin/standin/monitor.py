@@ -88,6 +88,7 @@ class Monitor:
 
     def _connect(self, host, port, use_ssl) -> pymysql.Connection:
         return backend.connect(
+            self.store,
             host,
             port,
             self.store.values["mysql-monitor_username"],

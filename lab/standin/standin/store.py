@@ -114,6 +114,7 @@ class Store:
         self.checksums = {name: [0, 0, digest(())] for name in (*CHECKSUMS.values(), "mysql_servers_v2")}
         self.config = config
         self.loaded_servers: list = []  # main.mysql_servers at its last LOAD
+        self.server_tls: dict = {}  # (host, port, user) -> runtime_mysql_servers_ssl_params
         path = os.path.join(datadir, "proxysql.db")
         if initial and os.path.exists(path):
             os.rename(path, path + ".bak")
@@ -248,6 +249,12 @@ class Store:
             " weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms, comment"
             " FROM main.mysql_servers WHERE UPPER(status)<>'OFFLINE_HARD' ORDER BY 1, 2, 3"
         ).fetchall()
+
+    def load_server_tls(self):
+        """Kept beside the table: connections are made in threads of their own."""
+        cursor = self.db.execute("SELECT * FROM main.runtime_mysql_servers_ssl_params")
+        names = [column[0] for column in cursor.description]
+        self.server_tls = {row[:3]: dict(zip(names, row)) for row in cursor}
 
     def _warn_incompatible(self):
         kept = {row[0] for row in self.db.execute(GR_COMPATIBLE)}

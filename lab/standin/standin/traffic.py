@@ -131,7 +131,7 @@ class Traffic:
                     return self._use(server, found)
             try:
                 found = await self.run(
-                    be.Backend, server, user, password, flags, number("mysql-connect_timeout_server") / 1000
+                    be.Backend, self.store, server, user, password, flags, number("mysql-connect_timeout_server") / 1000
                 )
             except (pymysql.Error, OSError) as e:
                 failed = e

@@ -11,6 +11,7 @@ import hmac
 import itertools
 import logging
 import os
+import ssl
 import struct
 
 from mysql_mimic import packets, utils
@@ -18,6 +19,8 @@ from mysql_mimic.charset import CharacterSet
 from mysql_mimic.stream import ConnectionClosed, MysqlStream
 from mysql_mimic.types import Capabilities as C
 from mysql_mimic.types import ColumnType, ServerStatus, str_len, uint_len
+
+from . import tls
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +70,11 @@ def password_matches(plugin: str, password: str, nonce: bytes, answer: bytes) ->
 class Client:
     """One client connection. Subclasses: password_of, command."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, version: str, plugin: str, tls=None):
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, version: str, plugin: str, context=None
+    ):
         self.stream = MysqlStream(reader, writer)
-        self.version, self.plugin, self.tls = version, plugin, tls
+        self.version, self.plugin, self.tls = version, plugin, context
         self.id = next(_ids)
         self.status = ServerStatus.SERVER_STATUS_AUTOCOMMIT
         self.user = self.database = ""
@@ -132,7 +137,7 @@ class Client:
         try:
             if await self._handshake():
                 await self._commands()
-        except (ConnectionClosed, ConnectionError, asyncio.IncompleteReadError, struct.error):
+        except (ConnectionClosed, ConnectionError, asyncio.IncompleteReadError, struct.error, ssl.SSLError):
             pass
         finally:
             self.closed()
@@ -154,7 +159,7 @@ class Client:
         )
         answer = packets.parse_handshake_response(offered, await asyncio.wait_for(self.stream.read(), 10))
         if isinstance(answer, packets.SSLRequest):
-            await self.stream.start_tls(self.tls)
+            await tls.accept(self.stream, self.tls)
             self.encrypted = True
             answer = packets.parse_handshake_response_41(offered, await asyncio.wait_for(self.stream.read(), 10))
         self.capabilities, self.charset, self.database = (

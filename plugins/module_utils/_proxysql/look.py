@@ -130,7 +130,9 @@ def read_drift(admin: Admin) -> dict[str, dict[str, list[str]]]:
     """For each table, the names of what differs between memory and the other layers."""
     version = parse_version(admin.version)
     return {
-        table.settings.lower().replace(" ", "_") if table.prefix else table.table: drift(table, read_table(admin, table))
+        table.settings.lower().replace(" ", "_") if table.prefix else table.table: drift(
+            table, read_table(admin, table)
+        )
         for table in TABLES
         if table.option not in SINCE or has_feature(version, SINCE[table.option])
     }

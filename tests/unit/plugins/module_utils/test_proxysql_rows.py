@@ -602,7 +602,9 @@ def test_a_bad_entry_of_tls_parameters_is_refused(entry, problem):
 
 
 def test_tls_parameters_of_one_server_for_two_users_and_an_ipv6_address():
-    wanted = config.wanted_rows(SERVERS_TLS, [server_tls("[2001:db8::1]"), server_tls("[2001:db8::1]", username="u")], False)
+    wanted = config.wanted_rows(
+        SERVERS_TLS, [server_tls("[2001:db8::1]"), server_tls("[2001:db8::1]", username="u")], False
+    )
     assert sorted(map(SERVERS_TLS.name_of, wanted.rows)) == ["[2001:db8::1]:3306", "[2001:db8::1]:3306 for user u"]
     with pytest.raises(Refusal, match="servers_tls: a:3306 is listed twice"):
         config.wanted_rows(SERVERS_TLS, [server_tls(), server_tls()], False)
