@@ -12,9 +12,9 @@ from pathlib import Path
 import pymysql
 import pytest
 import targets
-from certificates import CA, DAY
+from support_certificates import CA, DAY
+from support_tls_member import TlsMember
 from targets import wait_for
-from tls_member import TlsMember
 
 APP, MONITOR = ("app", "app-secret"), ("monitor", "monitor-secret")
 TLS, PLAIN = "TLS", "plain text"

@@ -14,7 +14,7 @@ _SECURE_CONNECTION = 0x8000
 _PLUGIN_AUTH = 0x80000
 
 
-def _read_packet(connection: socket.socket) -> tuple[int, bytes]:
+def read_packet(connection: socket.socket) -> tuple[int, bytes]:
     def exactly(count: int) -> bytes:
         data = b""
         while len(data) < count:
@@ -52,12 +52,12 @@ def server_version(host: str, port: int, timeout: float, user: str = "version_pr
     """Raises OSError with a reason."""
     with socket.create_connection((host, port), timeout=timeout) as connection:
         connection.settimeout(timeout)
-        sequence, payload = _read_packet(connection)
+        sequence, payload = read_packet(connection)
         version = parse_greeting(payload)
         answer = goodbye(user)
         try:
             connection.sendall(struct.pack("<I", len(answer))[:3] + bytes([sequence + 1]) + answer)
-            _read_packet(connection)
+            read_packet(connection)
         except OSError:
             pass  # the version is known
     return version

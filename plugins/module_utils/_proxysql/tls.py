@@ -1,0 +1,222 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The certificate that ProxySQL shows to clients: whether files are good for it, which one it shows, and how new files are taken."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import hashlib
+import os
+import pwd
+import re
+import socket
+import ssl
+import struct
+from typing import Any, Callable, Dict, Iterable, NamedTuple
+
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import AddressError, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, AdminError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import ANYWHERE, INTERFACES
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.greeting import read_packet
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import Statement
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
+
+FIRST = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+RELOAD = "PROXYSQL RELOAD TLS"
+HAVE_TLS = "SELECT variable_value AS value FROM runtime_global_variables WHERE variable_name = 'mysql-have_ssl'"
+PARTS = ("ca", "cert", "key")
+TIMEOUT = 3.0
+# PROTOCOL_41, SSL, SECURE_CONNECTION
+CLIENT_SSL = 0x0800
+ASK_TLS = struct.pack("<IIB23x", 0x0200 | CLIENT_SSL | 0x8000, 1 << 24, 45)
+
+
+class Files(NamedTuple):
+    """Paths."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+Contents = Dict[str, bytes]
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def read_files(files: Files) -> Contents:
+    found = {}
+    for part, path in files._asdict().items():
+        try:
+            with open(path, "rb") as source:
+                found[part] = source.read()
+        except OSError as error:
+            raise Refusal(f"{part}: {path} cannot be read ({error.strerror}).") from error
+    return found
+
+
+def fingerprint(pem: bytes) -> str:
+    """Of the first certificate, the one that ProxySQL takes; "" where there is none."""
+    found = FIRST.search(pem.decode("ascii", "replace"))
+    with contextlib.suppress(ValueError):
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(found[0])).hexdigest() if found else ""
+    return ""
+
+
+def trouble(files: Files, name: str = "") -> str:
+    """Why a client that trusts the CA refuses a server with this certificate; '' where it does not. OpenSSL itself says it, without a network."""
+    try:
+        accepting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        accepting.load_cert_chain(files.cert, files.key)
+    except (OSError, ValueError) as error:
+        reason = tls_reason(str(error))
+        return f"{files.key} is not the key of {files.cert}" if "mismatch" in reason else f"{files.cert}: {reason}"
+    try:
+        calling = tls_context(files.ca, check_hostname=bool(name))
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        sides = [
+            calling.wrap_bio(back, there, server_hostname=name or None),
+            accepting.wrap_bio(there, back, server_side=True),
+        ]
+        for _turn in range(10):
+            for side in list(sides):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+                    sides.remove(side)
+    except (OSError, ValueError) as error:
+        return f"{files.cert}: {tls_reason(str(error))}"
+    return f"{files.cert}: the handshake did not end" if sides else ""
+
+
+def missing_names(files: Files, names: Iterable[str]) -> list[str]:
+    """Those for which clients that verify the name refuse the certificate."""
+    return [name for name in dict.fromkeys(names) if name and trouble(files, name)]
+
+
+# ---- the running program --------------------------------------------------------------------------------------------
+
+
+def served(interfaces: str) -> str:
+    """Fingerprint of the certificate that clients see at the first address that takes a connection; "" where TLS is not offered."""
+    reason = "mysql-interfaces has no address"
+    for interface in filter(None, map(str.strip, interfaces.split(";"))):
+        if interface.startswith("/"):
+            continue
+        try:
+            address = parse_address(interface, 6033, "mysql-interfaces")
+            return hashlib.sha256(shown_by(ANYWHERE.get(address.host, address.host), address.port)).hexdigest()
+        except (OSError, AddressError) as error:
+            reason = str(error)
+    raise AdminError("unreachable", f"ProxySQL's certificate cannot be seen: {reason}.")
+
+
+def shown_by(host: str, port: int) -> bytes:
+    """The certificate as DER; OSError where there is none."""
+    with socket.create_connection((host, port), timeout=TIMEOUT) as plain:
+        number, greeting = read_packet(plain)
+        at = greeting.index(b"\0", 1) + 1 + 4 + 8 + 1 if greeting[:1] == b"\x0a" else 0
+        if not at or not int.from_bytes(greeting[at : at + 2], "little") & CLIENT_SSL:
+            raise OSError(f"{host}:{port} offers no TLS")
+        plain.sendall(struct.pack("<I", len(ASK_TLS))[:3] + bytes([number + 1]) + ASK_TLS)
+        with tls_context().wrap_socket(plain) as secure:
+            return secure.getpeercert(True) or b""
+
+
+class Running:
+    """A ProxySQL that runs, and what it shows."""
+
+    def __init__(self, admin: Admin) -> None:
+        self.admin = admin
+
+    def shows(self) -> str:
+        """The fingerprint of what clients see; "" where they get no TLS."""
+        if any(str(row["value"]).lower() in ("false", "0") for row in self.admin.query(HAVE_TLS)):
+            return ""
+        return served("".join(str(row["value"]) for row in self.admin.query(INTERFACES)))
+
+    @property
+    def reloads(self) -> bool:
+        return has_feature(parse_version(self.admin.version), "reload_tls")
+
+    def reload(self) -> None:
+        self.admin.execute(Statement.plain(RELOAD))
+
+
+# ---- taking new files -----------------------------------------------------------------------------------------------
+
+
+class Owner(NamedTuple):
+    user: str
+    group: str
+
+    def ids(self) -> tuple[int, int]:
+        try:
+            return pwd.getpwnam(self.user).pw_uid, grp.getgrnam(self.group).gr_gid
+        except KeyError as error:
+            raise Refusal(f"owner: {error.args[0]} (allowed: a user and a group of this host).") from error
+
+
+def write(path: str, content: bytes, ids: tuple[int, int]) -> None:
+    """Whole or not at all, and never readable by others."""
+    part = f"{path}.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as target:
+        os.fchown(target.fileno(), *ids)
+        target.write(content)
+        os.fsync(target.fileno())
+    os.replace(part, path)
+
+
+def present(files: Files) -> Contents:
+    """What is there."""
+    found = {}
+    for part, path in files._asdict().items():
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as source:
+            found[part] = source.read()
+    return found
+
+
+def take(wanted: Contents, into: Files, owner: Owner, running: Running | None, check: bool) -> dict[str, Any]:
+    """Put the files where ProxySQL reads them and have it read them. If it does not take them, the old ones are put back."""
+    before = present(into)
+    written = [part for part in PARTS if before.get(part) != wanted[part]]
+    behind = running is not None and running.shows() not in ("", fingerprint(wanted["cert"]))
+    result = dict(changed=bool(written or behind), written=written, restart_needed=False)
+    if check or not result["changed"]:
+        return result
+    ids = owner.ids()
+    for part in written:
+        write(getattr(into, part), wanted[part], ids)
+    if running is None:
+        return result
+    if not running.reloads:
+        return {**result, "restart_needed": True}
+    try:
+        running.reload()
+        if running.shows() not in ("", fingerprint(wanted["cert"])):
+            raise AdminError("statement", f"ProxySQL shows another certificate than {into.cert}")
+    except AdminError as error:
+        back = put_back(before, written, into, ids, running.reload)
+        raise AdminError(error.kind, f"{str(error).rstrip('.')}. {back}") from error
+    return result
+
+
+def put_back(
+    before: Contents, written: list[str], into: Files, ids: tuple[int, int], reload: Callable[[], None]
+) -> str:
+    for part in written:
+        if part in before:
+            write(getattr(into, part), before[part], ids)
+        else:
+            os.unlink(getattr(into, part))
+    with contextlib.suppress(AdminError):
+        reload()
+    return "The files are put back to what they were."
