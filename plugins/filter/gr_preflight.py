@@ -48,6 +48,7 @@ _value:
 
 from typing import Any
 
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import certificates
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_data import data_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import host_problems, uuid_findings
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_newcomers import newcomer_findings
@@ -60,6 +61,7 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variable
 def gr_preflight(members: list[dict[str, Any]], probes: dict[str, Any], wishes: dict[str, Any]) -> dict[str, Any]:
     found, renew = uuid_findings(probes)
     problems = member_problems(members, wishes["inventory_group"], wishes["stack"]) + variable_problems(wishes) + found
+    problems += certificates.host_problems(members, probes, wishes)
     for member in members:
         if member["name"] == wishes["host"] and member["name"] in probes:
             problems += host_problems(member, members, probes[member["name"]], wishes)

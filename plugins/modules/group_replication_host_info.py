@@ -133,14 +133,18 @@ host:
       description: Names that relay logs of the group's applier channel begin with; none on a server that was never a member.
       type: list
       elements: str
+    hostname:
+      description: The name that the host has for itself.
+      type: str
     files:
       description: For each of O(files), checksum (SHA-1), mode, owner and group; null where it does not exist.
       type: dict
     sql:
       description: >-
         What the running server says of itself - C(uuid), C(version), C(has_transactions), C(gtid_executed), C(gtid_purged), C(read_only), C(state),
-        C(single_primary), C(update_everywhere_checks), C(group_name), C(communication_stack) (empty before 8.0.27) and C(seen) (host and port of each
-        member that it sees), or C(error); empty where no server runs.
+        C(single_primary), C(update_everywhere_checks), C(group_name), C(communication_stack) (empty before 8.0.27), C(ssl_ca), C(ssl_cert),
+        C(ssl_key), C(ssl_mode) (of the group's own traffic) and C(seen) (host and port of each member that it sees), or C(error); empty where no
+        server runs.
       type: dict
     data:
       description: >-
@@ -160,6 +164,7 @@ import glob
 import grp
 import os
 import pwd
+import socket
 import sys
 from typing import Any, NamedTuple, Sequence
 
@@ -182,11 +187,14 @@ SQL = (
     " WHERE variable_name = 'group_replication_group_name'), ''),"
     " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
     " WHERE variable_name = 'group_replication_communication_stack'), ''),"
+    " IFNULL(@@global.ssl_ca, ''), IFNULL(@@global.ssl_cert, ''), IFNULL(@@global.ssl_key, ''),"
+    " IFNULL((SELECT variable_value FROM performance_schema.global_variables"
+    " WHERE variable_name = 'group_replication_ssl_mode'), ''),"
     " IFNULL((SELECT GROUP_CONCAT(CONCAT(member_host, ' ', member_port) ORDER BY member_host, member_port)"
     " FROM performance_schema.replication_group_members WHERE member_host <> ''), '')"
 )
 MODE = ("single_primary", "update_everywhere_checks")
-LAST = ("group_name", "communication_stack", "seen")
+LAST = ("group_name", "communication_stack", "ssl_ca", "ssl_cert", "ssl_key", "ssl_mode", "seen")
 SQL_COLUMNS = ("uuid", "version", "gtid_executed", "gtid_purged", "read_only", "state", *MODE, *LAST)
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "centos": "redhat"}
 SERVER_PACKAGES = ("mysql-community-server", "mysql-server")
@@ -348,6 +356,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
         "uuid": uuid_of(wanted["datadir"]),
         "relay_logs": relay_logs(wanted["datadir"]),
         "files": {path: look_at(path) for path in wanted["files"]},
+        "hostname": socket.gethostname(),
         "sql": {},
         "data": None if version else Data().as_dict(),
         "data_error": "the server does not run" if version else "",

@@ -44,7 +44,7 @@ OWN_OPTIONS = {
     "consistency": "mysql_gr_writers and mysql_gr_consistency",
     "member_expel_timeout": "mysql_gr_writers and mysql_gr_member_expel_timeout",
     "start_on_boot": "mysql_gr_start_on_boot",
-    "ssl_mode": "mysql_gr_ssl_mode",
+    "ssl_mode": "mysql_gr_tls and mysql_gr_ssl_mode",
     "recovery_use_ssl": "nothing: the recovery channel always uses TLS",
 }
 
@@ -176,11 +176,6 @@ def variable_problems(wishes: Wishes) -> list[str]:
     for value, names in shared(wishes["accounts"].items()):
         problems.append(f"{listed(names)} are both {value!r}; each account has its own task and needs its own name.")
     problems += account_problems(wishes["users"], "mysql_gr_users", wishes["accounts"])
-    tls = wishes["tls"]
-    if tls["mode"] != "REQUIRED" and not tls["ca"]:
-        problems.append(f"mysql_gr_ssl_mode is {tls['mode']!r}, which needs mysql_gr_tls_ca.")
-    if bool(tls["cert"]) != bool(tls["key"]):
-        problems.append("mysql_gr_tls_cert and mysql_gr_tls_key belong together; only one of them is set.")
     for variable, value in wishes["paths"].items():
         if not PATH.match(str(value)):
             problems.append(f"{variable} is {value!r}; allowed is an absolute path of letters, digits and . _ - @ + /.")

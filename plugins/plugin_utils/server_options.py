@@ -227,6 +227,7 @@ LIVE = {
     "group_replication_recovery_reconnect_interval": (5, 7, 17),
     "max_connections": (5, 7, 17),
     "event_scheduler": (5, 7, 17),
+    "clone_ssl_ca": (8, 0, 17),
 }
 LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
 

@@ -177,12 +177,17 @@ def test_secrets_are_random_private_and_kept(checkout):
     values = yaml.safe_load(first)
     assert set(values) == {
         "mysql_gr_recovery_password", "mysql_gr_peer_password", "proxysql_admin_password",
-        "proxysql_monitor_password", "lab_app_password",
+        "proxysql_monitor_password", "lab_app_password", "mysql_gr_tls_ca_passphrase",
     }  # fmt: skip
     assert all(isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) for value in values.values())
     assert len(set(values.values())) == len(values)
     lab.run("secrets")
     assert path.read_text() == first
+    path.write_text("\n".join(line for line in first.splitlines() if "ca_passphrase" not in line) + "\n")
+    lab.run("secrets")
+    added = yaml.safe_load(path.read_text())
+    assert {**added, "mysql_gr_tls_ca_passphrase": ""} == {**values, "mysql_gr_tls_ca_passphrase": ""}
+    assert added["mysql_gr_tls_ca_passphrase"] not in ("", values["mysql_gr_tls_ca_passphrase"])
     path.unlink()
     lab.run("secrets")
     assert not set(yaml.safe_load(path.read_text()).values()) & set(values.values())

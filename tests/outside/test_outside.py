@@ -134,6 +134,7 @@ def inventory(lab: Lab) -> dict:
         for name in (
             "mysql_gr_recovery_password",
             "mysql_gr_peer_password",
+            "mysql_gr_tls_ca_passphrase",
             "proxysql_monitor_password",
             "proxysql_admin_password",
             "application_password",

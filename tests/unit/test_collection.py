@@ -59,6 +59,7 @@ HOST_MODULES = {
     "mysqld_options_check",
     "mysqld_service",
     "proxysql_virtual_address_info",
+    "tls_files_info",
 }
 
 

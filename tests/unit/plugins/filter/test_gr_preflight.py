@@ -35,6 +35,10 @@ SQL = {
     "update_everywhere_checks": False,
     "group_name": GROUP,
 }
+TLS = {
+    "wanted": "auto", "kind": "server", "mode": "auto", "given": {"ca": "", "cert": "", "key": ""}, "directory": "/tls", "made": False,
+    "passphrase": "", "days_left": 3,
+}  # fmt: skip
 WISHES = {
     "host": "db0", "inventory_group": "mysql_gr", "acting": ["db0", "db1", "db2"], "forks": 10, "group_name": GROUP,
     "group_names": {"db0": GROUP, "db1": GROUP, "db2": GROUP},
@@ -50,7 +54,8 @@ WISHES = {
     "firewall": "none", "firewall_clients": [], "guard": "false", "guard_evidence": "all", "guard_evidences": ["all"],
     "start_on_boot": True,
     "strict": {"server_id": 130, "single_primary_mode": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
-    "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"}, "tls": {"mode": "REQUIRED", "ca": "", "cert": "", "key": ""},
+    "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"},
+    "tls": TLS, "tls_files": {"ca": "", "cert": "", "key": ""}, "tls_own": {"cert": "/etc/mysql/gr-cert.pem"}, "tls_seen": {}, "now": 0.0,
     "login_user": "root", "login_unix_socket": "/run/mysqld/mysqld.sock",
 }  # fmt: skip
 
@@ -202,11 +207,11 @@ def test_bad_members(hosts, words):
         ),
         ({"accounts": {"mysql_gr_peer_user": "a" * 33}}, ["1 to 32 characters"]),
         (
-            {"tls": {"mode": "VERIFY_CA", "ca": "", "cert": "", "key": ""}},
-            ["mysql_gr_ssl_mode is 'VERIFY_CA'", "needs mysql_gr_tls_ca"],
+            {"tls": {**TLS, "mode": "VERIFY_CA"}},
+            ["mysql_gr_ssl_mode is 'VERIFY_CA'", "nobody can verify", "own_ca or given"],
         ),
         (
-            {"tls": {"mode": "REQUIRED", "ca": "", "cert": "/c", "key": ""}},
+            {"tls": {**TLS, "kind": "given", "given": {"ca": "/a", "cert": "/c", "key": ""}}},
             ["mysql_gr_tls_cert and mysql_gr_tls_key belong together"],
         ),
         ({"forks": 2}, ["3 members", "2 hosts at a time", "--forks 3"]),

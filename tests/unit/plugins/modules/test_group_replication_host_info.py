@@ -66,7 +66,7 @@ def test_a_file_is_seen_with_its_rights(tmp_path):
 
 
 LOGIN = Login("/nowhere", "root", "geheim")
-ROW = "u\t9.7.4\tu:1,\\nv:1-2\t\t0\tONLINE\tOFF\tON\tg\tXCOM\tdb0.lab 3306,2001:db8::1 3307\n"
+ROW = "u\t9.7.4\tu:1,\\nv:1-2\t\t0\tONLINE\tOFF\tON\tg\tXCOM\tca.pem\tcert.pem\tkey.pem\tREQUIRED\tdb0.lab 3306,2001:db8::1 3307\n"
 
 
 def test_a_server_that_cannot_be_asked_says_why(monkeypatch):
