@@ -54,6 +54,7 @@ def test_requirements_are_the_dependencies_of_the_collection():
 # They look at or install on a host and do not have the options of the group's members.
 HOST_MODULES = {
     "apt_packages",
+    "firewall_ports",
     "group_replication_host_info",
     "group_replication_upgrade_check",
     "mysqld_options_check",
