@@ -182,6 +182,10 @@ operations: site ## Planned work under load: no statement may fail (about 20 min
 address: site ## The proxies' shared address: each fault RUNS times under load of clients that know this address only (RUNS=5: 25 minutes; TESTS="-k frozen")
 	@python -m pytest -s -m operations tests/integration/operations/test_address.py --runs $(RUNS) $(TESTS)
 
+.PHONY: ports
+ports: site ## Every port of every host, from outside and from each other, behind ufw, firewalld and nftables (15 minutes; TESTS="-k firewalld")
+	@python -m pytest -s -m "integration or operations" tests/integration/site/test_9_ports.py $(TESTS)
+
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html
 	@python tools/role_readme.py --write

@@ -13,7 +13,7 @@ author:
 description:
   - Used by the role P(distdb.mysql_ha.proxysql#role) before it changes anything. A function of the role's variables and of the inventory;
     no server is asked. Package files on the control node are read for their checksum.
-positional: host, peers, hosts, hostvars
+positional: host, peers, hosts, hostvars, groups
 options:
   _input:
     description: The role's variables by their full names. A missing one counts as not set.
@@ -37,6 +37,11 @@ options:
     description: Ansible's C(hostvars).
     type: dict
     default: {}
+  groups:
+    description: Names of the inventory's groups, which may stand for their hosts.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -63,6 +68,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import check_desired, desired_group
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import DEFAULT, Cluster, proxy_problems
@@ -254,6 +260,12 @@ def packages_problems(settings: dict[str, Any]) -> Iterator[str]:
         yield from package_problems("proxysql_library_package", settings["proxysql_library_package"])
 
 
+def firewall_problems(settings: dict[str, Any], known: Sequence[str]) -> Iterator[str]:
+    if (settings.get("proxysql_firewall") or "none") != "none":
+        for option in ("proxysql_firewall_clients", "proxysql_firewall_admin_clients"):
+            yield from sources_problems(settings[option], option, known)
+
+
 def clusters(hosts: Sequence[str], hostvars: Any) -> dict[str, Cluster]:
     """What the inventory says of the cluster of each declared member, by its SQL address."""
     declared = [host for host in hosts if text(hostvars[host].get("mysql_gr_server_id"))]
@@ -267,7 +279,12 @@ def clusters(hosts: Sequence[str], hostvars: Any) -> dict[str, Cluster]:
 
 
 def proxysql_preflight(
-    settings: dict[str, Any], host: str, peers: Sequence[str], hosts: Sequence[str] = (), hostvars: Any = None
+    settings: dict[str, Any],
+    host: str,
+    peers: Sequence[str],
+    hosts: Sequence[str] = (),
+    hostvars: Any = None,
+    groups: Sequence[str] = (),
 ) -> list[str]:
     clustered = true(settings["proxysql_cluster"])
     names = ["proxysql_admin_user", "proxysql_admin_password", "proxysql_stats_user", "proxysql_stats_password"]
@@ -285,6 +302,7 @@ def proxysql_preflight(
         *rule_problems(settings["proxysql_query_rules"]),
         *variable_problems(settings["proxysql_variables"]),
         *packages_problems(settings),
+        *firewall_problems(settings, [*groups, *hosts]),
         *virtual_problems(settings, host, peers, hosts, hostvars),
     ]
     return [sentence for sentence in found if sentence]

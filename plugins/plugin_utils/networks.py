@@ -32,9 +32,9 @@ def ip_address(text: str) -> Any:
     return _library().IPAddress(text.partition("%")[0])
 
 
-def network_problems(networks: object, option: str) -> list[str]:
-    """One sentence for every entry that is no network; none when all are. An address is a network of one host."""
-    allowed = "(allowed: a list of addresses and networks such as 192.0.2.0/24 or 2001:db8::/32)"
+def network_problems(networks: object, option: str, also: str = "") -> list[str]:
+    """One sentence for every entry that is no network; none when all are. An address is a network of one host. also: what else the option takes."""
+    allowed = f"(allowed: a list of addresses and networks such as 192.0.2.0/24 or 2001:db8::/32{also})"
     if not isinstance(networks, list):
         return [f"{option}: {networks!r} is not allowed {allowed}"]
     library = _library()

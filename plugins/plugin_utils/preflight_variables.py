@@ -14,7 +14,8 @@ from typing import Any, Dict, Iterable, List
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import EVIDENCE, MAJORITY
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import writers
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address, network_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
 LARGEST_GROUP = 9
@@ -180,7 +181,8 @@ def variable_problems(wishes: Wishes) -> list[str]:
         if not PATH.match(str(value)):
             problems.append(f"{variable} is {value!r}; allowed is an absolute path of letters, digits and . _ - @ + /.")
     if wishes["firewall"] != "none":
-        problems += network_problems(wishes["firewall_clients"], "mysql_gr_firewall_clients")
+        for option in ("firewall_clients", "expected_clients"):
+            problems += sources_problems(wishes[option], f"mysql_gr_{option}", wishes["firewall_names"])
     acting = len(wishes["acting"])
     if wishes["forks"] < acting:
         problems.append(

@@ -51,7 +51,8 @@ WISHES = {
     "expected_accounts": [{"name": "monitor", "host": "%"}], "settings_of": {"db0": {}, "db1": {}, "db2": {}},
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
-    "firewall": "none", "firewall_clients": [], "guard": "false", "guard_evidence": "all", "guard_evidences": ["all"],
+    "firewall": "none", "firewall_clients": [], "expected_clients": [], "firewall_names": ["mysql_gr", "db0"],
+    "guard": "false", "guard_evidence": "all", "guard_evidences": ["all"],
     "start_on_boot": True,
     "strict": {"server_id": 130, "single_primary_mode": False}, "preferred": {"member_expel_timeout": 0}, "extra": {"max_connections": 151},
     "memory": {"base": "540M", "buffer_pool": "128M", "message_cache": "256M"},
@@ -84,7 +85,7 @@ def test_nothing_stands_against_blank_hosts():
 
 
 def test_nothing_stands_against_networks_of_clients():
-    clients = ["192.0.2.0/24", "192.0.2.9", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0"]
+    clients = ["192.0.2.0/24", "192.0.2.9", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0", "any", "mysql_gr", "db0"]
     assert problems(firewall="ufw", firewall_clients=clients) == []
 
 
@@ -187,6 +188,7 @@ def test_bad_members(hosts, words):
             {"firewall": "ufw", "firewall_clients": ["app.example.com"]},
             ["mysql_gr_firewall_clients: 'app.example.com' is not allowed"],
         ),
+        ({"firewall": "ufw", "expected_clients": ["proxy9"]}, ["mysql_gr_expected_clients: 'proxy9' is not allowed"]),
         ({"firewall": "firewalld", "firewall_clients": [10]}, ["mysql_gr_firewall_clients: 10 is not allowed"]),
         ({"firewall": "ufw", "firewall_clients": ["192.0.2.7/24"]}, ["allowed: 192.0.2.0/24"]),
         ({"firewall": "ufw", "firewall_clients": ["2001:db8::1/32"]}, ["allowed: 2001:db8::/32"]),

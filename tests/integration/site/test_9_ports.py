@@ -1,0 +1,129 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports of hosts that have a firewall: every port of every host is tried from outside, from each other and from a client that is named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support_firewall import CLOSED, FIREWALLS, SSH, THEIRS, UNIT, Hosts
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("converged"),
+    pytest.mark.claim(
+        "Behind a firewall every port of every host is closed but for whom the inventory names; what is no longer given is closed again.",
+        minutes=1,
+    ),
+]
+
+HOSTS = ("db0", "db1", "db2", "proxy")
+MEMBERS = HOSTS[:3]
+ALONE = ("--tags", "mysql_gr_firewall,proxysql_firewall")
+OTHERS = {SSH, THEIRS}
+REQUEST = [pytest.param(name, marks=[] if name == "ufw" else [pytest.mark.operations]) for name in FIREWALLS]
+
+
+@pytest.fixture(scope="module", params=REQUEST)
+def world(lab, converged, request):
+    """(firewall, hosts, run): hosts behind a firewall that somebody else has set up; run: site's part for it."""
+    firewall = FIREWALLS[request.param]
+    hosts = Hosts(lab, HOSTS)
+    hosts.shell(f"command -v {firewall.package} || apt-get install --yes --no-install-recommends {firewall.package}")
+    hosts.listen()
+    hosts.shell(firewall.on)
+
+    def run(clients, *arguments, proxy=None):
+        settings = {f"{role}_firewall": firewall.kind for role in ("mysql_gr", "proxysql")}
+        settings.update(firewall.settings, mysql_gr_firewall_clients=clients)
+        settings["proxysql_firewall_clients"] = clients if proxy is None else proxy
+        return lab.site("-e", json.dumps(settings), *(arguments or ALONE))
+
+    yield firewall, hosts, run
+    hosts.shell(firewall.off)
+    hosts.shell(f"systemctl stop {UNIT}")
+
+
+def allowed(firewall, *ports):
+    """Where the host's own rules drop nothing, what belongs to nobody is open."""
+    return OTHERS | set(ports) | (set() if firewall.closes else {CLOSED})
+
+
+def ours(found):
+    """Without what the host's own services have open where the rules of the host drop nothing."""
+    return tuple({port for port in ports if port < 10000 or port == 33061} for ports in found)
+
+
+def expect(hosts, firewall, source, names, *ports, six=()):
+    for name, found in hosts.scan(source, *names).items():
+        four, other = ours(found)
+        extra = set() if firewall.closes else {33060, 6070, 6080}
+        free = set() if firewall.closes else ({6032, 6033} if name in MEMBERS else {3306})
+        assert four - extra - free == allowed(firewall, *ports), (source, name, "IPv4")
+        assert other - extra - free == allowed(firewall, *six), (source, name, "IPv6")
+
+
+def test_nobody_but_members_and_proxies_gets_in_and_a_second_run_changes_nothing(world):
+    firewall, hosts, run = world
+    first = run([])
+    assert first.code == 0 and set(first.changed.values()) == {1}, first
+    expect(hosts, firewall, "", HOSTS)
+    expect(hosts, firewall, "db1", ["db0"], 3306, 33061)
+    expect(hosts, firewall, "proxy", ["db0"], 3306)
+    expect(hosts, firewall, "db0", ["proxy"])
+    again = run([])
+    assert again.code == 0 and set(again.changed.values()) == {0}, again
+
+
+def test_a_named_client_gets_to_sql_alone_until_it_is_not_named_any_more(world):
+    firewall, hosts, run = world
+    clients = [hosts.outside4, f"{hosts.outside6}/128"]
+    would = run(clients, *ALONE, "--check", "--diff")
+    assert (
+        set(would.changed.values()) == {1}
+        and f"3306 from {hosts.outside4}" in would.flat
+        or "tcp dport 3306" in would.flat
+    ), would
+    expect(hosts, firewall, "", ["db0"])
+    assert run(clients).code == 0
+    expect(hosts, firewall, "", MEMBERS, 3306, six=[3306])
+    expect(hosts, firewall, "", ["proxy"], 6033, six=[6033])
+    run([])
+    expect(hosts, firewall, "", HOSTS)
+
+
+def test_everyone_can_be_named_and_a_deny_of_another_owner_holds(world):
+    firewall, hosts, run = world
+    done = run(["any"])
+    if firewall.kind == "ufw":
+        # For ufw it is the same rule as the deny.
+        assert done.code != 0 and "3306 from any (ipv4) is not allowed here" in done.flat, done
+        assert run([], proxy=["any"]).code == 0
+    # On the others a rule of another owner closes 3306 for everyone.
+    sql = [3306] if firewall.kind == "nftables" else []
+    expect(hosts, firewall, "", ["db0"], *sql, six=sql)
+    expect(hosts, firewall, "", ["proxy"], 6033, six=[6033])
+    run([])
+    expect(hosts, firewall, "", HOSTS)
+
+
+def test_the_whole_site_runs_behind_it(world, lab):
+    _firewall, _hosts, run = world
+    done = run([], "--tags", "all")
+    assert done.code == 0 and set(done.changed.values()) == {0}, done
+    lab.one_group()
+
+
+@pytest.mark.operations
+def test_a_removed_member_is_shut_out_and_comes_back(world, lab):
+    firewall, hosts, run = world
+    settings = json.dumps({"mysql_gr_firewall": firewall.kind, "operations_member": "db2", **firewall.settings})
+    assert lab.site("-e", settings, playbook="playbooks/remove_member.yml").code == 0
+    expect(hosts, firewall, "db2", ["db0"])
+    expect(hosts, firewall, "db0", ["db2"])
+    expect(hosts, firewall, "db1", ["db0"], 3306, 33061)
+    assert run([], "--tags", "all").code == 0
+    expect(hosts, firewall, "db2", ["db0"], 3306, 33061)
+    lab.one_group()
