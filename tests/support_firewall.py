@@ -14,6 +14,8 @@ from support import ROOT, Lab, wait_for
 SCAN = ROOT / "tests" / "support_scan.py"
 # What somebody else runs on each host: SSH, and a service that they have admitted; and one that nobody has.
 SSH, THEIRS, CLOSED = 22, 8081, 8082
+# All that could listen on one of the lab's hosts.
+KNOWN = (SSH, THEIRS, CLOSED, 3306, 6032, 6033, 6070, 6080, 6132, 6133, 33060, 33061, 33062)
 # Listens on IPv4 and IPv6 where nothing else does. On IPv6 also in the place of SQL, which the lab serves on IPv4.
 LISTEN = """
 import socket, sys, time
@@ -131,11 +133,14 @@ class Hosts:
             wait_for(lambda name=name: f":{CLOSED}" in self.lab.on(name, "ss", "-Hltn"), 10, f"listeners on {name}")
 
     def scan(self, source: str, *names: str) -> dict[str, tuple[set[int], set[int]]]:
-        """Open ports of these hosts, on IPv4 and IPv6, of all that there are. source: a host of the lab, or "" for outside of it."""
+        """Open ports of these hosts, on IPv4 and IPv6. source: a host of the lab, or "" for outside of it, from where every port is tried."""
         addresses = [address for name in names for address in (self.four[name], self.six[name])]
         if source:
-            text = self.lab.give(source, f"python3 - {' '.join(addresses)}", SCAN.read_text(), timeout=120)
+            known = ",".join(map(str, KNOWN))
+            text = self.lab.give(
+                source, f"python3 - --ports {known} {' '.join(addresses)}", SCAN.read_text(), timeout=120
+            )
         else:
-            text = self.lab.command("lab/enter", "python3", str(SCAN), *addresses, timeout=120).stdout
+            text = self.lab.command("lab/enter", "python3", str(SCAN), *addresses, timeout=300).stdout
         found = json.loads(text.splitlines()[-1])
         return {name: (set(found[self.four[name]]), set(found[self.six[name]])) for name in names}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs by itself, on a host or in the lab's namespace: which TCP ports of hosts answer from here. Every port of them is tried, by SYN packets.
 
-python3 support_scan.py ADDRESS [ADDRESS ...]     prints JSON: the open ports by address
+python3 support_scan.py [--ports PORT,PORT] ADDRESS [ADDRESS ...]     prints JSON: the open ports by address
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import struct
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Iterable
 
 FROM = 61999
 SYN, SYN_ACK, RST = 0x02, 0x12, 0x04
@@ -80,11 +82,11 @@ class Scan:
             except (BlockingIOError, OSError):
                 select.select([], [self.raw], [], 0.05)
 
-    def run(self) -> list[int]:
+    def run(self, ports: Iterable[int]) -> list[int]:
         listener = threading.Thread(target=self.listen)
         listener.start()
         for _pass in range(PASSES):
-            for port in set(range(1, 65536)) - self.open - self.closed:
+            for port in set(ports) - self.open - self.closed:
                 self.send(port)
             self.heard = time.monotonic()
             while time.monotonic() - self.heard < QUIET:
@@ -95,4 +97,9 @@ class Scan:
 
 
 if __name__ == "__main__":
-    print(json.dumps({address: Scan(address).run() for address in sys.argv[1:]}))
+    addresses, wanted = sys.argv[1:], range(1, 65536)
+    if addresses[0] == "--ports":
+        wanted, addresses = [int(port) for port in addresses[1].split(",")], addresses[2:]
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        found = dict(zip(addresses, pool.map(lambda address: Scan(address).run(wanted), addresses)))
+    print(json.dumps(found))
