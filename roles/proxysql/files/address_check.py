@@ -7,6 +7,8 @@ A query through the port for applications, to a member that takes writes, is wha
 this host: 0 for good, WORSE where it is not and perhaps no other proxy is better, LEAVE where another proxy has just given a good answer. Of a host
 with WORSE the address goes only to one that is better; with LEAVE keepalived gives it up at once. So with no writer anywhere it stays where it is.
 
+keepalived is looked at, too: one that hangs would keep the address here, while another proxy takes it. It is killed, and systemd starts it again.
+
 What restarts ProxySQL on purpose holds the lock of the file "lease" meanwhile: this program then has no connection (it would be waited for), and its
 proxy counts as WORSE. The lock ends with the process that holds it.
 """
@@ -18,6 +20,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -30,6 +33,8 @@ GOOD, WORSE, LEAVE = 0, -100, -254
 RISE = 2
 # Seconds: how long this proxy has to take a second connection where another one is good, and the pause between two looks at the lease.
 HURRY, TICK = 0.25, 0.05
+# keepalived hangs when it has not run for so many looks in a row, and for so many advertisements: another proxy takes the address after three.
+LOOKS, ADVERTS = 4, 4
 # Without @@, which would tie ProxySQL's connection to the member to this session.
 QUERY = "SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = 'super_read_only'"
 
@@ -115,6 +120,49 @@ class Check:
             self.value, self.reason = GOOD, ""
 
 
+class Keepalived:
+    """The processes of keepalived that have the address. One that works sends or hears an advertisement again and again."""
+
+    def __init__(self, directory, advert, proc="/proc"):
+        # The one that speaks VRRP first: the other one starts it again.
+        self.files = [f"{directory}/{name}.pid" for name in ("vrrp", "keepalived")]
+        self.patience, self.proc = ADVERTS * advert, proc
+        self.seen, self.since, self.looks = None, 0.0, 0
+
+    def pid(self, path):
+        """The process that a file names, if it is keepalived, or None."""
+        try:
+            pid = int(Path(path).read_text(encoding="utf-8"))
+            return pid if "keepalived" in Path(f"{self.proc}/{pid}/comm").read_text(encoding="utf-8") else None
+        except (OSError, ValueError):
+            return None
+
+    def runs(self):
+        """(process, how often it has gone to sleep), which changes whenever it has run; None where there is none."""
+        pid = self.pid(self.files[0])
+        try:
+            status = Path(f"{self.proc}/{pid}/status").read_text(encoding="utf-8") if pid else ""
+        except OSError:
+            status = ""
+        return (pid, [line for line in status.splitlines() if "ctxt_switches" in line]) if status else None
+
+    def hangs(self, now):
+        """Look once."""
+        seen = self.runs()
+        if seen is None or seen != self.seen:
+            self.seen, self.since, self.looks = seen, now, 0
+            return False
+        self.looks += 1
+        return self.looks >= LOOKS and now - self.since >= self.patience
+
+    def end(self):
+        """What is stopped takes no other signal. The service takes the address away when it ends."""
+        for pid in filter(None, map(self.pid, self.files)):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        self.seen = None
+
+
 def leased(path):
     """Whether another process holds the lock of this file."""
     try:
@@ -147,8 +195,12 @@ def run(options):
     directory = options["directory"]
     own = Proxy(options, options["own"])
     check = Check(own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"], options["again"])
+    keepalived = Keepalived(directory, options["advert"])
     said = None
     while True:
+        if keepalived.hangs(time.monotonic()):
+            print(f"keepalived has not run for {keepalived.patience} s: it is killed, and started again", flush=True)
+            keepalived.end()
         lease = leased(f"{directory}/lease")
         check.step(lease)
         now = (check.value, check.reason)

@@ -100,6 +100,11 @@ FAULTS = {
         lambda lab, host: iptables(lab, host, "-I", proxy_addresses(lab)[other(host)]),
         lambda lab, host: iptables(lab, host, "-D", proxy_addresses(lab)[other(host)]),
     ),
+    # All of keepalived; systemd sends no more than the check does.
+    "keepalived_hangs": (
+        lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=STOP", "proxysql-address"),
+        lambda lab, host: lab.on(host, "systemctl", "kill", "--signal=CONT", "proxysql-address"),
+    ),
     "without_members": (
         lambda lab, host: lab.on(host, "iptables", "-I", "OUTPUT", "-p", "tcp", "--dport", "3306", "-j", "DROP"),
         lambda lab, host: lab.on(host, "iptables", "-D", "OUTPUT", "-p", "tcp", "--dport", "3306", "-j", "DROP"),

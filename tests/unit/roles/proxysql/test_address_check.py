@@ -9,6 +9,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -33,6 +34,24 @@ def options(directory, **more):
     """The check's options, of a proxy without peers."""
     own = dict(own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25)
     return dict(OPTIONS, directory=str(directory), **own, **more)
+
+
+class Proc:
+    """A /proc with a keepalived of two processes, and the files that name them."""
+
+    def __init__(self, directory, vrrp=7, main=6, comm="keepalived"):
+        self.directory = directory
+        for name, pid in (("vrrp", vrrp), ("keepalived", main)):
+            (directory / f"{name}.pid").write_text(f"{pid}\n")
+            (directory / str(pid)).mkdir()
+            (directory / str(pid) / "comm").write_text(f"{comm}\n")
+        self.vrrp = vrrp
+        self.switches(1)
+
+    def switches(self, number):
+        (self.directory / str(self.vrrp) / "status").write_text(
+            f"State:\tT\nvoluntary_ctxt_switches:\t{number}\nnonvoluntary_ctxt_switches:\t0\n"
+        )
 
 
 class Proxy:
@@ -220,3 +239,62 @@ def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_
         program.run(options(tmp_path, interval=10))
     os.close(descriptor)
     assert seen.is_set()
+
+
+def test_a_keepalived_that_does_not_run_any_more_hangs(program, tmp_path):
+    proc = Proc(tmp_path)
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    assert [kept.hangs(look * 0.25) for look in range(4)] == [False] * 4
+    proc.switches(2)
+    # Since the look at which it had run: one second.
+    assert [kept.hangs(1.0 + look * 0.25) for look in range(6)] == [False] * 4 + [True] * 2
+
+
+def test_few_looks_in_a_long_time_prove_nothing(program, tmp_path):
+    """This program itself had no processor meanwhile."""
+    Proc(tmp_path)
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    assert [kept.hangs(look * 10.0) for look in range(5)] == [False] * 4 + [True]
+
+
+def test_slow_advertisements_are_waited_for(program, tmp_path):
+    Proc(tmp_path)
+    kept = program.Keepalived(tmp_path, 1, proc=str(tmp_path))
+    assert [kept.hangs(look / 2) for look in range(9)] == [False] * 8 + [True]
+
+
+def test_no_keepalived_and_another_process_of_its_number_do_not_hang(program, tmp_path):
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    assert not any(kept.hangs(look) for look in range(20))
+    Proc(tmp_path, comm="mysqld")
+    assert not any(kept.hangs(look) for look in range(20))
+    (tmp_path / "7" / "comm").write_text("keepalived\n")
+    (tmp_path / "7" / "status").unlink()
+    assert not any(kept.hangs(look) for look in range(20))
+
+
+def test_both_processes_are_killed_the_one_with_the_address_first(program, tmp_path, monkeypatch):
+    Proc(tmp_path)
+    killed = []
+    monkeypatch.setattr(program.os, "kill", lambda pid, number: killed.append((pid, number)))
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    kept.hangs(0)
+    kept.end()
+    assert killed == [(7, signal.SIGKILL), (6, signal.SIGKILL)] and not kept.hangs(99)
+
+
+def test_the_loop_kills_a_keepalived_that_hangs(program, tmp_path, monkeypatch):
+    ended = []
+
+    class Hanging(program.Keepalived):
+        def hangs(self, now):
+            return True
+
+        def end(self):
+            ended.append(self.patience)
+            raise SystemExit
+
+    monkeypatch.setattr(program, "Keepalived", Hanging)
+    with pytest.raises(SystemExit):
+        program.run(options(tmp_path, interval=0.01))
+    assert ended == [1.0]
