@@ -175,6 +175,72 @@ def test_a_planned_restart_hands_the_address_over(lab, shared):
     assert run.code == 0, run
 
 
+NAME = "proxies.lab.example"
+# Clients that know both proxies instead: a list of hosts, or a name with two addresses, of which PyMySQL tries one after the other.
+WAYS = {
+    "list": lambda first, second: ("--host", first, "--also", f"{second}:6033"),
+    "name": lambda first, second: ("--host", NAME),
+}
+
+
+@pytest.mark.parametrize("fault", ["killed", "off"])
+@pytest.mark.parametrize("way", WAYS)
+def test_clients_that_know_both_proxies(lab, shared, way, fault):
+    inject, undo = FAULTS[fault]
+    addresses = proxy_addresses(lab)
+    lines = "".join(f"{address} {NAME}\n" for address in addresses.values())
+    lab.give(CLIENTS, "cp /etc/hosts /root/hosts; cat >>/etc/hosts", lines)
+    # Where all clients of the name, and half of those with a list, begin.
+    first = lab.on(
+        CLIENTS, "python3", "-c", f"import socket; print(socket.getaddrinfo('{NAME}', 6033)[0][4][0])"
+    ).strip()
+    host = next(name for name, address in addresses.items() if address == first)
+    load = Load(lab, f"address_{way}_{fault}", REPORTS, CLIENTS)
+    load.start(options=(*WAYS[way](first, addresses[other(host)]), *OPTIONS))
+    try:
+        time.sleep(1)
+        inject(lab, host)
+        try:
+            time.sleep(6)
+        finally:
+            undo(lab, host)
+        both_good(lab)
+        time.sleep(2)
+    finally:
+        load.stop()
+        lab.on(CLIENTS, "sh", "-c", "cat /root/hosts >/etc/hosts; rm /root/hosts")
+    report = load.finish(9)
+    assert not report["lost_rows"] and report["same_transactions"] and report["checksums_agree"], report
+    # An address that nobody has costs the time limit for connecting.
+    assert report["longest_gap"] <= 4, report
+
+
+def test_with_preemption_the_first_proxy_takes_it_back(lab, shared):
+    limit = ("--limit", ",".join(PROXIES), "--tags", "proxysql_virtual_address")
+    assert lab.site(*INVENTORY, *limit, "-e", '{"proxysql_virtual_preempt": true}').code == 0
+    try:
+        first = PROXIES[0]
+        wait_for(lambda: holders(lab) == [first], 20, "the first one has it", every=0.1)
+        load = Load(lab, "address_preempt", REPORTS, CLIENTS)
+        load.start(options=("--host", shared, *OPTIONS))
+        try:
+            with watched(lab) as watch:
+                kill(lab, first)
+                wait_for(lambda: holders(lab) == [other(first)], 10, "the second one has it", every=0.1)
+                time.sleep(2)
+                since = time.time()
+                start_again(lab, first)
+                wait_for(lambda: holders(lab) == [first], 30, "the first one has it again", every=0.1)
+                time.sleep(2)
+        finally:
+            load.stop()
+        report = load.finish(8, back=watch.taken(first, since), split=watch.longest(2), none=watch.longest(0))
+        assert not report["lost_rows"] and report["same_transactions"] and report["checksums_agree"], report
+        assert report["longest_gap_of_all"] <= 2 and watch.longest(2) <= 1, report
+    finally:
+        assert lab.site(*INVENTORY, *limit).code == 0
+
+
 def test_a_controller_that_dies_leaves_no_proxy_without_the_address(lab, shared):
     """The lease of a restart ends with the process that holds it."""
     before = holder(lab)
