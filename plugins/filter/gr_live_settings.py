@@ -12,7 +12,7 @@ author:
   - distdb contributors (@distdb)
 description:
   - Compares two option files written by the role P(distdb.mysql_ha.mysql_gr#role).
-positional: new, version
+positional: new, version, tls
 options:
   _input:
     description: Text of the option file that the server has read.
@@ -26,6 +26,11 @@ options:
     description: Version of the server.
     type: str
     required: true
+  tls:
+    description: >-
+      Whether settings of TLS count as such; who sets them has the server read its certificate again, and starts Group Replication anew.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -37,14 +42,20 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(possible), whether every difference is one that the running server can take; C(variables), value by variable to be set by C(SET GLOBAL).
+    C(possible), whether every difference is one that the running server can take; C(variables), value by variable to be set by C(SET GLOBAL); C(lasting), the
+    options that need a restart.
   type: dict
 """
 
 from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import effective_version
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import LIVE, LIVE_BY_FUNCTION, plain_name
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import (
+    LIVE,
+    LIVE_BY_FUNCTION,
+    LIVE_TLS,
+    plain_name,
+)
 
 
 def parse(text: str) -> dict[str, str]:
@@ -62,19 +73,22 @@ def parse(text: str) -> dict[str, str]:
     return found
 
 
-def gr_live_settings(old: str, new: str, version: str) -> dict[str, Any]:
+def gr_live_settings(old: str, new: str, version: str, tls: bool = False) -> dict[str, Any]:
     before, after = parse(old), parse(new)
     changed = sorted(name for name in set(before) | set(after) if before.get(name) != after.get(name))
     since = effective_version(version)
+    live = {**LIVE, **LIVE_TLS} if tls else LIVE
     variables: dict[str, Any] = {}
+    lasting = []
     for name in changed:
         if name in LIVE_BY_FUNCTION:
             continue
         # An event scheduler that is DISABLED stays so until the server is restarted.
-        if name not in after or name not in LIVE or since < LIVE[name] or "DISABLED" in (before.get(name), after[name]):
-            return {"possible": False, "variables": {}}
-        variables[name] = int(after[name]) if after[name].isdigit() else after[name]
-    return {"possible": True, "variables": variables}
+        if name not in after or name not in live or since < live[name] or "DISABLED" in (before.get(name), after[name]):
+            lasting.append(name)
+        else:
+            variables[name] = int(after[name]) if after[name].isdigit() else after[name]
+    return {"possible": not lasting, "variables": {} if lasting else variables, "lasting": lasting}
 
 
 class FilterModule:

@@ -100,10 +100,17 @@ def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[R
                 "version": own.get("version") or seen.get("version"),
                 # What a member has not applied yet, it knows best itself.
                 "behind": own.get("transactions_behind", seen.get("transactions_behind")),
+                "certificate": valid_for((result or {}).get("certificate") or {}),
                 "remark": short(remark),
             }
         )
     return rows + remark_rows(cluster)
+
+
+def valid_for(certificate: Row) -> str:
+    """For how long the certificate is valid that the member shows to others."""
+    days = certificate.get("days_left")
+    return "" if days is None else "expired" if days < 0 else f"{days} days"
 
 
 def guards_remark(guard: Row) -> str:

@@ -150,13 +150,14 @@ def digest(files: Files) -> str:
     return found.hexdigest()
 
 
-def has_read(files: Files, started: float, marked: str) -> bool:
-    """Whether a server that was started then has read these files as they are: they are older than it, or it was told to read these (marked)."""
+def has_read(files: Files, started: float, marked: str | None) -> bool:
+    """Whether a server that was started then has read these files as they are: it was told to read these (marked, their digest), or nothing is noted
+    (None) and they are older than it."""
     try:
         newest = max(os.stat(path).st_ctime for path in files)
     except OSError:
         return False
-    return bool(started) and (newest < started or (marked != "" and marked == digest(files)))
+    return bool(started) and (newest < started if marked is None else marked == digest(files))
 
 
 def marks(path: str, started: float) -> dict[str, str]:
@@ -166,7 +167,7 @@ def marks(path: str, started: float) -> dict[str, str]:
         # The kernel counts both from the boot, whose time is rounded.
         if not isinstance(noted, dict) or abs(float(noted.get("started", 0)) - started) > 1:
             return {}
-        return {name: str(noted.get(name, "")) for name in ("main", "group")}
+        return {name: str(noted[name]) for name in ("main", "group") if name in noted}
     except ValueError:
         return {}
 
@@ -191,5 +192,5 @@ def read_by(files: Files, pid: int, marks_file: str) -> dict[str, Any]:
     noted = marks(marks_file, started) if started else {}
     return {
         "started": started,
-        "read": {what: has_read(files, started, noted.get(what, "")) for what in ("main", "group")},
+        "read": {what: has_read(files, started, noted.get(what)) for what in ("main", "group")},
     }

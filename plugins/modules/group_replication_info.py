@@ -172,6 +172,13 @@ address:
   returned: success
   type: str
   sample: 192.0.2.130:3306
+certificate:
+  description:
+    - The certificate that the managed server shows to others - C(expires), as the server says it, and C(days_left), for how many whole days it is valid,
+      null where the server has none. Empty where it was not asked.
+  returned: success
+  type: dict
+  sample: {expires: "Nov 26 19:30:03 2027 GMT", days_left: 364}
 guard:
   description:
     - What the guard on the managed host (C(mysql_gr_guard) of the role mysql_gr) last decided, as C(mysql-gr-guard status --json) shows it -
@@ -180,6 +187,7 @@ guard:
   type: dict
 """
 
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -188,8 +196,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis i
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import days_left
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_json_aggregates
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result, conclude
+
+ENDS = """SELECT VARIABLE_VALUE AS ends FROM performance_schema.global_status
+ WHERE VARIABLE_NAME = 'Ssl_server_not_after'"""
 
 
 def look(module: Any) -> Result:
@@ -199,6 +211,7 @@ def look(module: Any) -> Result:
     if mine.reachable and not is_live(mine) and not mine.version_error and has_json_aggregates(mine.version):
         cluster.look_at_data(history=True)
         facts = cluster.with_data(facts)
+    certificate = certificate_of(cluster) if mine.reachable else {}
     cluster.close()
     report = diagnose(cluster.members, facts, group_name)
     for text in report["warnings"]:
@@ -208,8 +221,16 @@ def look(module: Any) -> Result:
         "cluster": report,
         "member": facts[cluster.me].as_dict(),
         "address": cluster.me,
+        "certificate": certificate,
         "guard": guard_of_host(),
     }
+
+
+def certificate_of(cluster: Any) -> Result:
+    """What the managed server says of the certificate that it has read."""
+    rows = cluster.local.query(ENDS)
+    ends = str(rows[0]["ends"]) if rows else ""
+    return {"expires": ends, "days_left": days_left(ends, time.time())}
 
 
 def guard_of_host() -> Result:

@@ -68,6 +68,9 @@ class Wish(NamedTuple):
     made: bool
     passphrase: Any
     days_left: int
+    # A move to other certificates was begun; a renewal looks at it, and at all that a renewal is there for.
+    moving: bool = False
+    renewing: bool = False
 
 
 def library_problems(kind: str) -> list[str]:
@@ -185,8 +188,14 @@ def host_problems(
     """What stands against this host's certificate, and against all of them."""
     wish, name = Wish(**wishes["tls"]), wishes["host"]
     problems = wish_problems(wish)
-    if problems:
+    if problems or (wish.renewing and wish.kind != GIVEN):
         return problems
+    if wish.renewing:
+        return file_problems(wish, name, wishes["tls_seen"], wishes["now"])
+    if wish.moving:
+        return [
+            f"The group is being moved to other certificates ({wish.directory}/moving on the control node): run the playbook {RENEW} to the end first."
+        ]
     problems = evidence_problems(wish, [member["name"] for member in members], probes, wishes["tls_own"]["cert"])
     if problems or name not in probes:
         return problems
@@ -242,6 +251,16 @@ def signed_by(certificate: Any, ca: Any) -> bool:
     return certificate.issuer == ca.subject
 
 
+def text_signed_by(certificate: str, ca: str) -> bool:
+    """The same of their texts; what cannot be read is not."""
+    if x509 is None:
+        raise AnsibleFilterError(library_problems(OWN_CA)[0])
+    try:
+        return signed_by(*(x509.load_pem_x509_certificate(text.encode()) for text in (certificate, ca)))
+    except ValueError:
+        return False
+
+
 def due(
     wanted: Sequence[str],
     ca_text: str,
@@ -271,7 +290,7 @@ def due(
     if re.search("is no file|is not the key of", seen.get("problem") or ""):
         return str(seen["problem"])
     if renew_days is not None:
-        if not ca_text or not signed_by(certificate, x509.load_pem_x509_certificate(ca_text.encode())):
+        if not text_signed_by(cert_text, ca_text):
             return "another CA has made it"
         if _ends(certificate) - now < renew_days * DAY:
             return f"it expires on {day(_ends(certificate))}"

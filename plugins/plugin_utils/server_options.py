@@ -229,6 +229,16 @@ LIVE = {
     "event_scheduler": (5, 7, 17),
     "clone_ssl_ca": (8, 0, 17),
 }
+# With what follows from them: ALTER INSTANCE RELOAD TLS, and that Group Replication is started anew.
+LIVE_TLS = {
+    "ssl_ca": (8, 0, 16),
+    "ssl_cert": (8, 0, 16),
+    "ssl_key": (8, 0, 16),
+    "tls_version": (8, 0, 16),
+    "group_replication_ssl_mode": (5, 7, 17),
+    "group_replication_recovery_ssl_ca": (5, 7, 17),
+    "group_replication_recovery_ssl_verify_server_cert": (5, 7, 17),
+}
 LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
 
 

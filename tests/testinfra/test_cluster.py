@@ -112,11 +112,15 @@ def test_the_default_admin_password_does_not_work(cluster):
     assert "Access denied" in done.stderr or "1045" in done.stderr
 
 
-def test_group_and_recovery_traffic_require_tls(cluster):
+def test_group_and_recovery_traffic_are_verified_with_names(cluster):
+    """A new cluster has an own CA."""
     for member in cluster.members:
-        assert cluster.sql(member, "SELECT @@group_replication_ssl_mode, @@group_replication_recovery_use_ssl") == [
-            ["REQUIRED", "1"]
-        ]
+        assert cluster.sql(
+            member,
+            "SELECT @@group_replication_ssl_mode, @@group_replication_recovery_use_ssl, @@group_replication_recovery_ssl_ca,"
+            " @@group_replication_recovery_ssl_verify_server_cert, @@ssl_cert",
+        ) == [["VERIFY_IDENTITY", "1", "/etc/mysql/gr-ca.pem", "1", "/etc/mysql/gr-cert.pem"]]
+        assert not cluster[member].run("ls /etc/mysql/*ca*key* /etc/mysql/*ca.key").stdout
         user = cluster.var(member, "mysql_gr_recovery_user", "repl")
         assert cluster.sql(member, f"SELECT DISTINCT ssl_type FROM mysql.user WHERE user = '{user}'") == [["ANY"]]
 

@@ -47,6 +47,7 @@ def tls_context(
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if client_cert:
         context.load_cert_chain(client_cert, client_key or None)
     return context
@@ -57,6 +58,14 @@ def tls_reason(text: str) -> str:
     shown = re.sub(r"\[(?:SSL|X509|PEM)[^\]]*\]\s*", "", text)
     shown = re.sub(r"\s*\(_ssl\.c:\d+\)", "", shown)
     return re.sub(r"^\(?\d+, ['\"]?|['\"]?\)$", "", shown).strip() or text
+
+
+def days_left(ends: str, now: float) -> int | None:
+    """For how many whole days a certificate is valid that ends then, as the server says it ('Oct 23 10:00:00 2036 GMT'); None where it has none."""
+    try:
+        return int((ssl.cert_time_to_seconds(ends) - now) // 86400)
+    except ValueError:
+        return None
 
 
 def communication_stack(settings: Mapping[str, str]) -> str:

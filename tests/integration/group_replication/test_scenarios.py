@@ -469,14 +469,17 @@ def opened(server):
     "GR_MYSQLD_ROOT" in os.environ, reason="the module does not see the files of servers in a tree of their own"
 )
 def test_a_member_that_cannot_join_takes_no_writes_and_says_why(group):
-    """Every server of the lab has a CA of its own: told to verify the others, it cannot reach one, and the server's log does not say why."""
+    """It is told to verify the others by another CA, the one that its server made for itself, and the server's log does not say why."""
     group.out(2)
     opened(group[2])
+    before = group[2].sql("SELECT @@group_replication_ssl_mode AS mode, @@ssl_ca AS ca")[0]
     group[2].sql("SET GLOBAL group_replication_ssl_mode = 'VERIFY_CA'")
+    group[2].sql("SET GLOBAL ssl_ca = 'ca.pem'")
     try:
         result = group.call("db2")["db2"]
     finally:
-        group[2].sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+        group[2].sql(f"SET GLOBAL group_replication_ssl_mode = '{before['mode']}'")
+        group[2].sql(f"SET GLOBAL ssl_ca = '{before['ca']}'")
     assert result.get("failed"), result
     assert re.search(r"TLS between this server and \S+:33061 fails: certificate verify failed: ", result["msg"]), (
         result["msg"]

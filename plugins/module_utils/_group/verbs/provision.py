@@ -36,7 +36,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.source impo
     source_problems,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.member import Member
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result
+
+CLONE_CA = "SELECT VARIABLE_VALUE AS ca FROM performance_schema.global_variables WHERE VARIABLE_NAME = 'clone_ssl_ca'"
+SET_CLONE_CA = "SET GLOBAL clone_ssl_ca = %s"
 
 PROVISION = Table()
 PROVISION.rule("refuse", "this server could not be asked: {error}")(not_asked)
@@ -216,11 +219,24 @@ class Provision(FromSource, Member):
         self.refuse(self.decision)
         if self.decision.action == "clone":
             self.holdings.forget()
-            self.cloner.clone(self.source.address)
+            self.clone_from_outside()
         if self.decision.action in ("clone", "hold"):
             self.execute("persist_only", ("ON",), name=HELD)
         if not self.check_mode:
             self.facts.update(self.cluster.gather([self.me]))
+
+    def clone_from_outside(self) -> None:
+        """The source's certificate is of another CA than the members'. After a clone the server starts with its own settings again."""
+        rows = self.local.query(CLONE_CA) if self.mine.clone_active else []
+        before, wanted = (rows[0]["ca"] or "" if rows else ""), self.params.get("source_ca_cert") or ""
+        if before != wanted:
+            self.run_statement(SET_CLONE_CA, (wanted,))
+        try:
+            self.cloner.clone(self.source.address)
+        except Refusal:
+            if before != wanted and self.local.is_open:
+                self.run_statement(SET_CLONE_CA, (before,))
+            raise
 
     def report(self) -> dict[str, Any]:
         host, port = parse_address(self.source.address)

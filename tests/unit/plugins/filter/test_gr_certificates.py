@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import time
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_certificate_due import gr_certificate_due
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_certificate_names import gr_certificate_names
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_signed_by import gr_signed_by
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_tls import gr_tls
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import certificates
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.certificates import Wish
@@ -194,8 +196,6 @@ WANTED = ["DNS:db0", "IP:192.0.2.130"]
 
 
 def why(cert, wanted=WANTED, ca="", renew=None, **seen):
-    import hashlib
-
     held = {"cert_checksum": hashlib.sha1(cert.encode()).hexdigest(), "problem": "", **seen}
     return gr_certificate_due(wanted, ca, cert, held, renew)
 
@@ -221,7 +221,46 @@ def test_who_needs_a_new_certificate():
 
 def test_a_ca_of_the_same_name_is_another_ca():
     own, twin = Authority("own"), Authority("own")
-    load = x509.load_pem_x509_certificate
-    cert = load(own.certificate(9).encode())
-    assert certificates.signed_by(cert, load(own.text.encode()))
-    assert not certificates.signed_by(cert, load(twin.text.encode()))
+    cert = own.certificate(9)
+    assert gr_signed_by(cert, own.text)
+    assert not gr_signed_by(cert, twin.text)
+    assert not gr_signed_by(cert, "") and not gr_signed_by("", own.text)
+
+
+def test_variables_that_do_not_fit_are_said_first():
+    wishes = {
+        "host": "db0",
+        "tls": WISH._replace(passphrase="")._asdict(),
+        "tls_own": OWN,
+        "tls_files": OWN,
+        "tls_seen": {},
+        "now": NOW,
+    }
+    assert (
+        "mysql_gr_tls_ca_passphrase is missing"
+        in certificates.host_problems([{"name": "db0"}], {"db0": MEMBER}, wishes)[0]
+    )
+
+
+def test_a_move_is_brought_to_its_end_before_anything_else():
+    wish = WISH._replace(moving=True)
+    wishes = {
+        "host": "db0",
+        "tls": wish._asdict(),
+        "tls_own": OWN,
+        "tls_files": OWN,
+        "tls_seen": {"expires": NOW - 1},
+        "now": NOW,
+    }
+    members = [{"name": "db0"}]
+    assert "renew_certificates to the end first" in certificates.host_problems(members, {"db0": MEMBER}, wishes)[0]
+    # What a renewal is there for does not stand against it.
+    for moving in (True, False):
+        wishes["tls"] = wish._replace(moving=moving, renewing=True)._asdict()
+        assert certificates.host_problems(members, {"db0": MEMBER}, wishes) == []
+    # Given ones have to work before they are read.
+    wishes["tls"] = wish._replace(renewing=True, kind="given", given=GIVEN)._asdict()
+    assert "put a new one there" in certificates.host_problems(members, {"db0": MEMBER}, wishes)[0]
+    wishes["tls"] = WISH._replace(made=True)._asdict()
+    assert len(certificates.host_problems(members, {"db0": MEMBER}, wishes)) == 2
+    assert certificates.host_problems(members, {}, wishes) == []

@@ -51,6 +51,21 @@ def test_a_guard_says_why_it_does_not_bring_a_member_back(guard, there):
     assert gr_status({"db0": answer}, "members", ADDRESSES)[0]["remark"] == there
 
 
+@pytest.mark.parametrize(
+    ("certificate", "there"),
+    [
+        ({}, ""),
+        ({"days_left": None}, ""),
+        ({"days_left": 29}, "29 days"),
+        ({"days_left": 0}, "0 days"),
+        ({"days_left": -1}, "expired"),
+    ],
+)
+def test_a_certificate_says_for_how_long_it_is_valid(certificate, there):
+    answer = {**cluster("ONLINE", db0={"state": "ONLINE", "why": ""}), "certificate": certificate}
+    assert gr_status({"db0": answer}, "members", ADDRESSES)[0]["certificate"] == there
+
+
 def test_a_member_that_replicates_from_outside_says_how_far_it_is():
     up = {"state": "ONLINE", "role": "PRIMARY", "version": "9.7.4", "why": ""}
     there = "replicates from 192.0.2.140:3306, 3 transactions behind"

@@ -39,9 +39,23 @@ def test_a_new_member_needs_no_restart():
             "group_replication_group_seeds": "192.0.2.130:33061,192.0.2.131:33061,192.0.2.133:33061",
             "group_replication_ip_allowlist": "192.0.2.130,192.0.2.131,192.0.2.133",
         },
+        "lasting": [],
     }
     # The allowlist of a member in a group can be changed from 8.0.24 on.
-    assert gr_live_settings(OLD, new, "8.0.23") == {"possible": False, "variables": {}}
+    assert gr_live_settings(OLD, new, "8.0.23") == {
+        "possible": False,
+        "variables": {},
+        "lasting": ["group_replication_ip_allowlist"],
+    }
+
+
+def test_settings_of_tls_need_no_restart_where_group_replication_is_started_anew():
+    new = OLD + "ssl_cert = /c\nloose-group_replication_ssl_mode = VERIFY_IDENTITY\n"
+    assert gr_live_settings(OLD, new, "8.4.6")["lasting"] == ["group_replication_ssl_mode", "ssl_cert"]
+    live = {"group_replication_ssl_mode": "VERIFY_IDENTITY", "ssl_cert": "/c"}
+    assert gr_live_settings(OLD, new, "8.4.6", tls=True) == {"possible": True, "variables": live, "lasting": []}
+    assert gr_live_settings(OLD, new, "8.0.15", tls=True)["lasting"] == ["ssl_cert"]
+    assert gr_live_settings(OLD, new + "innodb_buffer_pool_size = 1G\n", "8.4.6", tls=True)["variables"] == {}
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,13 @@ class Session:
                 dict(row, mine=server.uuid.upper(), uptime=str(server.uptime), killed=server.killed.get(row["id"]))
                 for row in rows
             ]
+        if "= 'clone_ssl_ca'" in text:
+            return [{"ca": getattr(server, "clone_ca", None)}]
+        if text.startswith("SET GLOBAL clone_ssl_ca"):
+            server.clone_ca = args[0]
+            return []
+        if "Ssl_server_not_after" in text:
+            return [{"ends": "Nov 27 12:00:00 2036 GMT"}]
         if text.startswith("SELECT VERSION()"):
             return [dict(
                 server.globals, version=server.version, server_uuid=server.uuid.upper(), server_id=130 + server.number, hostname=server.name,

@@ -116,19 +116,21 @@ def test_years_before_2050_have_two_digits():
 def test_a_server_has_read_what_is_older_than_it(authority):
     files = authority.files()
     later = time.time() + 5
-    assert has_read(files, later, "")
-    assert not has_read(files, later - 10, "")
-    assert not has_read(files, 0.0, "")
-    assert not has_read(files._replace(key="/nowhere"), later, "")
+    assert has_read(files, later, None)
+    assert not has_read(files, later - 10, None)
+    assert not has_read(files, 0.0, None)
+    assert not has_read(files._replace(key="/nowhere"), later, None)
 
 
-def test_a_server_has_read_what_it_was_told_to_read(authority):
+def test_what_a_server_was_told_to_read_counts_more_than_its_age(authority):
     files = authority.files()
-    before = time.time() - 10
-    assert has_read(files, before, _certificates.digest(files))
+    for started in (time.time() - 10, time.time() + 5):
+        assert has_read(files, started, _certificates.digest(files))
+        assert not has_read(files, started, "")
+    noted = _certificates.digest(files)
     with open(files.ca, "a", encoding="utf-8") as out:
         out.write("\n")
-    assert not has_read(files, before, "another")
+    assert not has_read(files, time.time() - 10, noted)
 
 
 def test_marks_of_another_process_do_not_count(tmp_path):
@@ -137,6 +139,8 @@ def test_marks_of_another_process_do_not_count(tmp_path):
     path.write_text(json.dumps({"started": 100.2, "main": "a", "group": ""}))
     assert marks(str(path), 100.0) == {"main": "a", "group": ""}
     assert marks(str(path), 200.0) == {}
+    path.write_text(json.dumps({"started": 100, "main": "a"}))
+    assert marks(str(path), 100.0) == {"main": "a"}
     path.write_text("{")
     assert marks(str(path), 100.0) == {}
 

@@ -564,6 +564,12 @@ def test_a_full_disk_does_not_end_the_guard(places, monkeypatch):
     assert memory.view == ("db0:3306",)
 
 
+def test_info_says_until_when_the_certificate_is_valid(run, world, guards):
+    world.group(*NAMES)
+    found = run(group_replication_info, on="db0")["certificate"]
+    assert found["expires"] == "Nov 27 12:00:00 2036 GMT" and found["days_left"] > 0
+
+
 def test_info_says_what_the_guard_says(run, world, guards):
     world.group(*NAMES)
     assert run(group_replication_info, on="db0")["guard"] == {}

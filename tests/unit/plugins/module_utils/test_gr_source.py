@@ -210,6 +210,20 @@ def test_a_blank_server_is_cloned_once(run, world, source):
     assert "source-Secret-1" not in str([foreseen, done, again])
 
 
+def test_a_clone_of_a_source_is_verified_by_the_sources_ca(run, world, source):
+    world.servers["db0"].clone_ca = "/etc/mysql/gr-ca.pem"
+    done = run(PROVISION, **FROM)
+    assert done["statements"][0] == "SET GLOBAL clone_ssl_ca = ''"
+
+
+def test_after_a_clone_that_failed_the_members_ca_counts_again(run, world, source):
+    server = world.servers["db0"]
+    server.clone_ca = "/etc/mysql/gr-ca.pem"
+    world.refused["CLONE INSTANCE"] = pymysql.err.OperationalError(3862, "Clone Donor Error: Connect failed")
+    assert run(PROVISION, **FROM)["failed"]
+    assert server.clone_ca == "/etc/mysql/gr-ca.pem"
+
+
 def test_an_account_that_lacks_a_privilege_is_refused_before_anything_is_asked_with_it(run, source):
     source.privileges.remove("EVENT")
     answer = run(PROVISION, **FROM)

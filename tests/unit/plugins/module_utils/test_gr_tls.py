@@ -14,6 +14,7 @@ import threading
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import (
     OwnFiles,
+    days_left,
     handshake_trouble,
     own_files,
     tls_reason,
@@ -156,3 +157,11 @@ def test_which_files_the_server_uses():
 def test_openssl_s_own_names_are_left_out():
     text = "[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] ssl/tls alert certificate expired (_ssl.c:2599)"
     assert tls_reason(text) == "ssl/tls alert certificate expired"
+
+
+def test_days_that_are_left_of_a_certificate():
+    noon = 1_795_694_400.0  # 2026-11-26 12:00 GMT
+    assert days_left("Nov 27 12:00:00 2026 GMT", noon) == 1
+    assert days_left("Nov 27 11:59:59 2026 GMT", noon) == 0
+    assert days_left("Nov 26 11:59:59 2026 GMT", noon) == -1
+    assert days_left("", noon) is None

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each connection between members, to one that shows a certificate of another CA, of another name, an expired one, or none: refused."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from gr_scenario import wait_for
+
+pytestmark = [
+    pytest.mark.members,
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "A member with a certificate that does not verify is refused by the others, on every connection."
+    ),
+]
+
+INFO = {"module": "distdb.mysql_ha.group_replication_info", "bootstrap_options": False}
+VARIABLES = ("ssl_ca", "ssl_cert", "ssl_key", "group_replication_ssl_mode", "clone_ssl_ca")
+NEVER_A_MEMBER = "192.0.2.9"
+
+
+def pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+class Authority:
+    """A CA, and certificates of it."""
+
+    def __init__(self, title):
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title)])
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.text = pem(self.sign(self.name, self.key, datetime.timedelta(days=9), ca=True))
+
+    def sign(self, subject, key, valid, ca=False, address="127.0.0.1"):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + valid)
+            .add_extension(x509.BasicConstraints(ca, None), True)
+        )  # fmt: skip
+        if not ca:
+            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+            made = made.add_extension(names, False)
+        return made.sign(self.key, hashes.SHA256())
+
+    def pair(self, address, valid=datetime.timedelta(days=9)):
+        key = ec.generate_private_key(ec.SECP256R1())
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "member")])
+        return pem(self.sign(subject, key, valid, address=address)), key.private_bytes(*form).decode()
+
+
+class Certified:
+    """A server whose certificate a test chooses."""
+
+    def __init__(self, server, number):
+        self.server, self.number = server, number
+        self.host = server.address.rpartition(":")[0]
+        self.before = server.sql("SELECT " + ", ".join(f"@@GLOBAL.{name} AS {name}" for name in VARIABLES))[0]
+
+    def path(self, part):
+        """As the server sees it, and as a module on its host does."""
+        if hasattr(self.server, "on"):
+            return f"/etc/mysql/test-{part}.pem", f"/etc/mysql/test-{part}.pem"
+        return f"{self.server.dir}/test-{part}.pem", self.server.host_path(f"test-{part}.pem")
+
+    def write(self, part, text):
+        inside, outside = self.path(part)
+        if hasattr(self.server, "on"):
+            self.server.on("sh", "-c", f"umask 077; cat >{outside}; chown mysql: {outside}", text=text)
+        else:
+            with open(outside, "w", encoding="utf-8") as out:
+                out.write(text)
+        return inside
+
+    def trust(self, ca, mode="VERIFY_IDENTITY"):
+        """Verify others by this CA."""
+        self.server.sql(f"SET GLOBAL ssl_ca = '{self.write('trust', ca.text)}'")
+        self.server.sql(f"SET GLOBAL clone_ssl_ca = '{self.path('trust')[0]}'")
+        self.server.sql(f"SET GLOBAL group_replication_ssl_mode = '{mode}'")
+
+    def show(self, ca, pair):
+        """Show this certificate to others, in SQL connections now and in the group's at the next start of Group Replication."""
+        for part, text in zip(("ca", "cert", "key"), (ca.text, *pair)):
+            self.server.sql(f"SET GLOBAL ssl_{part} = '{self.write(part, text)}'")
+        # It refuses one that ssl_ca has not signed.
+        self.server.sql("ALTER INSTANCE RELOAD TLS")
+
+    def restore(self):
+        """As it was; a mode of the group's own traffic needs that the member is out."""
+        for name, value in self.before.items():
+            self.server.sql(f"SET GLOBAL {name} = {'DEFAULT' if value in (None, '') else repr(value)}")
+        self.server.sql("ALTER INSTANCE RELOAD TLS")
+
+
+@pytest.fixture(scope="module")
+def group(session_group):
+    """Three servers with a table that are in no group; afterwards they are one again."""
+    session_group.formed()
+    session_group.made = [Certified(server, number) for number, server in enumerate(session_group.servers)]
+    alone(session_group)
+    yield session_group
+    alone(session_group)
+    for one in session_group.made:
+        one.restore()
+    session_group.formed()
+
+
+def alone(group):
+    for server in group.servers:
+        server.sql("STOP GROUP_REPLICATION")
+
+
+@pytest.fixture
+def certified(group):
+    """The servers, with a way to give them certificates."""
+    yield group.made
+    alone(group)
+
+
+@pytest.fixture(scope="module")
+def authorities():
+    return Authority("own"), Authority("another")
+
+
+def until_expired(pair):
+    ends = x509.load_pem_x509_certificate(pair[0].encode()).not_valid_after_utc
+    wait_for(lambda: datetime.datetime.now(datetime.timezone.utc) > ends, 30, "the certificate expires")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("wrong CA", "certificate verify failed"),
+        ("wrong name", "certificate verify failed: IP address mismatch"),
+        ("expired", "certificate has expired"),
+        ("plain text", "does not offer TLS"),
+    ],
+)
+def test_a_question_to_a_peer(group, certified, authorities, kind, words):
+    own, another = authorities
+    asked, asking = certified[0], certified[1]
+    ca = another if kind == "wrong CA" else own
+    pair = ca.pair(
+        NEVER_A_MEMBER if kind == "wrong name" else asked.host,
+        datetime.timedelta(seconds=4) if kind == "expired" else datetime.timedelta(days=9),
+    )
+    asked.show(ca, pair)
+    asking.write("trust", own.text)
+    if kind == "expired":
+        until_expired(pair)
+    if kind == "plain text":
+        # It goes on without TLS where its certificate is unusable.
+        asked.write("cert", "")
+        asked.server.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")
+    report = group.call("db1", peer_ca_cert=asking.path("trust")[1], **INFO)["db1"]
+    assert not report.get("failed"), report.get("msg")
+    seen = report["cluster"]["members"][asked.server.address]
+    assert seen["kind"] == "unreachable" and words in seen["why"], seen
+
+
+def test_a_question_to_a_peer_that_verifies_is_answered(group, certified, authorities):
+    own, _another = authorities
+    certified[0].show(own, own.pair(certified[0].host))
+    certified[1].write("trust", own.text)
+    report = group.call("db1", peer_ca_cert=certified[1].path("trust")[1], **INFO)["db1"]
+    assert report["cluster"]["members"][certified[0].server.address]["kind"] != "unreachable", report
+
+
+def clone(recipient, donor, group):
+    host, port = donor.address.rpartition(":")[::2]
+    recipient.sql("SET GLOBAL super_read_only = OFF")
+    recipient.sql(f"SET GLOBAL clone_valid_donor_list = '{donor.address}'")
+    try:
+        recipient.sql(
+            f"CLONE INSTANCE FROM repl@'{host}':{port} IDENTIFIED BY '{group.backend.repl_password}' REQUIRE SSL"
+        )
+    except Exception as error:  # of PyMySQL, or of the client program
+        return str(error)
+    return ""
+
+
+def test_a_clone(group, certified, authorities):
+    own, another = authorities
+    donor, recipient = certified[0], certified[2]
+    recipient.trust(own)
+    donor.show(another, another.pair(donor.host))
+    assert "certificate verify failed" in clone(recipient.server, donor.server, group)
+    pair = own.pair(donor.host, datetime.timedelta(seconds=4))
+    donor.show(own, pair)
+    until_expired(pair)
+    assert "certificate verify failed" in clone(recipient.server, donor.server, group)
+    assert recipient.server.sql("SELECT COUNT(*) AS n FROM scenario.t"), "its data are there still"
+
+
+def start(server, bootstrap=False):
+    """'' where Group Replication starts, else why not. A start that reaches nobody takes a minute."""
+    try:
+        if bootstrap:
+            server.sql("SET GLOBAL group_replication_bootstrap_group = ON")
+        server.sql("START GROUP_REPLICATION")
+    except Exception as error:
+        return str(error)
+    finally:
+        if bootstrap:
+            server.sql("SET GLOBAL group_replication_bootstrap_group = OFF")
+    return ""
+
+
+def assert_both_are_refused(certified):
+    """By a group that is one member."""
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(start, [joiner.server for joiner in certified[1:]]))
+    view = certified[0].server.sql("SELECT member_state AS state FROM performance_schema.replication_group_members")
+    assert [row["state"] for row in view] == ["ONLINE"], view
+    assert all("3092" in answer for answer in answers), answers
+
+
+def test_a_group_of_another_ca_or_another_name(certified, authorities):
+    own, another = authorities
+    for joiner, ca in ((certified[1], another), (certified[2], own)):
+        joiner.show(own, own.pair(joiner.host))
+        joiner.trust(ca)
+    certified[0].show(own, own.pair(NEVER_A_MEMBER))
+    certified[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    assert start(certified[0].server, bootstrap=True) == ""
+    assert_both_are_refused(certified)
+
+
+def test_a_group_whose_certificate_has_expired_and_a_joiner_without_tls(certified, authorities):
+    own, _another = authorities
+    certified[1].trust(own, mode="DISABLED")
+    certified[2].show(own, own.pair(certified[2].host))
+    certified[2].trust(own)
+    pair = own.pair(certified[0].host, datetime.timedelta(seconds=8))
+    certified[0].show(own, pair)
+    certified[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    assert start(certified[0].server, bootstrap=True) == ""
+    until_expired(pair)
+    assert_both_are_refused(certified)
