@@ -70,6 +70,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.proxy_tls import certificate_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import DEFAULT, Cluster, proxy_problems
 
@@ -179,14 +180,6 @@ def address_problems(settings: dict[str, Any]) -> Iterator[str]:
             yield f"{option} is {settings[option]}; allowed are whole numbers from 1 to 65535."
     if number(settings["proxysql_port"]) == number(settings["proxysql_admin_port"]):
         yield f"proxysql_port and proxysql_admin_port are both {settings['proxysql_port']}; they must differ."
-
-
-def certificate_problems(settings: dict[str, Any]) -> Iterator[str]:
-    files = [text(settings[f"proxysql_client_tls_{name}"]) for name in ("ca", "cert", "key")]
-    if any(files) and not all(files):
-        yield "proxysql_client_tls_ca, proxysql_client_tls_cert and proxysql_client_tls_key are not all set; set all three or none."
-    elif any(files) and not true(settings["proxysql_client_tls"]):
-        yield "proxysql_client_tls_cert is set and proxysql_client_tls is false; set it to true, or no certificate."
 
 
 def monitor_problems(settings: dict[str, Any]) -> Iterator[str]:

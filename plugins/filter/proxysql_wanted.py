@@ -13,11 +13,20 @@ author:
 description:
   - Used by the role P(distdb.mysql_ha.proxysql#role). A pure function of its variables, which P(distdb.mysql_ha.proxysql_preflight#filter) has
     checked.
+positional: version, backend_ca
 options:
   _input:
     description: The role's variables by their full names.
     type: dict
     required: true
+  version:
+    description: ProxySQL's version, for tables that it may not have. An unknown one counts as a current one.
+    type: str
+    default: ""
+  backend_ca:
+    description: Path on the proxy's host of the CAs by which members are verified; empty where they are not.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -29,8 +38,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(members), the servers of all groups as C(host:port); C(variables), C(secret_variables), C(optional_variables), C(users) and C(query_rules), as options of
-    M(distdb.mysql_ha.proxysql_config); C(own_variables) and C(own_secret_variables), those that a proxy does not copy from others.
+    C(members), the servers of all groups as C(host:port); C(variables), C(secret_variables), C(optional_variables), C(users), C(query_rules) and
+    C(servers_tls) (null where this version has no such table), as options of M(distdb.mysql_ha.proxysql_config); C(own_variables) and
+    C(own_secret_variables), those that a proxy does not copy from others.
   type: dict
 """
 
@@ -41,6 +51,7 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_preflight impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import clean_hostname
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import show_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import SECRET_VARIABLE
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import proxy_tls
 
 # A list without entries: nothing listens, nobody is let in. An empty value would not be taken, or would open the default port.
 NONE = ";"
@@ -101,11 +112,13 @@ def plain_variables(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def users(settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The accounts; those without a hostgroup get the writers', where there is one group."""
+    """The accounts; those without a hostgroup get the writers', where there is one group, and those that say nothing of TLS what all have to."""
     groups = [group for group in settings["proxysql_hostgroups"] if present(group)]
-    writer = {"default_hostgroup": int(groups[0]["writer_hostgroup"])} if len(groups) == 1 else {}
+    preset: dict[str, Any] = {"default_hostgroup": int(groups[0]["writer_hostgroup"])} if len(groups) == 1 else {}
+    if true(settings.get("proxysql_client_tls_required", False)):
+        preset["use_ssl"] = True
     return [
-        {**user, **writer} if present(user) and user.get("default_hostgroup") is None else user
+        {**user, **{name: value for name, value in preset.items() if user.get(name) is None}} if present(user) else user
         for user in settings["proxysql_users"]
     ]
 
@@ -142,10 +155,16 @@ def split_rules(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return rules
 
 
-def proxysql_wanted(settings: dict[str, Any]) -> dict[str, Any]:
+def proxysql_wanted(settings: dict[str, Any], version: str = "", backend_ca: str = "") -> dict[str, Any]:
+    groups = [group for group in settings["proxysql_hostgroups"] if present(group)]
     more = settings["proxysql_variables"]
     secret = {**secret_variables(settings), **{name: more[name] for name in more if SECRET_VARIABLE.search(name)}}
-    plain = {**plain_variables(settings), **{name: more[name] for name in more if not SECRET_VARIABLE.search(name)}}
+    tls = proxy_tls.variables(settings, backend_ca)
+    plain = {
+        **plain_variables(settings),
+        **tls,
+        **{name: more[name] for name in more if not SECRET_VARIABLE.search(name)},
+    }
     # Since 3.0 ProxySQL speaks PostgreSQL, too, on all addresses if it is not told otherwise.
     closed = {name: NONE for name in ("admin-pgsql_ifaces", "pgsql-interfaces") if name not in more}
     return dict(
@@ -159,6 +178,8 @@ def proxysql_wanted(settings: dict[str, Any]) -> dict[str, Any]:
         users=users(settings),
         query_rules=[*settings["proxysql_query_rules"], *split_rules(settings)],
         query_rules_comment=SPLIT,
+        servers_tls=proxy_tls.servers_tls(groups, settings.get("proxysql_servers_tls") or [], backend_ca, version),
+        servers_tls_comment=proxy_tls.OWN_ROWS,
     )
 
 

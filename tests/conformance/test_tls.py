@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pymysql
@@ -302,3 +306,47 @@ def test_files_that_do_not_fit_are_not_taken(own, ca):
     (own.datadir / "proxysql-key.pem").unlink()
     assert "2 TLS files are present. Expected: 3" in own.refused("PROXYSQL RELOAD TLS")[1]
     visit(own, ca).close()
+
+
+# ---- the role -------------------------------------------------------------------------------------------------------
+
+
+def playbook(proxy, folder, name, **variables):
+    login = {"host": proxy.host, "port": proxy.admin_port, "user": proxy.user, "password": proxy.password}
+    given = {
+        f"conformance_{key}": value for key, value in {**login, "application_port": proxy.port, **variables}.items()
+    }
+    file = folder / "variables.json"
+    file.write_text(json.dumps({**given, "ansible_python_interpreter": sys.executable, "_proxysql_account": "root"}))
+    paths = {"ANSIBLE_CONFIG": targets.ROOT / "ansible.cfg", "ANSIBLE_COLLECTIONS_PATH": targets.ROOT / "collections"}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-e", f"@{file}", Path(__file__).parent / name],
+        cwd=targets.ROOT, env={**os.environ, **{key: str(path) for key, path in paths.items()}}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_the_role_gives_renews_and_verifies(own, ca, kinds, folder):
+    """Its own tasks: certificates for clients, renewed without a restart, and the CA by which members are verified."""
+    member = TlsMember(kinds["good"][0])
+    pairs = {name: ca.issue(name, "127.0.0.1") for name in ("first", "renewed")}
+    files = {name: dict(ca=ca.path, cert=pair.cert, key=pair.key) for name, pair in pairs.items()}
+    own.run("DELETE FROM mysql_users")
+    playbook(own, folder, "tls.yml", datadir=str(own.datadir), member_port=member.port, files=files)
+    assert (own.datadir / "proxysql-cert.pem").read_text() == Path(pairs["renewed"].cert).read_text()
+    visit(own, ca).close()
+    with pytest.raises(pymysql.OperationalError, match="SSL is required"):
+        own.connect(*APP, own.port, ssl_disabled=True)
+    own_ca = str(own.datadir / "tls" / "members-ca.pem")
+    for layer in ("", "runtime_", "disk."):
+        assert own.rows(f"SELECT hostname, port, ssl_ca, ssl_capath FROM {layer}mysql_servers_ssl_params") == [
+            ("127.0.0.1", str(member.port), own_ca, str(own.datadir / "tls"))
+        ]
+        assert own.rows(f"SELECT use_ssl FROM {layer}mysql_servers") == [("1",)]
+    connection = visit(own, ca)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (TLS,)
+    connection.close()
+    member.close()

@@ -22,6 +22,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,14 @@ LOOKS, ADVERTS = 4, 4
 QUERY = "SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = 'super_read_only'"
 
 
+def verifying(ca):
+    """TLS as clients that verify have it: a proxy whose certificate has expired is not good. Not the name, which is another one at each address."""
+    context = ssl.create_default_context(cafile=ca)
+    context.check_hostname = False
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    return context
+
+
 class Proxy:
     """The port for applications of one proxy, on a connection that is kept."""
 
@@ -54,6 +63,8 @@ class Proxy:
     def connect(self, timeout):
         host, _colon, port = self.address.rpartition(":")
         more = {"ssl_disabled": True} if pymysql.VERSION >= (1, 0) else {}
+        if self.options.get("tls_ca"):
+            more = {"ssl": verifying(self.options["tls_ca"])}
         return pymysql.connect(
             host=host.strip("[]"), port=int(port), user=self.options["user"], password=self.options["password"].encode(),
             connect_timeout=timeout, read_timeout=timeout, write_timeout=timeout, autocommit=None, **more,

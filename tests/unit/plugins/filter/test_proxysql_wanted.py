@@ -106,3 +106,20 @@ def test_an_account_without_a_hostgroup_gets_the_writers_where_there_is_one_grou
     found = wanted(proxysql_users=accounts, proxysql_hostgroups=[GROUP, dict(writer_hostgroup=22, state="absent")])
     assert [user.get("default_hostgroup") for user in found["users"]] == [2, None, 3]
     assert wanted(proxysql_users=accounts)["users"] == accounts
+
+
+def test_tls_towards_members_and_from_clients():
+    ca = "/var/lib/proxysql/tls/ca.pem"
+    settings = dict(SETTINGS, proxysql_client_tls_required=True)
+    settings["proxysql_users"] = [
+        dict(username="app"),
+        dict(username="old", use_ssl=False),
+        dict(username="gone", state="absent"),
+    ]
+    settings["proxysql_hostgroups"] = [dict(GROUP, servers=[dict(hostname="db0", use_ssl=True)])]
+    found = proxysql_wanted(settings, "2.7.1", ca)
+    assert [user.get("use_ssl") for user in found["users"]] == [True, False, None]
+    assert found["variables"]["mysql-ssl_p2s_ca"] == ca and [row["hostname"] for row in found["servers_tls"]] == ["db0"]
+    assert "mysql-ssl_p2s_ca" not in found["own_variables"], "peers of a ProxySQL cluster copy it"
+    assert proxysql_wanted(settings, "2.5.5", ca)["servers_tls"] is None
+    assert "mysql-ssl_p2s_ca" not in proxysql_wanted(settings)["variables"]
