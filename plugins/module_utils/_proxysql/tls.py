@@ -45,6 +45,8 @@ class Files(NamedTuple):
 
 
 Contents = Dict[str, bytes]
+# Where TLS is not offered although it is to be; no fingerprint is like that.
+NO_TLS = "no TLS"
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -103,26 +105,27 @@ def missing_names(files: Files, names: Iterable[str]) -> list[str]:
 
 
 def served(interfaces: str) -> str:
-    """Fingerprint of the certificate that clients see at the first address that takes a connection; "" where TLS is not offered."""
+    """Fingerprint of the certificate that clients see at the first address that takes a connection, or NO_TLS."""
     reason = "mysql-interfaces has no address"
     for interface in filter(None, map(str.strip, interfaces.split(";"))):
         if interface.startswith("/"):
             continue
         try:
             address = parse_address(interface, 6033, "mysql-interfaces")
-            return hashlib.sha256(shown_by(ANYWHERE.get(address.host, address.host), address.port)).hexdigest()
+            shown = shown_by(ANYWHERE.get(address.host, address.host), address.port)
+            return hashlib.sha256(shown).hexdigest() if shown else NO_TLS
         except (OSError, AddressError) as error:
             reason = str(error)
     raise AdminError("unreachable", f"ProxySQL's certificate cannot be seen: {reason}.")
 
 
 def shown_by(host: str, port: int) -> bytes:
-    """The certificate as DER; OSError where there is none."""
+    """The certificate as DER; empty where TLS is not offered."""
     with socket.create_connection((host, port), timeout=TIMEOUT) as plain:
         number, greeting = read_packet(plain)
         at = greeting.index(b"\0", 1) + 1 + 4 + 8 + 1 if greeting[:1] == b"\x0a" else 0
         if not at or not int.from_bytes(greeting[at : at + 2], "little") & CLIENT_SSL:
-            raise OSError(f"{host}:{port} offers no TLS")
+            return b""
         plain.sendall(struct.pack("<I", len(ASK_TLS))[:3] + bytes([number + 1]) + ASK_TLS)
         with tls_context().wrap_socket(plain) as secure:
             return secure.getpeercert(True) or b""

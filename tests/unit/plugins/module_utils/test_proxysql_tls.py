@@ -181,15 +181,25 @@ def test_without_tls_towards_clients_nothing_is_looked_at(good, into, member):
     assert admin.reloads == 1 and not take(tls.read_files(good), into, ME, Running(admin), False)["changed"]
 
 
-def test_a_port_that_offers_no_tls_or_nothing_is_named():
+def test_a_port_that_offers_no_tls_and_one_that_nobody_listens_on():
     plain = TlsMember()
-    with pytest.raises(AdminError, match=f"127.0.0.1:{plain.port} offers no TLS"):
-        tls.served(f"127.0.0.1:{plain.port}")
+    assert tls.served(f"127.0.0.1:{plain.port}") == tls.NO_TLS
     plain.close()
     with pytest.raises(AdminError, match="ProxySQL's certificate cannot be seen"):
         tls.served(f"127.0.0.1:{plain.port}")
     with pytest.raises(AdminError, match="mysql-interfaces has no address"):
         tls.served("/run/proxysql.sock")
+
+
+def test_a_proxy_that_offers_no_tls_yet_reads_files_that_are_there(good, into, member):
+    admin = Admin(into, member)
+    for source, target in zip(good, into):
+        Path(target).write_bytes(Path(source).read_bytes())
+    admin.query = lambda statement, ask=admin.query: (
+        [{"value": "true"}] if statement == tls.HAVE_TLS else ask(statement)
+    )
+    member.pair = None
+    assert take(tls.read_files(good), into, ME, Running(admin), True)["changed"]
 
 
 def test_a_user_that_is_not_there():
