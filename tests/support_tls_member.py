@@ -94,7 +94,7 @@ class TlsMember:
             number, command = _receive(connection)
             if command[0] == COM_QUIT:
                 return
-            if command[0] == COM_QUERY and command[1:].lstrip().upper().startswith(b"SELECT"):
+            if command[0] == COM_QUERY and b"SELECT" in command.upper():
                 _table(connection, b"TLS" if encrypted else b"plain text")
             else:
                 _send(connection, number + 1, OK)

@@ -47,6 +47,7 @@ _value:
   elements: dict
 """
 
+import time
 from typing import Any, Dict, Optional
 
 from ansible.errors import AnsibleFilterError
@@ -133,6 +134,24 @@ def remark_rows(cluster: Row) -> list[Row]:
     return rows
 
 
+# Days before its end from which a proxy's certificate is mentioned.
+SOON = 30
+
+
+def certificate_remark(certificate: Row | None, now: float) -> str:
+    """What an operator should know of the certificate that clients see."""
+    if not certificate:
+        return ""
+    if certificate.get("problem"):
+        return f"clients that verify refuse its certificate: {certificate['problem']}"
+    days = int((certificate["expires"] - now) // 86400)
+    return (
+        f"its certificate for clients ends in {days} days: run distdb.mysql_ha.renew_certificates"
+        if days < SOON
+        else ""
+    )
+
+
 def server_rows(results: dict[str, Answer]) -> list[Row]:
     rows = []
     for host, result in results.items():
@@ -140,6 +159,9 @@ def server_rows(results: dict[str, Answer]) -> list[Row]:
             remark = (result or {}).get("error") or why_not(result)
             rows.append({"proxy": host, "server": "", "hostgroup": "", "status": "UNKNOWN", "remark": short(remark)})
             continue
+        remark = certificate_remark(result.get("certificate"), time.time())
+        if remark:
+            rows.append({"proxy": host, "server": "", "hostgroup": "", "status": "", "remark": short(remark)})
         for place in result["placement"]:
             remark = (place.get("check") or {}).get("error") or place.get("ping_error") or ""
             for where in place["hostgroups"]:

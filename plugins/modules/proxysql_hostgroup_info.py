@@ -64,6 +64,11 @@ options:
       - Name of ProxySQL's systemd unit on this host. With O(wait_reachable), the task fails as soon as the unit has ended, with the last lines
         that it wrote.
     type: str
+  client_ca:
+    description:
+      - Path on this host of the CAs that clients trust, to see what they make of the certificate that ProxySQL shows. Nothing is looked at without such a
+        file.
+    type: path
   probe_members:
     description:
       - Database servers to ask for their version from this host, as C(host), C(host:port) or C([IPv6 address]:port). No account is needed.
@@ -177,6 +182,13 @@ problems:
   type: list
   elements: str
   sample: []
+certificate:
+  description: >-
+    What clients that trust O(client_ca) see - C(expires), when the certificate ends in seconds since 1970, or C(problem), why they refuse it. Null without
+    such a file.
+  returned: when reachable
+  type: dict
+  sample: {expires: 1813500000, problem: ""}
 member_versions:
   description: Version of each server of O(probe_members) that answered.
   returned: always
@@ -233,6 +245,7 @@ def main() -> None:
             wait_reachable=dict(type="int", default=0),
             service=dict(type="str"),
             probe_members=dict(type="list", elements="str", default=[]),
+            client_ca=dict(type="path"),
         ),
         supports_check_mode=True,
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Callable, Optional, Sequence
 
@@ -26,6 +27,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.read imp
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.rows import drift, read_table
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tables import SINCE, TABLES
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import collapse
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls import certificate_state, read_interfaces
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import RunCommand, last_lines, unit_state
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
 
@@ -152,7 +154,9 @@ def read_all(params: dict[str, Any]) -> dict[str, Any]:
             lambda: read_placement(admin, facts.memory, writers, params["allow_no_writer"]), params["wait_placed"]
         )
         checksums, differ = settle(compared, params["wait_checksums"])
+        ca = params["client_ca"] or ""
         return dict(
+            certificate=certificate_state(read_interfaces(admin), ca) if os.path.isfile(ca) else None,
             proxysql_version=admin.version,
             checksums=checksums,
             checksums_differ=differ,

@@ -121,14 +121,50 @@ def served(interfaces: str) -> str:
 
 def shown_by(host: str, port: int) -> bytes:
     """The certificate as DER; empty where TLS is not offered."""
-    with socket.create_connection((host, port), timeout=TIMEOUT) as plain:
+    secure = open_tls(host, port, tls_context())
+    if secure is None:
+        return b""
+    with secure:
+        return secure.getpeercert(True) or b""
+
+
+def certificate_state(interfaces: str, ca: str) -> dict[str, Any]:
+    """What clients that trust the CA see: when the certificate ends (in seconds since 1970), or why they refuse it."""
+    reason = "mysql-interfaces has no address"
+    for interface in filter(None, map(str.strip, interfaces.split(";"))):
+        if interface.startswith("/"):
+            continue
+        try:
+            address = parse_address(interface, 6033, "mysql-interfaces")
+            host = ANYWHERE.get(address.host, address.host)
+            secure = open_tls(host, address.port, tls_context(ca, check_hostname=False))
+            if secure is None:
+                return dict(expires=None, problem="TLS is not offered")
+            with secure:
+                return dict(expires=int(ssl.cert_time_to_seconds(secure.getpeercert()["notAfter"])), problem="")
+        except (OSError, ValueError, AddressError) as error:
+            reason = tls_reason(str(error))
+    return dict(expires=None, problem=reason)
+
+
+def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket | None:
+    """A connection whose handshake is done, where nobody has logged in; None where TLS is not offered."""
+    plain = socket.create_connection((host, port), timeout=TIMEOUT)
+    try:
         number, greeting = read_packet(plain)
         at = greeting.index(b"\0", 1) + 1 + 4 + 8 + 1 if greeting[:1] == b"\x0a" else 0
         if not at or not int.from_bytes(greeting[at : at + 2], "little") & CLIENT_SSL:
-            return b""
+            plain.close()
+            return None
         plain.sendall(struct.pack("<I", len(ASK_TLS))[:3] + bytes([number + 1]) + ASK_TLS)
-        with tls_context().wrap_socket(plain) as secure:
-            return secure.getpeercert(True) or b""
+        return context.wrap_socket(plain)
+    except (OSError, ValueError):
+        plain.close()
+        raise
+
+
+def read_interfaces(admin: Any) -> str:
+    return "".join(str(row["value"]) for row in admin.query(INTERFACES))
 
 
 class Running:
@@ -141,7 +177,7 @@ class Running:
         """The fingerprint of what clients see; "" where they get no TLS."""
         if any(str(row["value"]).lower() in ("false", "0") for row in self.admin.query(HAVE_TLS)):
             return ""
-        return served("".join(str(row["value"]) for row in self.admin.query(INTERFACES)))
+        return served(read_interfaces(self.admin))
 
     @property
     def reloads(self) -> bool:

@@ -153,3 +153,24 @@ HELD, FREE = {"held": ["192.0.2.10"]}, {"held": []}
 def test_who_has_the_address_that_proxies_share(answers, proxies, words):
     found = shared(**answers)
     assert found[0] == proxies and (words in found[1] if words else found[1] == "")
+
+
+@pytest.mark.parametrize(
+    "certificate, remark",
+    [
+        (None, ""),
+        (dict(expires=31 * 86400 + 5, problem=""), ""),
+        (
+            dict(expires=3 * 86400 + 5, problem=""),
+            "its certificate for clients ends in 3 days: run distdb.mysql_ha.renew_certificates",
+        ),
+        (
+            dict(expires=None, problem="certificate verify failed: certificate has expired"),
+            "clients that verify refuse its certificate: certificate verify failed: certificate has expired",
+        ),
+    ],
+)
+def test_a_proxy_s_certificate_is_mentioned_before_it_ends(monkeypatch, certificate, remark):
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    rows = gr_status({"proxy": dict(reachable=True, placement=[], certificate=certificate)}, "servers")
+    assert [row["remark"] for row in rows] == ([remark] if remark else [])

@@ -9,6 +9,7 @@ import grp
 import os
 import pwd
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,18 @@ def test_a_proxy_that_offers_no_tls_yet_reads_files_that_are_there(good, into, m
 def test_a_user_that_is_not_there():
     with pytest.raises(Refusal, match="owner: .*no-such-user.*allowed: a user and a group of this host"):
         Owner("no-such-user", "root").ids()
+
+
+def test_what_clients_see_until_when_or_why_not(good, ca, other_ca, folder):
+    member = TlsMember((good.cert, good.key))
+    where = f"/run/proxysql.sock;127.0.0.1:{member.port}"
+    seen = tls.certificate_state(where, ca.path)
+    assert seen["problem"] == "" and 29 * 86400 < seen["expires"] - time.time() < 31 * 86400
+    refused = dict(expires=None, problem="certificate verify failed: unable to get local issuer certificate")
+    assert tls.certificate_state(where, other_ca.path) == refused
+    member.pair = ca.issue("ended", "db.example.com", ends=-DAY)
+    assert tls.certificate_state(where, ca.path)["problem"] == "certificate verify failed: certificate has expired"
+    member.pair = None
+    assert tls.certificate_state(where, ca.path) == dict(expires=None, problem="TLS is not offered")
+    member.close()
+    assert "refused" in tls.certificate_state(where, ca.path)["problem"]

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from support_certificates import CA, DAY
+from support_tls_member import TlsMember
 
 SOURCE = Path(__file__).resolve().parents[4] / "roles/proxysql/files/address_check.py"
 OPTIONS = dict(user="monitor", password="secret", hostgroup=2)
@@ -298,3 +300,28 @@ def test_the_loop_kills_a_keepalived_that_hangs(program, tmp_path, monkeypatch):
     with pytest.raises(SystemExit):
         program.run(options(tmp_path, interval=0.01))
     assert ended == [1.0]
+
+
+def test_the_check_of_the_shared_address_refuses_a_certificate_that_has_expired(program, tmp_path):
+    """Where clients verify the proxy, it does as they do; a name it does not look at."""
+    ca, other = CA(tmp_path, "ca"), CA(tmp_path, "other")
+    proxy = TlsMember(ca.issue("proxy", "db.example.com"))
+    found = {}
+    for what, pair, trusted in (
+        ("good", proxy.pair, ca.path),
+        ("expired", ca.issue("expired", "db.example.com", ends=-DAY), ca.path),
+        ("wrong CA", proxy.pair, other.path),
+        ("no file", proxy.pair, str(tmp_path / "missing.pem")),
+    ):
+        proxy.pair = pair
+        asked = program.Proxy(dict(OPTIONS, tls_ca=trusted), f"127.0.0.1:{proxy.port}")
+        found[what] = asked.problem(2)
+        asked.close()
+    # What answers here says "TLS" to every question.
+    assert found["good"] == "the member that answers has super_read_only=TLS"
+    assert "certificate has expired" in found["expired"]
+    assert "unable to get local issuer certificate" in found["wrong CA"] and found["no file"]
+    asked = program.Proxy(dict(OPTIONS), f"127.0.0.1:{proxy.port}")
+    assert asked.problem(2) == "the member that answers has super_read_only=plain text"
+    asked.close()
+    proxy.close()
