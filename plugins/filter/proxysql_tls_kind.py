@@ -46,11 +46,15 @@ _value:
   type: str
 """
 
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.proxy_tls import choose
 
 
+def proxysql_tls_kind(wanted: str, given: Sequence[str], members: str, made: bool) -> str:
+    return choose(wanted, given, members, made)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"proxysql_tls_kind": choose}
+        return {"proxysql_tls_kind": proxysql_tls_kind}
