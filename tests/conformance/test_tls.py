@@ -322,7 +322,7 @@ def playbook(proxy, folder, name, **variables):
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-e", f"@{file}", Path(__file__).parent / name],
         cwd=targets.ROOT, env={**os.environ, **{key: str(path) for key, path in paths.items()}}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
