@@ -316,8 +316,10 @@ def playbook(proxy, folder, name, **variables):
     given = {
         f"conformance_{key}": value for key, value in {**login, "application_port": proxy.port, **variables}.items()
     }
-    file = folder / "variables.json"
-    file.write_text(json.dumps({**given, "ansible_python_interpreter": sys.executable, "_proxysql_account": "root"}))
+    file, directory = folder / "variables.json", {"_proxysql_tls_directory": str(proxy.datadir / "tls")}
+    file.write_text(
+        json.dumps({**given, "ansible_python_interpreter": sys.executable, "_proxysql_account": "root", **directory})
+    )
     paths = {"ANSIBLE_CONFIG": targets.ROOT / "ansible.cfg", "ANSIBLE_COLLECTIONS_PATH": targets.ROOT / "collections"}
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-e", f"@{file}", Path(__file__).parent / name],

@@ -13,7 +13,7 @@ from support_certificates import CA, DAY
 pytestmark = [pytest.mark.unit]
 
 kind = FilterModule().filters()["proxysql_tls_kind"]
-CA_FILE = "/var/lib/proxysql/tls/ca.pem"
+CA_FILE = "/etc/proxysql-tls/ca.pem"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_ca_is_read_for_each_connection():
     """With a folder set, too: otherwise ProxySQL trusts a CA that it has read until its next start."""
     assert proxy_tls.variables({}, CA_FILE) == {
         "mysql-ssl_p2s_ca": CA_FILE,
-        "mysql-ssl_p2s_capath": "/var/lib/proxysql/tls",
+        "mysql-ssl_p2s_capath": "/etc/proxysql-tls",
     }
     assert proxy_tls.variables({"proxysql_tls": "auto"}, "") == {}
     assert proxy_tls.variables({"proxysql_tls": "server"}, "") == {"mysql-ssl_p2s_ca": "", "mysql-ssl_p2s_capath": ""}
@@ -133,7 +133,7 @@ GROUPS = [
 
 
 def test_each_server_that_uses_tls_has_a_row():
-    row = dict(ssl_ca=CA_FILE, ssl_capath="/var/lib/proxysql/tls", comment="distdb.mysql_ha")
+    row = dict(ssl_ca=CA_FILE, ssl_capath="/etc/proxysql-tls", comment="distdb.mysql_ha")
     assert proxy_tls.servers_tls(GROUPS, [], CA_FILE, "2.7.1") == [
         dict(hostname="2001:db8::1", port=3306, **row),
         dict(hostname="db1", port=3307, **row),

@@ -109,7 +109,7 @@ def test_an_account_without_a_hostgroup_gets_the_writers_where_there_is_one_grou
 
 
 def test_tls_towards_members_and_from_clients():
-    ca = "/var/lib/proxysql/tls/ca.pem"
+    ca = "/etc/proxysql-tls/ca.pem"
     settings = dict(SETTINGS, proxysql_client_tls_required=True)
     settings["proxysql_users"] = [
         dict(username="app"),
