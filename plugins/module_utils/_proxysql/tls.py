@@ -141,8 +141,9 @@ def certificate_state(interfaces: str, ca: str) -> dict[str, Any]:
             if secure is None:
                 return dict(expires=None, problem="TLS is not offered")
             with secure:
-                return dict(expires=int(ssl.cert_time_to_seconds(secure.getpeercert()["notAfter"])), problem="")
-        except (OSError, ValueError, AddressError) as error:
+                shown: dict[str, Any] = secure.getpeercert() or {}
+                return dict(expires=int(ssl.cert_time_to_seconds(shown["notAfter"])), problem="")
+        except (OSError, ValueError, KeyError, AddressError) as error:
             reason = tls_reason(str(error))
     return dict(expires=None, problem=reason)
 
