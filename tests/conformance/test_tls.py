@@ -25,7 +25,13 @@ TLS, PLAIN = "TLS", "plain text"
 NO_ISSUER = "TLS/SSL error: unable to get local issuer certificate"
 EXPIRED = "TLS/SSL error: certificate has expired"
 
-pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.claim(
+        "ProxySQL refuses members with a wrong CA or an expired certificate, clients refuse such a proxy, and new certificates and CAs cut nobody off."
+    ),
+    pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +159,7 @@ def test_a_member_s_certificate_is_verified_but_not_its_name_and_plain_text_is_t
     assert seen == {
         "good": (TLS, TLS),
         "wrong CA": (NO_ISSUER, NO_ISSUER),
-        # What ProxySQL cannot do: docs/reference/connections.md says so.
+        # What ProxySQL cannot do: docs/reference/proxysql-tls.md says so.
         "wrong name": (TLS, TLS),
         "expired": (EXPIRED, EXPIRED),
         "no TLS": (PLAIN, PLAIN),
