@@ -36,6 +36,25 @@ while True:
     time.sleep(60)
 """
 UNIT = "ports-test"
+# Who sends VRRP to this host, as the host's own programs hear it, until there is one of everyone who is expected or the time is over.
+HEAR = """
+import select, socket, sys, time
+kinds = {4: socket.AF_INET, 6: socket.AF_INET6}
+socks = [socket.socket(family, socket.SOCK_RAW, 112) for family in kinds.values()]
+print("ready", flush=True)
+heard, end = set(), time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    for one in select.select(socks, [], [], 0.1)[0]:
+        heard.add(one.recvfrom(2048)[1][0])
+print(*sorted(heard), flush=True)
+"""
+SEND = """
+import socket, sys
+for there in sys.argv[1:]:
+    one = socket.socket(socket.AF_INET6 if ":" in there else socket.AF_INET, socket.SOCK_RAW, 112)
+    for _time in range(3):
+        one.sendto(bytes([0x31, 99, 1, 0, 0, 0, 0, 0]), (there, 0))
+"""
 NFT = """#!/usr/sbin/nft -f
 flush ruleset
 table inet filter {
@@ -131,6 +150,21 @@ class Hosts:
         self.shell(f"systemd-run --quiet --unit={UNIT} python3 -c '{LISTEN}' {ports}")
         for name in self.names:
             wait_for(lambda name=name: f":{CLOSED}" in self.lab.on(name, "ss", "-Hltn"), 10, f"listeners on {name}")
+
+    def vrrp(self, target: str, *senders: str) -> set[str]:
+        """From which addresses VRRP gets to programs of this host; "" is outside of the lab's hosts."""
+        addresses = [self.four[target], self.six[target]]
+        command = ["lab/podman", "exec", target, "python3", "-c", HEAR, "4"]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=self.lab.env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        ) as hearing:
+            assert hearing.stdout is not None and hearing.stdout.readline().strip() == "ready"
+            for sender in senders:
+                if sender:
+                    self.lab.on(sender, "python3", "-c", SEND, *addresses)
+                else:
+                    self.lab.command("lab/enter", "python3", "-c", SEND, *addresses)
+            return set(hearing.stdout.read().split())
 
     def scan(self, source: str, *names: str) -> dict[str, tuple[set[int], set[int]]]:
         """Open ports of these hosts, on IPv4 and IPv6. source: a host of the lab, or "" for outside of it, from where every port is tried."""

@@ -100,6 +100,25 @@ def test_everyone_can_be_named_and_a_deny_of_another_owner_holds(world):
     expect(hosts, firewall, "", HOSTS)
 
 
+@pytest.mark.operations
+def test_vrrp_is_let_in_from_the_named_hosts_alone(world, lab):
+    firewall, hosts, _run = world
+    if not firewall.closes:
+        pytest.skip("a table that closes ports alone leaves VRRP to the host's own rules, which drop nothing here")
+    wish = {
+        "firewall": firewall.kind,
+        "owner": "vrrp of the test",
+        "chain": firewall.settings.get("proxysql_firewall_chain", ""),
+        "admitted": [{"source": source, "protocol": "vrrp"} for source in (hosts.four["db1"], hosts.six["db1"])],
+    }
+    module = ("ansible", "-i", "inventories/lab", "db0", "-m", "distdb.mysql_ha.firewall_ports", "-a")
+    assert hosts.vrrp("db0", "db1", "") == set()
+    lab.command(*module, json.dumps(wish))
+    assert hosts.vrrp("db0", "db1", "db2", "") == {hosts.four["db1"], hosts.six["db1"]}
+    lab.command(*module, json.dumps(dict(wish, admitted=[])))
+    assert hosts.vrrp("db0", "db1", "") == set()
+
+
 def test_the_whole_site_runs_behind_it(world, lab):
     _firewall, _hosts, run = world
     done = run([], "--tags", "all")
