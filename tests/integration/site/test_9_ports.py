@@ -11,11 +11,11 @@ import pytest
 from support_firewall import FIREWALLS, SSH, THEIRS, UNIT, Hosts
 
 pytestmark = [
-    pytest.mark.integration,
+    pytest.mark.operations,
     pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
         "Behind a firewall every port of every host is closed but for whom the inventory names; what is no longer given is closed again.",
-        minutes=1,
+        minutes=15,
     ),
 ]
 
@@ -23,10 +23,9 @@ HOSTS = ("db0", "db1", "db2", "proxy")
 MEMBERS = HOSTS[:3]
 ALONE = ("--tags", "mysql_gr_firewall,proxysql_firewall")
 OTHERS = {SSH, THEIRS}
-REQUEST = [pytest.param(name, marks=[] if name == "ufw" else [pytest.mark.operations]) for name in FIREWALLS]
 
 
-@pytest.fixture(scope="module", params=REQUEST)
+@pytest.fixture(scope="module", params=list(FIREWALLS))
 def world(lab, converged, request):
     """(firewall, hosts, run): hosts behind a firewall that somebody else has set up; run: site's part for it."""
     firewall = FIREWALLS[request.param]
@@ -59,7 +58,8 @@ def expect(hosts, firewall, source, names, *ports, six=()):
 def test_nobody_but_members_and_proxies_gets_in_and_a_second_run_changes_nothing(world):
     firewall, hosts, run = world
     first = run([])
-    assert first.code == 0 and set(first.changed.values()) == {1}, first
+    # A proxy that admits nobody needs a rule only where ours close.
+    assert first.code == 0 and {first.changed[member] for member in MEMBERS} == {1}, first
     expect(hosts, firewall, "", HOSTS)
     expect(hosts, firewall, "db1", ["db0"], 3306, 33061)
     expect(hosts, firewall, "proxy", ["db0"], 3306)
@@ -100,7 +100,6 @@ def test_everyone_can_be_named_and_a_deny_of_another_owner_holds(world):
     expect(hosts, firewall, "", HOSTS)
 
 
-@pytest.mark.operations
 def test_vrrp_is_let_in_from_the_named_hosts_alone(world, lab):
     firewall, hosts, _run = world
     if not firewall.closes:
@@ -126,7 +125,6 @@ def test_the_whole_site_runs_behind_it(world, lab):
     lab.one_group()
 
 
-@pytest.mark.operations
 def test_a_removed_member_is_shut_out_and_comes_back(world, lab):
     firewall, hosts, run = world
     settings = json.dumps({"mysql_gr_firewall": firewall.kind, "operations_member": "db2", **firewall.settings})
