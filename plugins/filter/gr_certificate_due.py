@@ -63,7 +63,9 @@ def gr_certificate_due(
 ) -> str:
     # Not for secrecy: what hosts report of files is SHA-1.
     checksum = hashlib.sha1(cert.encode()).hexdigest()
-    return due(names, ca, cert, seen, checksum, time.time(), renew_days)
+    # From the command line, numbers are text.
+    days = None if renew_days is None else int(renew_days)
+    return due(names, ca, cert, seen, checksum, time.time(), days)
 
 
 class FilterModule:
