@@ -19,6 +19,7 @@ import json
 import os
 import random
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -45,6 +46,8 @@ COMMANDS = yaml.safe_load((HERE.parent / "failover" / "faults.yml").read_text())
 # Seconds within which a cluster becomes whole by itself.
 PATIENCE = 180
 USER = "simkpuser"
+# Looks at the members from outside of them.
+WATCH = "chaos_watch"
 
 
 class Chaos:
@@ -94,8 +97,7 @@ class Chaos:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         pairs = [f"{name}={address}" for name, address in self.addresses.items()]
-        secrets = self.lab.secrets()
-        env = dict(self.lab.env, WATCH_USER="gr_peer", WATCH_PASSWORD=secrets["mysql_gr_peer_password"])
+        env = dict(self.lab.env, WATCH_USER=WATCH, WATCH_PASSWORD=self.watch_account())
         command = ["lab/enter", sys.executable, str(HERE / "looks.py"), *pairs]
         with subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -107,6 +109,17 @@ class Chaos:
             finally:
                 watch.stdin.close()
                 reader.join()
+
+    def watch_account(self) -> str:
+        """The password of an account that may look from outside of the cluster, which its own accounts may not."""
+        password = secrets.token_hex(16)
+        writer = next(name for name in self.names if self.lab.sql(name, "SELECT @@super_read_only") == [["0"]])
+        self.lab.give(
+            writer, "mysql",
+            f"CREATE USER IF NOT EXISTS {WATCH}@'%' REQUIRE SSL; ALTER USER {WATCH}@'%' IDENTIFIED BY '{password}';"
+            f"GRANT SELECT ON performance_schema.* TO {WATCH}@'%';",
+        )  # fmt: skip
+        return password
 
     def whole(self, look: dict) -> bool:
         """Every member was ONLINE and saw all others so."""

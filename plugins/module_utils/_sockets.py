@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's own view of the network: who listens on its ports, and which addresses are its own.
+"""A host's own view of the network: who listens on its ports, which addresses are its own, and which of them it shows to others.
 
 Private to this collection.
 """
@@ -79,3 +79,21 @@ def is_own(address: str) -> bool | None:
         return known
     found = resolve(address)
     return any(is_local(text) for text in found) if found else None
+
+
+def sources(peers: Sequence[str]) -> list[str]:
+    """The addresses that this host takes for connections to these, in their order. A datagram socket that is connected sends nothing."""
+    found: dict[str, None] = {}
+    for peer in peers:
+        try:
+            answers = socket.getaddrinfo(peer, 9, type=socket.SOCK_DGRAM)
+        except OSError:
+            continue
+        for family, kind, protocol, _name, place in answers:
+            try:
+                with socket.socket(family, kind, protocol) as probe:
+                    probe.connect(place)
+                    found[str(probe.getsockname()[0])] = None
+            except OSError:
+                continue  # there is no route
+    return list(found)

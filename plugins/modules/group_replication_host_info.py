@@ -25,6 +25,11 @@ options:
     type: list
     elements: str
     default: []
+  peers:
+    description: Hosts to which this one connects, by address or by name.
+    type: list
+    elements: str
+    default: []
   ports:
     description: TCP ports of which to say which process listens on them.
     type: list
@@ -103,6 +108,10 @@ host:
     resolved:
       description: For each of O(names), the addresses that it has on this host; none where it does not resolve.
       type: dict
+    sources:
+      description: The addresses that this host takes for connections to O(peers), as its routes are now. Nothing is sent.
+      type: list
+      elements: str
     ports:
       description: Those of O(ports) that are in use, each with C(port) and C(process).
       type: list
@@ -172,7 +181,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, checksum_of, read, reason, run
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve, sources
 
 SQL = (
     # Nine members with long names need more than the default.
@@ -346,6 +355,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
         "python": list(sys.version_info[:2]),
         "address_is_local": is_own(wanted["address"]),
         "resolved": {name: resolve(name) for name in wanted["names"]},
+        "sources": sources(wanted["peers"]),
         "ports": ports_in_use(wanted["ports"]),
         "packages": found.versions,
         "half_installed": found.half_installed,
@@ -375,6 +385,7 @@ def main() -> None:
         argument_spec=dict(
             address=dict(type="str", required=True),
             names=dict(type="list", elements="str", default=[]),
+            peers=dict(type="list", elements="str", default=[]),
             ports=dict(type="list", elements="int", default=[]),
             packages=dict(type="list", elements="str", default=["mysql", "mariadb"]),
             candidate=dict(type="str", default=""),

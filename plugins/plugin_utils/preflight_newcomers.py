@@ -8,12 +8,11 @@ Private to this collection.
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_address, ip_network
 from typing import Any, Iterable, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import SHOWN, Tables
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data_rules import CLONING
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.account_hosts import admits, exact
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import in_group
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options import plain_name
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.writers import CHOICES
@@ -48,23 +47,6 @@ def member_addresses(members: list[dict[str, Any]], probe: dict[str, Any]) -> li
 
 
 # -- accounts --------------------------------------------------------------------------------------------------------------
-def admits(pattern: str, address: str) -> bool:
-    """Whether an account with this host part is one for who comes from there."""
-    if "/" in pattern:
-        try:
-            return ip_address(address) in ip_network(pattern, strict=False)
-        except ValueError:
-            return False
-    wanted = "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in pattern)
-    return re.fullmatch(wanted, address, re.IGNORECASE) is not None
-
-
-def exact(host: str) -> int:
-    """How exact a host part is: MySQL takes the account with the most exact one first."""
-    wildcard = re.search(r"[%_]", host)
-    return wildcard.start() if wildcard else 255
-
-
 # By what an account is to the role's own: in the way, or not.
 IN_THE_WAY = {
     "locked": "the role needs {accounts}, locked or a role: ALTER USER … ACCOUNT UNLOCK, or set {options} to other names.",
@@ -77,23 +59,35 @@ BESIDE = {
 }  # fmt: skip
 
 
+def wins(host: str, rivals: Iterable[str], address: str) -> bool:
+    """Whether MySQL takes an account with this host part, and none with one of the others, for who comes from there."""
+    best = max((exact(other) for other in rivals if admits(other, address)), default=-1)
+    return admits(host, address) and (exact(host) > best or exact(host) == best and host not in rivals)
+
+
 def account_findings(accounts: list[Any], addresses: list[str], wishes: dict[str, Any]) -> Findings:
     """Accounts that are in the way of the role's own, and such as become the role's own."""
-    own = dict.fromkeys(wishes["accounts"].values(), wishes["account_host"])
-    expected = {account["name"]: account.get("host", "%") for account in wishes["expected_accounts"]}
+    own = {user: list(wishes["account_hosts"]) for user in wishes["accounts"].values()}
+    expected: dict[str, list[str]] = {}
+    for account in wishes["expected_accounts"]:
+        expected.setdefault(account["name"], []).append(account.get("host", "%"))
     wanted = {**expected, **own}
 
     def kind(user: str, host: str, locked: bool) -> str:
-        if wanted.get(user) == host:
+        if host in wanted.get(user, []):
             return "locked" if locked else "taken"
-        # One without a name is for every name.
-        rivals = [wanted[user]] if user else wanted.values()
-        if host == "localhost" or not any(host != other and exact(host) >= exact(other) for other in rivals):
+        if host == "localhost":
             return ""
-        if user not in expected and any(admits(host, address) for address in addresses):
+        # One without a name is for every name.
+        rivals = wanted[user] if user else [other for hosts in wanted.values() for other in hosts]
+        if user not in expected and any(wins(host, rivals, address) for address in addresses):
             return "first"
-        # Where they come from is not known here.
-        return "elsewhere" if user not in own and expected else ""
+        # From where they come is known where it is an address.
+        named_places = [place for hosts in ([rivals] if user else expected.values()) for place in hosts]
+        beside = any(
+            exact(host) >= exact(p) and host != p and (exact(p) < 255 or admits(host, p)) for p in named_places
+        )
+        return "elsewhere" if user not in own and expected and beside else ""
 
     kinds: dict[str, list[str]] = {}
     for user, host, locked in accounts:

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterable, List
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import EVIDENCE, MAJORITY
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import writers
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.hardening import hardening_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
@@ -26,6 +27,8 @@ LONGEST_ACCOUNT = 32
 TLS_REQUIRES = ("x509", "subject", "issuer", "cipher")
 # They stand in unit files and option files without quoting.
 PATH = re.compile(r"^/[A-Za-z0-9._@+/-]+$")
+# Addresses, names, and what MySQL takes besides: wildcards and netmasks.
+HOST_PART = re.compile(r"^[A-Za-z0-9._:%/-]+$")
 Members = List[Dict[str, Any]]
 Wishes = Dict[str, Any]
 # Options that follow from variables of the role: written elsewhere they would contradict them.
@@ -174,8 +177,15 @@ def variable_problems(wishes: Wishes) -> list[str]:
     for variable, value in wishes["accounts"].items():
         if not value or len(str(value)) > LONGEST_ACCOUNT:
             problems.append(f"{variable} is {value!r}; allowed are 1 to {LONGEST_ACCOUNT} characters.")
+        elif re.search(r"[\\'\"`\r\n]", str(value)):
+            problems.append(f"{variable} is {value!r}; allowed are names without quotes and backslashes.")
     for value, names in shared(wishes["accounts"].items()):
         problems.append(f"{listed(names)} are both {value!r}; each account has its own task and needs its own name.")
+    for host in wishes["account_hosts"]:
+        if not isinstance(host, str) or not HOST_PART.match(host):
+            problems.append(
+                f"mysql_gr_account_host: {host!r} is not allowed (allowed: a host part of an account, or a list of them)"
+            )
     problems += account_problems(wishes["users"], "mysql_gr_users", wishes["accounts"])
     for variable, value in wishes["paths"].items():
         if not PATH.match(str(value)):
@@ -209,6 +219,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
         problems.append(
             f"mysql_gr_series is {wishes['series']!r}; allowed are {listed(sorted(wishes['series_known']))}."
         )
+    problems += hardening_problems(wishes["hardening"], wishes["settings"])
     problems += writers.member_problems(wishes["writers"], wishes["consistency"], wishes["writers_exceptions"])
     for option in wishes["settings"] or {}:
         name = re.sub(r"^(loose_)?(group_replication_)?", "", str(option).replace("-", "_"))
@@ -231,6 +242,26 @@ def certificate_problems(named: str, required: Any) -> list[str]:
     ]
 
 
+def host_problems(named: str, user: dict[str, Any]) -> list[str]:
+    """What stands against the host parts of an account."""
+    problems = []
+    for option, form in (
+        ("host", "a host part, or a list of them"),
+        ("from_hosts", "a list of addresses and names of hosts"),
+    ):
+        value = user.get(option)
+        if value is None or value == [] and (user.get("from_hosts") or user.get("host")):
+            continue
+        hosts = [value] if option == "host" and isinstance(value, str) else value
+        if (
+            not isinstance(hosts, list)
+            or not hosts
+            or not all(isinstance(h, str) and HOST_PART.match(h) for h in hosts)
+        ):
+            problems.append(f"{named}.{option} is {value!r}; allowed is {form}.")
+    return problems
+
+
 def account_problems(accounts: list[dict[str, Any]], option: str, taken: dict[str, Any]) -> list[str]:
     """What stands against accounts to be written; taken: names by the variables that have them already."""
     problems = []
@@ -246,6 +277,7 @@ def account_problems(accounts: list[dict[str, Any]], option: str, taken: dict[st
             problems += secret_problems(
                 f"{named}.password ({user.get('name', 'without a name')})", user.get("password")
             )
+        problems += host_problems(named, user)
         problems += certificate_problems(f"{named}.tls_requires", user.get("tls_requires"))
         for variable, value in taken.items():
             if user.get("name") == value:

@@ -15,19 +15,41 @@ from typing import Any
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.statements import RECEIVERS
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import dotted, effective_version
 
+PEER_TABLES_5_7 = [
+    "global_variables:SELECT",
+    "replication_applier_status:SELECT",
+    "replication_applier_status_by_coordinator:SELECT",
+    "replication_applier_status_by_worker:SELECT",
+    "replication_connection_configuration:SELECT",
+    "replication_connection_status:SELECT",
+    "replication_group_member_stats:SELECT",
+    "replication_group_members:SELECT",
+    # In the order in which the server shows them, by which ansible.mysql.mysql_user compares.
+    "threads:SELECT (NAME, PROCESSLIST_HOST, PROCESSLIST_ID, PROCESSLIST_USER, THREAD_ID)",
+    "user_variables_by_thread:SELECT",
+]
+
 # What a version has and needs: meaning -> ((first version, value), ...), newest last.
 # fmt: off
 FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     # Arguments by which mysqld checks its options and ends.
     "check_arguments": (((5, 7, 17), ["--verbose", "--help"]), ((8, 0, 16), ["--validate-config"])),
-    # Privileges of the account by which a joining member fetches what it lacks.
-    "recovery_privileges": (((5, 7, 17), ["REPLICATION SLAVE"]),
-                            ((8, 0, 4), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]),
-                            ((8, 0, 27), ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"])),
+    # Privileges of the account by which a joining member fetches what it lacks; what it needs besides where members may be cloned, and where members
+    # talk to each other by the communication stack MYSQL.
+    "recovery_privileges": (((5, 7, 17), ["REPLICATION SLAVE"]), ((8, 0, 4), ["REPLICATION SLAVE", "CONNECTION_ADMIN"])),
+    "cloning_privileges": (((5, 7, 17), []), ((8, 0, 17), ["BACKUP_ADMIN"])),
+    "stack_privileges": (((5, 7, 17), []), ((8, 0, 27), ["GROUP_REPLICATION_STREAM"])),
+    # What a member reads of another one (_group/facts.py, locks.py, and the role's files/wait.py), as privileges of ansible.mysql.mysql_user. Of threads
+    # not what they execute: statements hold data.
+    "peer_tables": (((5, 7, 17), PEER_TABLES_5_7), ((8, 0, 0), PEER_TABLES_5_7 + ["persisted_variables:SELECT", "variables_info:SELECT"])),
+    # Whether privileges can be revoked that a replica of the statement may not have (REVOKE IF EXISTS).
+    "revoke_if_exists": (((5, 7, 17), False), ((8, 0, 30), True)),
     # Privileges by which the peer account renews the group's configuration before a killed member starts (roles/mysql_gr/files/wait.py).
     "renewal_privileges": (((5, 7, 17), []), ((8, 0, 13), ["GROUP_REPLICATION_ADMIN"])),
     # Authentication plugin of accounts; empty: the server's default.
     "auth_plugin": (((5, 7, 17), ""), ((8, 0, 4), "caching_sha2_password")),
+    # How often the server hashes a password, if nobody says it (caching_sha2_password_digest_rounds).
+    "digest_rounds": (((5, 7, 17), 5000), ((9, 7, 0), 10000)),
     # Whether an account can have two passwords (RETAIN CURRENT PASSWORD).
     "dual_passwords": (((5, 7, 17), False), ((8, 0, 14), True)),
     # The plugin by which a member's data can be copied.

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer
+from gr_local_servers import GROUP_NAME, PEER_PASSWORD, REPL_PASSWORD, LocalServer, account_statements
 from support import kill_tree
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -272,13 +272,8 @@ class LabMember:
         self.on("sh", "-c", LAB_BLANK)
         self.on("sh", "-c", f"cat >{LAB_DROPIN}", text=LAB_SETTINGS)
         self.start()
-        statements = [
-            "SET sql_log_bin=0",
-            f"CREATE USER repl@'%' IDENTIFIED BY '{self.backend.repl_password}' REQUIRE SSL",
-            "GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO repl@'%'",
-            f"CREATE USER gr_peer@'%' IDENTIFIED BY '{self.backend.peer_password}' REQUIRE SSL",
-            "GRANT SELECT ON performance_schema.* TO gr_peer@'%'",
-        ]
+        version = self.sql("SELECT VERSION() AS v")[0]["v"]
+        statements = account_statements(version, self.backend.repl_password, self.backend.peer_password)
         self.on(
             "mysql", "--no-defaults", "-uroot", f"--socket={self.login_socket}", text=";\n".join(statements) + ";\n"
         )

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 import pymysql
 import pymysql.cursors
@@ -39,6 +40,30 @@ while :; do
     [ $rc = 16 ] || [ $rc -ge 128 ] || exit $rc
 done
 """
+
+
+def account_statements(version, repl_password, peer_password, host="%"):
+    """Recovery and peer account with the privileges that the role gives them, and no others; without binary log."""
+    import ansible_collections
+
+    here = str(Path(__file__).resolve().parents[3] / "collections" / "ansible_collections")
+    if here not in list(ansible_collections.__path__):
+        ansible_collections.__path__ = [here, *ansible_collections.__path__]
+    from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import version_facts
+
+    facts = version_facts(version)
+    recovery = facts["recovery_privileges"] + facts["cloning_privileges"] + facts["stack_privileges"]
+    tables = [entry.partition(":") for entry in facts["peer_tables"]]
+    return [
+        "SET sql_log_bin=0",
+        f"CREATE USER repl@'{host}' IDENTIFIED BY '{repl_password}' REQUIRE SSL",
+        f"GRANT {', '.join(recovery)} ON *.* TO repl@'{host}'",
+        f"CREATE USER gr_peer@'{host}' IDENTIFIED BY '{peer_password}' REQUIRE SSL",
+        *(
+            f"GRANT {privilege} ON performance_schema.{table} TO gr_peer@'{host}'"
+            for table, _colon, privilege in tables
+        ),
+    ]
 
 
 class LocalServer:
@@ -154,13 +179,10 @@ loose-group_replication_start_on_boot={boot}
     def accounts(self):
         """The accounts that the role writes, without binary log."""
         with self.connect() as conn, conn.cursor() as cur:
-            cur.execute("SET sql_log_bin=0")
-            cur.execute(f"CREATE USER repl@'%' IDENTIFIED BY '{REPL_PASSWORD}' REQUIRE SSL")
-            cur.execute(
-                "GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO repl@'%'"
-            )
-            cur.execute(f"CREATE USER gr_peer@'%' IDENTIFIED BY '{PEER_PASSWORD}' REQUIRE SSL")
-            cur.execute("GRANT SELECT ON performance_schema.* TO gr_peer@'%'")
+            for statement in account_statements(
+                self.sql("SELECT VERSION() AS v")[0]["v"], REPL_PASSWORD, PEER_PASSWORD
+            ):
+                cur.execute(statement)
 
     def start(self, wait=True):
         """Start mysqld under its supervisor; with wait, return when it answers."""

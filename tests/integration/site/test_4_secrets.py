@@ -1,72 +1,45 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passwords on a converged cluster: in no output, however it fails and however verbose it is, and in no command line of a host."""
+"""Passwords on a converged cluster: in no output, however it fails and however verbose it is, and on hosts where they are needed only."""
 
 from __future__ import annotations
 
-import contextlib
+import gzip
 import json
+import re
 import secrets
-import subprocess
+import time
+from pathlib import Path
 
 import pytest
-from support import ROOT, wait_for
+from support import wait_for
+from support_secrets import search_here, search_host, watched
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
-        "Passwords are in no output, however a run fails and however verbose it is, and in no command line."
+        "Passwords are in no output, however a run fails and however verbose it is, and on no host but in the files of those who need them: not in command "
+        "lines, environments, journals, MySQL's logs, or on the control node."
     ),
 ]
 
-# Runs on a host until its standard input ends: prints the command lines in which the first line of its input stands.
-WATCH = r"""
-import glob, os, select, sys
-needle = sys.stdin.readline().strip().encode()
-print("watching", flush=True)
-seen = set()
-while not select.select([sys.stdin], [], [], 0)[0]:
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as source:
-                words = source.read()
-        except OSError:
-            continue
-        if needle in words:
-            seen.add(words.replace(needle, b"<NEEDLE>").replace(b"\0", b" ")[:200])
-print(sorted(seen), flush=True)
-"""
-
-
-@contextlib.contextmanager
-def watched(lab, hosts, needle: str):
-    """Watch the command lines of hosts; gives a dict that holds, by host, what was seen when the block is over."""
-    watchers = {}
-    for host in hosts:
-        watchers[host] = subprocess.Popen(
-            ["lab/podman", "exec", "-i", host, "python3", "-c", WATCH], cwd=ROOT, env=lab.env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        watchers[host].stdin.write(needle + "\n")
-        watchers[host].stdin.flush()
-        assert watchers[host].stdout.readline() == "watching\n"
-    seen = {}
-    try:
-        yield seen
-    finally:
-        for host, watcher in watchers.items():
-            output, _nothing = watcher.communicate("end\n", timeout=60)
-            seen[host] = output.strip()
+# Where passwords are kept on purpose, for root and one service only. MySQL keeps the password of the recovery channel in a table of its own schema.
+KEPT = {
+    "db": r"/etc/mysql-gr-(wait\.json|leave\.cnf|guard\.json)|/run/mysql-gr\.loaded"
+    r"|/var/lib/mysql/(mysql\.ibd|undo_\d+|ibdata1|ib_logfile\d+|#innodb_redo/[^/]+|#ib_\d+_\d+\.dblwr)",
+    "proxy": r"/var/lib/proxysql/[^/]+|/etc/proxysql-address-check\.json",
+}
 
 
 def test_the_watcher_sees_a_password_in_a_command_line(lab):
     """The positive control of the tests below."""
     needle = secrets.token_hex(16)
-    with watched(lab, ["db0"], needle) as seen:
+    with watched(lab, ["db0"], {needle: "needle"}) as seen:
         lab.on("db0", "sh", "-c", "sleep 0.3; true", needle)
-    assert "<NEEDLE>" in seen["db0"]
+        lab.on("db0", "env", f"PLANTED={needle}", "sleep", "0.3")
+    assert {("needle", "cmdline", "sh"), ("needle", "environ", "sleep")} <= set(seen["db0"])
 
 
 @pytest.fixture
@@ -89,7 +62,7 @@ def login(lab, tmp_path):
 def test_backup_and_restore_show_the_login_password_to_nobody(lab, login, tmp_path):
     password, given = login
     where = ("-e", f"operations_backup={tmp_path / 'backup'}")
-    with watched(lab, lab.members, password) as seen:
+    with watched(lab, lab.members, {password: "login password"}) as seen:
         runs = [lab.site(*given, *where, "-vvv", playbook="playbooks/backup.yml", timeout=900)]
         restored = (*given, *where, "-e", "operations_replace=true", "-vvv")
         runs.append(lab.site(*restored, playbook="playbooks/restore.yml", timeout=900))
@@ -97,7 +70,13 @@ def test_backup_and_restore_show_the_login_password_to_nobody(lab, login, tmp_pa
     assert runs[1].output.count("holds what the backup holds") == 3
     for run in runs:
         assert password[:32] not in run.output
-    assert seen == dict.fromkeys(lab.members, "[]")
+    assert seen == dict.fromkeys(lab.members, [])
+    # The dump holds no accounts, and neither it nor its description is for others.
+    texts = {str(value) for value in lab.secrets().values()} | {password}
+    with gzip.open(tmp_path / "backup" / "schemas.sql.gz", "rt") as dump:
+        content = dump.read() + (tmp_path / "backup" / "backup.json").read_text()
+    assert "CREATE TABLE" in content and not [text for text in texts if text in content]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "backup").iterdir()} == {0o600}
 
 
 def test_a_dump_that_fails_says_why_and_not_with_which_password(lab, login, tmp_path):
@@ -164,3 +143,87 @@ def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_pass
         assert f"{account}@aaa" in run.flat, run
     for name, value in lab.secrets().items():
         assert "{{" in str(value) or str(value) not in run.output, name
+
+
+def stray(found, kept):
+    """Of places where a secret was found, those that are not for it, and those that others can read."""
+    return [entry for entry in found if not re.fullmatch(kept, entry[1]) or not entry[2] or int(entry[2], 8) & 0o007]
+
+
+def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
+    """A run that writes every one of them, as verbose as it gets; then each host and the control node are searched. What is planted shows that each look
+    finds something. The last one of this file: it leaves the monitor another password."""
+    hosts = (*lab.members, "proxy")
+    planted = secrets.token_hex(16)
+    monitor = secrets.token_hex(16)
+    texts = {str(value): name for name, value in lab.secrets().items()}
+    assert len(texts) >= 5 and not any("{{" in text for text in texts)
+    texts.update({planted: "planted", monitor: "new monitor password"})
+    given = tmp_path / "given"
+    given.mkdir()
+    # A schema's name is in what the run says.
+    schemas = [*lab.variable("db0", "mysql_gr_schemas"), planted]
+    (given / "variables.json").write_text(
+        json.dumps({"proxysql_monitor_password": monitor, "mysql_gr_schemas": schemas})
+    )
+    kept = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "cache"),
+            "ANSIBLE_LOG_PATH": str(tmp_path / "run.log")}  # fmt: skip
+    for name, value in kept.items():
+        monkeypatch.setitem(lab.env, name, value)
+    began = time.time() - 1
+    for member in lab.members:
+        lab.on(member, "rm", "-f", "/etc/mysql-gr-wait.json", "/etc/mysql-gr-leave.cnf")
+        lab.sql(member, "SET GLOBAL general_log_file = '/var/log/mysql/general.log'; SET GLOBAL general_log = ON")
+    lab.sql("db0", f"DROP USER simkpuser@'%', gr_peer@'{lab.address('db1')}', repl@'{lab.address('db2')}'")
+
+    with watched(lab, hosts, texts) as seen:
+        run = lab.site("-vvv", "--diff", "-e", f"@{given / 'variables.json'}", timeout=900)
+        lab.on("db0", "env", f"PLANTED={planted}", "sleep", "0.3")
+    assert run.code == 0, run
+    written = [
+        line for line in run.what_changed if re.search("Write (accounts|the service's files)|Configure ProxySQL", line)
+    ]
+    assert len(written) >= 4, run.what_changed
+    try:
+        lab.give("db0", "systemd-cat", planted)
+        lab.give("db0", "cat >>/var/log/mysql/error.log", f"{planted}\n")
+        lab.give("db0", "cat >/etc/planted; chmod 0644 /etc/planted", planted)
+        lab.give(
+            "db0",
+            "mysql simkp",
+            f"CREATE TABLE planted (t CHAR(32) PRIMARY KEY); INSERT INTO planted VALUES ('{planted}'); DROP TABLE planted;",
+        )
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / "planted").write_text(planted)
+        found = {host: search_host(lab, host, texts, began) for host in hosts}
+        here = search_here([tmp_path, Path.home() / ".ansible", Path("/tmp")], texts, began)
+    finally:
+        lab.on("db0", "rm", "-f", "/etc/planted")
+        for member in lab.members:
+            lab.sql(member, "SET GLOBAL general_log = OFF")
+        lab.sql("db0", f"DROP DATABASE IF EXISTS `{planted}`")
+
+    assert {entry[1] for entry in seen["db0"] if entry[0] == "planted"} >= {"environ"}
+    assert {host: [entry for entry in seen[host] if entry[0] != "planted"] for host in hosts} == dict.fromkeys(
+        hosts, []
+    )
+    assert planted in run.output
+    assert [name for text, name in texts.items() if name != "planted" and text in run.output] == []
+
+    places = {place for name, place, _mode in found["db0"] if name == "planted"}
+    assert {"journal", "/var/log/mysql/error.log", "/etc/planted", "/var/log/mysql/general.log"} <= places
+    assert any(re.fullmatch(r"/var/lib/mysql/binlog\.\d+", place) for place in places)
+    # Where they are kept they are found.
+    assert {name for name, place, _mode in found["db0"] if place == "/etc/mysql-gr-wait.json"} == {
+        "mysql_gr_peer_password"
+    }
+    assert "new monitor password" in {name for name, _place, _mode in found["proxy"]}
+    for host in hosts:
+        strays = stray(
+            [entry for entry in found[host] if entry[0] != "planted"], KEPT["proxy" if host == "proxy" else "db"]
+        )
+        assert strays == [], host
+
+    ours = [entry for entry in here if not entry[1].startswith(str(given))]
+    assert {Path(place).name for name, place, _mode in ours if name == "planted"} >= {"planted", "run.log"}
+    assert [entry for entry in ours if entry[0] != "planted"] == []

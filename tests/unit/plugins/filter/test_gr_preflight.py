@@ -13,8 +13,8 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.gr_members import gr_mem
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_preflight import gr_preflight
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Tables
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import networks
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.account_hosts import admits
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import uuid_findings
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_newcomers import admits
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import is_uuid, listed
 
 GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
@@ -47,7 +47,7 @@ WISHES = {
     "secrets": {"mysql_gr_recovery_password": "a" * 32, "mysql_gr_peer_password": "b"},
     "login_password": "", "paths": {"mysql_gr_config_file": "/etc/mysql/mysql.conf.d/zz-mysql-gr.cnf"}, "families": ["debian"],
     "users": [{"name": "simkpuser", "password": "d"}],
-    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"}, "account_host": "%",
+    "accounts": {"mysql_gr_recovery_user": "repl", "mysql_gr_peer_user": "gr_peer"}, "account_hosts": ["%"], "hardening": [],
     "expected_accounts": [{"name": "monitor", "host": "%"}], "settings_of": {"db0": {}, "db1": {}, "db2": {}},
     "install_method": "distribution", "repository_key": "", "repository_key_text": "",
     "series": "8.4", "series_known": ["8.0", "8.4"], "version_expected": "", "packages": [], "settings": {},
@@ -566,8 +566,8 @@ def test_accounts_with_the_names_of_the_roles(account, problem, warning):
 
 
 def test_a_less_exact_account_is_not_in_the_way():
-    assert brought([("repl", "%", True), ("repl", "192.0.%", False)], account_host="192.0.2.%") == ("", "")
-    assert "repl@192.0.2._3_" in brought([("repl", "192.0.2._3_", False)], account_host="192.0.2.%")[0]
+    assert brought([("repl", "%", True), ("repl", "192.0.%", False)], account_hosts=["192.0.2.%"]) == ("", "")
+    assert "repl@192.0.2._3_" in brought([("repl", "192.0.2._3_", False)], account_hosts=["192.0.2.%"])[0]
 
 
 @pytest.mark.parametrize(

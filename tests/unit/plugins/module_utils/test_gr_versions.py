@@ -312,8 +312,10 @@ def test_which_member_of_a_mixed_multi_primary_group_stays_read_only(version, lo
         ("8.0.14", {"dual_passwords": True}),
         ("8.0.16", {"check_arguments": ["--validate-config"], "clone_plugin": ""}),
         ("8.0.17", {"clone_plugin": "mysql_clone.so"}),
-        ("8.0.26-1", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN"]}),
-        ("9.7.4-2", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN", "BACKUP_ADMIN", "GROUP_REPLICATION_STREAM"]}),
+        ("8.0.26-1", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN"], "cloning_privileges": ["BACKUP_ADMIN"], "stack_privileges": []}),
+        ("8.0.29", {"revoke_if_exists": False, "digest_rounds": 5000}),
+        ("9.7.4-2", {"recovery_privileges": ["REPLICATION SLAVE", "CONNECTION_ADMIN"], "cloning_privileges": ["BACKUP_ADMIN"],
+                     "stack_privileges": ["GROUP_REPLICATION_STREAM"], "revoke_if_exists": True, "digest_rounds": 10000}),
         ("27.1", {"clone_plugin": "mysql_clone.so", "dual_passwords": True}),
     ],
 )  # fmt: skip
