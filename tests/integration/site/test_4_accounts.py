@@ -52,8 +52,8 @@ else:
 print(json.dumps(answers), flush=True)
 sys.stdin.readline()
 """
-# Command denied for a table, a column, a schema, a routine; a privilege is missing; not admitted at all.
-DENIED = {1142, 1143, 1044, 1370, 1227, 1290, 1045, 3879}
+# Command denied for a table, a column, a schema, a routine; a privilege is missing, also for a function of a plugin; not admitted at all.
+DENIED = {1142, 1143, 1044, 1370, 1227, 1123, 1290, 1045, 3879}
 REFUSED = [1045]
 
 # What nobody but the administration may do. None of it would harm the cluster if it were allowed.
