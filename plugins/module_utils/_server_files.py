@@ -1,13 +1,14 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Option files as mysqld reads them: their lines, the order of the files, and which of two values counts.
+"""Files of a server: option files as mysqld reads them - their lines, the order of the files, which of two values counts - and names in a data directory.
 
 Private to this collection.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from itertools import chain, dropwhile
@@ -99,3 +100,16 @@ def overridden(lines: Sequence[str], ours: str, files: Sequence[str] = FILES) ->
         for name, (value, path) in found.items()
         if not same_value(wanted[name], value)
     ]
+
+
+def relay_logs(datadir: str) -> list[str]:
+    files = glob.glob(os.path.join(glob.escape(datadir), "*-group_replication_applier.*"))
+    return sorted({os.path.basename(name).rsplit("-group_replication_applier.", 1)[0] for name in files})
+
+
+def uuid_of(datadir: str) -> str:
+    for line in read(os.path.join(datadir, "auto.cnf")).splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.strip().replace("_", "-") == "server-uuid":
+            return value.strip()
+    return ""

@@ -181,6 +181,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, checksum_of, read, reason, run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._server_files import relay_logs, uuid_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve, sources
 
 SQL = (
@@ -313,19 +314,6 @@ def look_at(path: str) -> list[str] | None:
     except KeyError:
         group = str(found.st_gid)
     return [checksum, f"{found.st_mode & 0o7777:04o}", user, group]
-
-
-def relay_logs(datadir: str) -> list[str]:
-    files = glob.glob(os.path.join(glob.escape(datadir), "*-group_replication_applier.*"))
-    return sorted({os.path.basename(name).rsplit("-group_replication_applier.", 1)[0] for name in files})
-
-
-def uuid_of(datadir: str) -> str:
-    for line in read(os.path.join(datadir, "auto.cnf")).splitlines():
-        name, equals, value = line.partition("=")
-        if equals and name.strip().replace("_", "-") == "server-uuid":
-            return value.strip()
-    return ""
 
 
 def ask_server(login: Login) -> dict[str, Any]:

@@ -57,6 +57,9 @@ TELLS = {
 }
 # Tasks that show nothing of the secrets from which their arguments are made.
 SHOWN = {
+    ("ca.yml", "Make its key"): "community.crypto masks the passphrase",
+    ("ca.yml", "Ask for its certificate"): "the same",
+    ("ca.yml", "Sign it by itself"): "the same",
     ("probe.yml", "Look for credentials that still hold"): "the loop is over their numbers",
     ("service.yml", "Remove what the service no longer has"): "files without a text",
     ("write_accounts.yml", "See at which hosts there are accounts of these names"): "names of accounts",
@@ -122,6 +125,8 @@ def secrets() -> set[str]:
                 for name, value in given.items()
                 if name.startswith(("_", "mysql_gr", "proxysql", "operations"))
             ]
+            if makes_a_key(task):
+                found.add(task["register"])
             # Results of a loop hold its items.
             if task.get("register") and task.get("loop"):
                 made.append((task["register"], str(task["loop"])))
@@ -158,6 +163,10 @@ def files() -> list[Path]:
     return sorted([*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "playbooks").rglob("*.yml")])
 
 
+def makes_a_key(task: dict) -> bool:
+    return any(action.endswith(".openssl_privatekey_pipe") for action in task)
+
+
 def holds(task: dict, around: dict, known: set[str]) -> bool:
     """Whether what this task shows may hold a secret."""
     local = {
@@ -168,6 +177,8 @@ def holds(task: dict, around: dict, known: set[str]) -> bool:
     known = known | local
     if names_in(task.get("loop")) & known:
         known = known | {"item"}
+    if makes_a_key(task):
+        return True
     for action, arguments in task.items():
         # The collection's own modules mask what their specifications call no_log; what their tests hold.
         if action in UNSEEN or action == "loop" or action.rpartition(".")[2] in SILENT or action.startswith("distdb."):
