@@ -30,6 +30,9 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
             continue
         for kind in ("cmdline", "environ"):
             try:
+                # Of root's processes the environment is root's alone.
+                if kind == "environ" and os.stat(path).st_uid == 0:
+                    continue
                 with open(path + "/" + kind, "rb") as source:
                     words = source.read()
                 if any(text in words for text in needles):

@@ -62,6 +62,9 @@ def gr_account_failures(results: list[dict[str, Any]], accounts: list[dict[str, 
         if not result.get("failed"):
             continue
         reason = str(result.get("msg") or "no reason was given")
+        if reason.startswith("Cannot execute SQL "):
+            # Behind the statement and its arguments, of which one is the hash of the password.
+            reason = reason.rpartition("]: ")[2]
         for secret in secrets:
             reason = reason.replace(secret, MASK)
         failures.append(f"{account.get('name')}@{account.get('host', '%')}: {reason}")

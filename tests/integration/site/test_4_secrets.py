@@ -25,6 +25,7 @@ pytestmark = [
     ),
 ]
 
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 # Where passwords are kept on purpose, for root and one service only. MySQL keeps the password of the recovery channel in a table of its own schema.
 KEPT = {
     "db": r"/etc/mysql-gr-(wait\.json|leave\.cnf|guard\.json)|/run/mysql-gr\.loaded"
@@ -38,7 +39,7 @@ def test_the_watcher_sees_a_password_in_a_command_line(lab):
     needle = secrets.token_hex(16)
     with watched(lab, ["db0"], {needle: "needle"}) as seen:
         lab.on("db0", "sh", "-c", "sleep 0.3; true", needle)
-        lab.on("db0", "env", f"PLANTED={needle}", "sleep", "0.3")
+        lab.on("db0", *AS_NOBODY, "env", f"PLANTED={needle}", "sleep", "0.3")
     assert {("needle", "cmdline", "sh"), ("needle", "environ", "sleep")} <= set(seen["db0"])
 
 
@@ -178,7 +179,7 @@ def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
 
     with watched(lab, hosts, texts) as seen:
         run = lab.site("-vvv", "--diff", "-e", f"@{given / 'variables.json'}", timeout=900)
-        lab.on("db0", "env", f"PLANTED={planted}", "sleep", "0.3")
+        lab.on("db0", *AS_NOBODY, "env", f"PLANTED={planted}", "sleep", "0.3")
     assert run.code == 0, run
     written = [
         line for line in run.what_changed if re.search("Write (accounts|the service's files)|Configure ProxySQL", line)

@@ -66,3 +66,9 @@ def test_accounts_that_cannot_be_written_are_refused_by_name():
 def test_what_an_account_requires_of_certificates_is_set_or_refused(required, sentence):
     found = gr_account_problems([{"name": "a", "password": "x", "tls_requires": required}], "mysql_gr_users")
     assert len(found) == bool(sentence) and all(("mysql_gr_users[0]." + sentence) in text for text in found), found
+
+
+def test_of_a_statement_the_server_s_words_are_shown_and_no_hash():
+    said = "Cannot execute SQL 'CREATE USER %s@%s AS %s' args [('repl', 'a', '$A$005$0123456789abcdef0123x')]: (1470, \"String 'a' is too long\")"
+    (text,) = gr_account_failures([{"failed": True, "msg": said}], [{"name": "repl", "host": "a", "password": "p"}])
+    assert text == "repl@a: (1470, \"String 'a' is too long\")"
