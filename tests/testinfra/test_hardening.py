@@ -27,7 +27,7 @@ OPTIONS = {
 
 def test_values_that_are_met(cluster):
     values = [pair for line in MET for pair in re.findall(r"`(\w+) = ([^`]+)`", line)]
-    assert len(values) >= 8
+    assert len(values) >= 7
     for member in cluster.members:
         shown = {name.lower(): value for name, value in cluster.sql(member, "SHOW GLOBAL VARIABLES") if name}
         for name, value in values:

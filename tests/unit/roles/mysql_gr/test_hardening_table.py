@@ -65,7 +65,7 @@ def test_what_is_met_is_written_or_left_as_it_is(version):
         if state == "met"
         for name, value in re.findall(r"`(\w+) = ([^`]+)`", how)
     ]
-    assert len(values) >= 8
+    assert len(values) >= 7
     for name, value, how in values:
         assert lines.get(name) == (value if "written by the role" in how else None), name
     for name in (
