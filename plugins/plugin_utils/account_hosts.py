@@ -76,7 +76,7 @@ def expand(accounts: Iterable[Account], probes: Mapping[str, Any]) -> list[dict[
             hosts = resolved(several, probes)
         else:
             several = isinstance(host, (list, tuple))
-            hosts = list(host) if several else [host or ANY]
+            hosts = [*host] if isinstance(host, (list, tuple)) else [host or ANY]
         rest = {name: value for name, value in account.items() if name not in ("host", "from_hosts")}
         found += [{**rest, "host": str(host).lower(), "several": bool(several)} for host in dict.fromkeys(hosts)]
     return found
