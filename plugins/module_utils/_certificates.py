@@ -65,7 +65,8 @@ def parse(der: bytes) -> Certificate:
     """Issuer, subject and end of a certificate; ValueError for what is none."""
     try:
         body = _element(_element(der, 0)[1], 0)[1]
-        parts, at = [], 0
+        parts: list[tuple[int, bytes]] = []
+        at = 0
         while at < len(body) and len(parts) < 6:
             tag, content, _begin, at = _element(body, at)
             if tag != 0xA0:  # the version, which may be missing

@@ -248,7 +248,7 @@ def signed_by(certificate: Any, ca: Any) -> bool:
         )
     except (InvalidSignature, AttributeError, TypeError, ValueError):
         return False
-    return certificate.issuer == ca.subject
+    return bool(certificate.issuer == ca.subject)
 
 
 def text_signed_by(certificate: str, ca: str) -> bool:
