@@ -55,6 +55,8 @@ IN_THE_WAY = {
 }  # fmt: skip
 BESIDE = {
     "taken": "the role takes {accounts} over: another password, other privileges, and whoever else uses it is locked out (other names: {options}).",
+    "removed": "the role removes {accounts}, since it has {own} at the members' own addresses: whoever else uses it is locked out (other names: {options};"
+    " mysql_gr_account_host keeps that host part).",
     "elsewhere": "MySQL takes {accounts}, whose host part is more exact, for who comes from there as {expected}.",
 }  # fmt: skip
 
@@ -82,6 +84,9 @@ def account_findings(accounts: list[Any], addresses: list[str], wishes: dict[str
         rivals = wanted[user] if user else [other for hosts in wanted.values() for other in hosts]
         if user not in expected and any(wins(host, rivals, address) for address in addresses):
             return "first"
+        if user in own:
+            # A locked one may be the role's own, for old binary logs.
+            return "" if locked else "removed"
         # From where they come is known where it is an address.
         named_places = [place for hosts in ([rivals] if user else expected.values()) for place in hosts]
         beside = any(

@@ -70,7 +70,8 @@ def test_data_that_the_history_does_not_account_for_is_refused_before_anything_i
     nearer = f"repl@'{lab.address('db1').rpartition('.')[0]}.%'"
     lab.sql("db1", f"CREATE USER {nearer}")
     before = lab.started("db1")
-    run = lab.site()
+    # At any host, as older versions of the role wrote it; at the members' own addresses nothing is nearer.
+    run = lab.site("-e", "mysql_gr_account_host=%")
     assert run.code != 0
     assert "db1 has shop (about" in run.flat and "its GTID history does not account for them" in run.flat, run
     assert "mysql_gr_clone=when_needed lets them be cloned from it" in run.flat, run
@@ -105,7 +106,7 @@ def test_it_becomes_a_cluster_by_one_command_and_the_application_waits_for_its_r
         run = lab.site("-e", "mysql_gr_clone=when_needed", timeout=1800)
         assert run.code == 0, run
         lab.one_group()
-    assert "db1: the role takes repl@% over" in run.flat and "is no account (1: shop.pears (gone@%))" in run.flat, run
+    assert "db1: the role removes repl@%" in run.flat and "is no account (1: shop.pears (gone@%))" in run.flat, run
     assert lab.sql("db1", "SELECT @@max_connections, COUNT(*) FROM performance_schema.persisted_variables") == [
         ["151", "0"]
     ]

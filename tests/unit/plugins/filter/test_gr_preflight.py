@@ -548,8 +548,9 @@ def brought(accounts=(), definers=NONE, events=NONE, seen=None, **data_wishes):
         (("gr_peer", "192.0.2.128/255.255.255.128", False), "gr_peer@192.0.2.128/255.255.255.128", ""),
         (("", "192.0.2.131", False), "(no name)@192.0.2.131", ""),
         # Nobody of the group comes from there.
-        (("repl", "198.51.100.%", False), "", ""),
-        (("repl", "198.51.100.0/no", False), "", ""),
+        (("repl", "198.51.100.%", False), "", "db1: the role removes repl@198.51.100.%, since it has repl, gr_peer at the members' own addresses"),
+        (("repl", "198.51.100.0/no", False), "", "the role removes repl@198.51.100.0/no"),
+        (("repl", "198.51.100.%", True), "", ""),
         (("repl", "localhost", False), "", ""),
         (("", "localhost", False), "", ""),
         (("", "%", False), "", ""),
@@ -566,7 +567,8 @@ def test_accounts_with_the_names_of_the_roles(account, problem, warning):
 
 
 def test_a_less_exact_account_is_not_in_the_way():
-    assert brought([("repl", "%", True), ("repl", "192.0.%", False)], account_hosts=["192.0.2.%"]) == ("", "")
+    problems, warnings = brought([("repl", "%", True), ("repl", "192.0.%", False)], account_hosts=["192.0.2.%"])
+    assert not problems and "the role removes repl@192.0.%" in warnings and "repl@%" not in warnings
     assert "repl@192.0.2._3_" in brought([("repl", "192.0.2._3_", False)], account_hosts=["192.0.2.%"])[0]
 
 
