@@ -100,14 +100,14 @@ def test_a_good_setting_is_taken_by_one_member_after_the_other(lab):
     assert again.code == 0 and set(again.changed.values()) == {0}, again
 
 
-def test_blank_hosts_converge_within_two_minutes(lab):
+def test_blank_hosts_converge_within_three_minutes(lab):
     lab.down()
     lab.up()
     run = lab.site()
     print(f"site.yml on blank hosts: {run.seconds:.1f} s")
     assert run.code == 0, run
     lab.one_group()
-    assert run.seconds <= 120, run
+    assert run.seconds <= 180, run
 
 
 def test_members_joined_one_after_the_other(lab):
@@ -122,12 +122,12 @@ def test_members_joined_one_after_the_other(lab):
     assert all(before[1] < after[0] for before, after in zip(starts, starts[1:])), starts
 
 
-def test_a_second_run_changes_nothing_and_takes_half_a_minute_at_most(lab):
+def test_a_second_run_changes_nothing_and_takes_a_minute_at_most(lab):
     run = lab.site()
     print(f"site.yml on a converged cluster: {run.seconds:.1f} s")
     assert run.code == 0, run
     assert set(run.changed.values()) == {0}, run
-    assert run.seconds <= 30, run
+    assert run.seconds <= 60, run
 
 
 def test_check_mode_on_a_converged_cluster_finds_nothing_to_change(lab):
