@@ -98,6 +98,7 @@ def connect(store, host: str, port: int, user: str, password: str, use_ssl: bool
     try:
         connection.connect()
     except pymysql.OperationalError as error:
+        tls.forget_errors()
         if context and "the server doesn't support it" in str(error):
             return connect(store, host, port, user, password, False, connect_timeout, **options)
         cause = getattr(error, "original_exception", None)
@@ -168,6 +169,7 @@ class Backend:
                 return b"", -1, 0
             return self._answer(payload[0], answer)
         except (OSError, ValueError, struct.error):
+            tls.forget_errors()
             raise Lost(bool(answer)) from None
 
     def _packet(self, answer: bytearray) -> bytes:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 
-from . import backend
+from . import backend, tls
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,12 @@ class Monitor:
             max(1.0, self._ms("connect_timeout") / 1000),
         )
 
+    @staticmethod
+    def _give_up(connection: pymysql.Connection):
+        with contextlib.suppress(pymysql.Error):
+            connection.close()
+        tls.forget_errors()
+
     def _insert(self, table: str, row: tuple):
         self.store.db.execute(
             "INSERT OR REPLACE INTO monitor.{} VALUES ({})".format(table, ",".join("?" * len(row))), row
@@ -128,7 +135,7 @@ class Monitor:
         try:
             connection = await self._run(self._connect, host, port, use_ssl)
             took = int((time.time() - started) * 1e6)
-            connection.close()
+            await self._run(self._give_up, connection)
         except (pymysql.Error, OSError) as e:
             took, error = 0, backend.error_text(e, host)
         self._insert("mysql_server_connect_log", (host, port, int(started * 1e6), took, error))
@@ -161,7 +168,7 @@ class Monitor:
             connection._read_timeout = self._ms("ping_timeout") / 1000
             connection.ping(reconnect=False)
         except (pymysql.Error, OSError) as e:
-            connection._force_close()
+            self._give_up(connection)
             late = time.monotonic() - started >= self._ms("ping_timeout") / 1000
             return 0, "timeout during ping" if late else backend.error_text(e, host)
         self.connections[key] = connection
@@ -264,7 +271,7 @@ class Monitor:
                 cursor.execute(GR_QUERY if int(connection.get_server_info().split(".")[0]) >= 8 else GR_QUERY_BEFORE_8)
                 row = cursor.fetchone()
         except (pymysql.Error, OSError) as e:
-            connection._force_close()
+            self._give_up(connection)
             check.error = "timeout check" if time.monotonic() - started >= timeout else backend.error_text(e, host)
             return check
         check.took_us = int((time.monotonic() - started) * 1e6)

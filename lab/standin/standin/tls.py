@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import ssl
@@ -13,6 +14,8 @@ import tempfile
 
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.S)
 COLUMNS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_crl", "ssl_crlpath", "ssl_cipher")
+
+NO_PEER = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Frontend:
@@ -70,6 +73,13 @@ def towards(store, host: str, port: int, user: str) -> ssl.SSLContext:
     if files["ssl_cipher"]:
         context.set_ciphers(files["ssl_cipher"])
     return context
+
+
+def forget_errors():
+    """Empties OpenSSL's queue of errors in this thread. After a failure CPython may leave an entry there (python/cpython#148594, seen with 3.14), with which
+    the next read on a healthy connection fails. The first step of a handshake empties the queue."""
+    with contextlib.suppress(ssl.SSLError):
+        NO_PEER.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="none").do_handshake()
 
 
 async def accept(stream, context: ssl.SSLContext):
