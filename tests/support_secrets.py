@@ -62,7 +62,7 @@ def look(source):
 seen = []
 for top in wish["below"]:
     for folder, folders, files in os.walk(top):
-        folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/dev")]
+        folders[:] = [f for f in folders if os.path.join(folder, f) not in wish["apart"]]
         for name in files:
             path = os.path.join(folder, name)
             try:
@@ -102,7 +102,9 @@ def watched(lab, hosts, texts: dict[str, str]) -> Iterator[dict]:
 
 def search_host(lab, host: str, texts: dict[str, str], since: float) -> list[tuple[str, str, str]]:
     """(name, path or journal, mode) of every place on a host, also in its mounted tmpfs, of which the file changed since then."""
-    wish = json.dumps({"texts": texts, "since": since, "below": ["/"], "journal": True})
+    wish = json.dumps(
+        {"texts": texts, "since": since, "below": ["/"], "apart": ["/proc", "/sys", "/dev"], "journal": True}
+    )
     done = subprocess.run(
         ["lab/podman", "exec", "-i", host, "python3", "-c", SEARCH], cwd=ROOT, env=lab.env, text=True, input=wish,
         stdout=subprocess.PIPE, timeout=300, check=True,
@@ -110,10 +112,18 @@ def search_host(lab, host: str, texts: dict[str, str], since: float) -> list[tup
     return [tuple(entry) for entry in json.loads(done.stdout)]
 
 
-def search_here(folders: list[Path], texts: dict[str, str], since: float) -> list[tuple[str, str, str]]:
-    """The same for folders of the control node."""
+def search_here(
+    folders: list[Path], apart: list[Path], texts: dict[str, str], since: float
+) -> list[tuple[str, str, str]]:
+    """The same for folders of the control node, without those that are apart."""
     wish = json.dumps(
-        {"texts": texts, "since": since, "below": [str(f) for f in folders if f.exists()], "journal": False}
+        {
+            "texts": texts,
+            "since": since,
+            "below": [str(f) for f in folders if f.exists()],
+            "apart": [str(f) for f in apart],
+            "journal": False,
+        }
     )
     done = subprocess.run(
         ["python3", "-c", SEARCH], text=True, input=wish, stdout=subprocess.PIPE, timeout=300, check=True,
