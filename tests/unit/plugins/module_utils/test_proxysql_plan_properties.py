@@ -153,7 +153,8 @@ def test_each_layer_is_written_only_if_it_differs(model, wish, load, save):
     assume(plan is not None)
     assert (LOAD in plan.statements) == plan.runtime_changed <= load
     assert (SAVE in plan.statements) == plan.disk_changed <= save
-    assert plan.statements.count(SAVE) <= 1 and plan.statements.count(LOAD) <= 2
+    # As many as four: to let servers drain, to pause writes, to move them, to give way.
+    assert plan.statements.count(SAVE) <= 1 and plan.statements.count(LOAD) <= 4
     assert bool(plan.statements) == plan.changed
     if not plan.memory_changed and not plan.runtime_changed:
         assert plan.statements == ([SAVE] if plan.disk_changed else [])
