@@ -43,15 +43,15 @@ class Certificate(NamedTuple):
     expires: float  # seconds since 1970
 
 
-def _element(data: bytes, at: int) -> tuple[int, bytes, int, int]:
-    """(tag, content, where the element begins, where the next one begins) of the DER element at this place."""
+def _element(data: bytes, at: int) -> tuple[int, bytes, int]:
+    """(tag, content, where the next one begins) of the DER element at this place."""
     tag, length, start = data[at], data[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F
         length, start = int.from_bytes(data[start : start + count], "big"), start + count
     if start + length > len(data):
         raise ValueError("it is cut off")
-    return tag, data[start : start + length], at, start + length
+    return tag, data[start : start + length], start + length
 
 
 def _time(tag: int, content: bytes) -> float:
@@ -68,12 +68,12 @@ def parse(der: bytes) -> Certificate:
         parts: list[tuple[int, bytes]] = []
         at = 0
         while at < len(body) and len(parts) < 6:
-            tag, content, _begin, at = _element(body, at)
+            tag, content, at = _element(body, at)
             if tag != 0xA0:  # the version, which may be missing
                 parts.append((tag, content))
         _serial, _algorithm, issuer, validity, subject = parts[:5]
-        _tag, _content, _begin, after = _element(validity[1], 0)
-        tag, content, _begin, _end = _element(validity[1], after)
+        _tag, _content, after = _element(validity[1], 0)
+        tag, content, _end = _element(validity[1], after)
         return Certificate(issuer[1], subject[1], _time(tag, content))
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"no certificate ({error})") from None
@@ -104,8 +104,9 @@ def _shake(*sides: ssl.SSLObject) -> None:
         raise ssl.SSLError("the handshake did not end")
 
 
-def trouble(files: Files, name: str) -> str:
-    """Why a connection in which both sides have this certificate and verify the other one's, and the server's name, fails; '' where it works."""
+def trouble(files: Files, name: str = "", mutual: bool = True) -> str:
+    """Why a connection to a server with this certificate fails, whose client trusts the CA and verifies this name (none: no name); '' where it works.
+    mutual: the client has the same certificate, and the server verifies it, too."""
     for path in files:
         if not os.path.isfile(path):
             return f"{path} is no file"
@@ -116,9 +117,11 @@ def trouble(files: Files, name: str) -> str:
         reason = tls_reason(str(error))
         return f"{files.key} is not the key of {files.cert}" if "mismatch" in reason else f"{files.cert}: {reason}"
     try:
-        accepting.load_verify_locations(files.ca)
-        accepting.verify_mode = ssl.CERT_REQUIRED
-        calling = tls_context(files.ca, files.cert, files.key, check_hostname=bool(name))
+        if mutual:
+            accepting.load_verify_locations(files.ca)
+            accepting.verify_mode = ssl.CERT_REQUIRED
+        cert, key = (files.cert, files.key) if mutual else (None, None)
+        calling = tls_context(files.ca, cert, key, check_hostname=bool(name))
         there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
         _shake(
             calling.wrap_bio(back, there, server_hostname=name or None),

@@ -98,11 +98,11 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, conclude
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import PYMYSQL_ERROR, Admin
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls import (
-    Files,
     Owner,
     Running,
     fingerprint,
@@ -110,7 +110,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls impo
     present,
     read_files,
     take,
-    trouble,
 )
 
 
@@ -119,7 +118,7 @@ def give(module: Any) -> dict[str, Any]:
     files = Files(params["ca"], params["cert"], params["key"])
     into = Files(*(os.path.join(params["datadir"], f"proxysql-{part}.pem") for part in Files._fields))
     wanted = read_files(files)
-    problem = trouble(files)
+    problem = trouble(files, mutual=False)
     if problem:
         raise Refusal(f"cert: {problem} (allowed: a certificate that a client which trusts {files.ca} accepts).")
     before = present(into)

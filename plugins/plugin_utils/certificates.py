@@ -16,6 +16,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import IPV4, IPV6, NAME, classify
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_hosts import in_group
 
 try:
     from cryptography import x509
@@ -26,15 +27,10 @@ except ImportError:
 
 AUTO, OWN_CA, GIVEN, SERVER = "auto", "own_ca", "given", "server"
 KINDS = (AUTO, OWN_CA, GIVEN, SERVER)
-IN_GROUP = ("ONLINE", "RECOVERING")
 RENEW = "distdb.mysql_ha.renew_certificates"
 DAY = 86400
 SHORTEST_PASSPHRASE = 12  # a file that may be copied can be tried without limit
 Probe = Mapping[str, Any]
-
-
-def in_group(probe: Probe) -> bool:
-    return (probe.get("sql") or {}).get("state") in IN_GROUP
 
 
 def existing(probe: Probe, config_file: str) -> bool:

@@ -9,7 +9,7 @@ Private to this collection.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import writers
@@ -30,8 +30,8 @@ IN_GROUP = ("ONLINE", "RECOVERING")
 OLDEST_PYTHON = (3, 8)
 
 
-def in_group(probe: Probe) -> bool:
-    return probe.get("sql", {}).get("state") in IN_GROUP
+def in_group(probe: Mapping[str, Any]) -> bool:
+    return (probe.get("sql") or {}).get("state") in IN_GROUP
 
 
 def uuid_findings(probes: dict[str, Probe]) -> tuple[list[str], list[str]]:

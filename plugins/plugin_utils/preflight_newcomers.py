@@ -92,7 +92,7 @@ def account_findings(accounts: list[Any], addresses: list[str], wishes: dict[str
         beside = any(
             exact(host) >= exact(p) and host != p and (exact(p) < 255 or admits(host, p)) for p in named_places
         )
-        return "elsewhere" if user not in own and expected and beside else ""
+        return "elsewhere" if expected and beside else ""
 
     kinds: dict[str, list[str]] = {}
     for user, host, locked in accounts:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import clean_hostname
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls import Files, fingerprint, trouble
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls import fingerprint
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.certificates import AUTO, GIVEN, OWN_CA, SERVER
 
-AUTO, OWN_CA, GIVEN, SERVER = "auto", "own_ca", "given", "server"
 # Rows of the role's are known by their comment.
 OWN_ROWS = "distdb.mysql_ha"
 
@@ -27,10 +29,6 @@ def choose(wanted: str, given: Sequence[str], members: str, made: bool) -> str:
     if any(given):
         return GIVEN
     return OWN_CA if made and members in (AUTO, OWN_CA) else SERVER
-
-
-def _true(value: Any) -> bool:
-    return value if isinstance(value, bool) else str(value).lower() in ("1", "yes", "true", "on", "y", "t")
 
 
 def certificate_problems(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -48,19 +46,19 @@ def certificate_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"proxysql_tls is {kind} and proxysql_client_tls_cert or proxysql_backend_tls_ca is set; set proxysql_tls to given, or remove them."
     if any(files.values()) and not all(files.values()):
         yield "proxysql_client_tls_ca, proxysql_client_tls_cert and proxysql_client_tls_key are not all set; set all three or none."
-    elif any(files.values()) and not _true(settings["proxysql_client_tls"]):
+    elif any(files.values()) and not boolean(settings["proxysql_client_tls"], strict=False):
         yield "proxysql_client_tls_cert is set and proxysql_client_tls is false; set it to true, or no certificate."
     elif all(files.values()):
         missing = [f"proxysql_client_tls_{name}" for name in names if not os.path.isfile(files[name])]
         if missing:
             yield f"{', '.join(missing)} names no file on the control node; give the path of a PEM file."
         else:
-            problem = trouble(Files(**files))
+            problem = trouble(Files(**files), mutual=False)
             if problem:
                 yield f"proxysql_client_tls_cert is not allowed, since clients that trust proxysql_client_tls_ca would refuse it: {problem}."
     if backend and not (os.path.isfile(backend) and fingerprint(_content(backend))):
         yield f"proxysql_backend_tls_ca is {backend}, which is no file with a certificate on the control node; give the path of a PEM file."
-    if backend and not _true(settings.get("proxysql_backend_tls", True)):
+    if backend and not boolean(settings.get("proxysql_backend_tls", True), strict=False):
         yield "proxysql_backend_tls_ca is set and proxysql_backend_tls is false; set it to true, or no CA."
 
 
@@ -94,7 +92,7 @@ def servers_tls(
     for group in groups:
         for server in group.get("servers") or [] if backend_ca else []:
             name, port = str(server["hostname"]), int(server.get("port") or 3306)
-            if _true(server.get("use_ssl") or False) and not name.startswith("/"):
+            if boolean(server.get("use_ssl") or False, strict=False) and not name.startswith("/"):
                 rows[(clean_hostname(name), port, "")] = dict(
                     hostname=clean_hostname(name),
                     port=port,

@@ -18,6 +18,7 @@ import struct
 from typing import Any, Callable, Dict, Iterable, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import AddressError, parse_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, AdminError
@@ -34,14 +35,6 @@ TIMEOUT = 3.0
 # PROTOCOL_41, SSL, SECURE_CONNECTION
 CLIENT_SSL = 0x0800
 ASK_TLS = struct.pack("<IIB23x", 0x0200 | CLIENT_SSL | 0x8000, 1 << 24, 45)
-
-
-class Files(NamedTuple):
-    """Paths."""
-
-    ca: str
-    cert: str
-    key: str
 
 
 Contents = Dict[str, bytes]
@@ -71,52 +64,34 @@ def fingerprint(pem: bytes) -> str:
     return ""
 
 
-def trouble(files: Files, name: str = "") -> str:
-    """Why a client that trusts the CA refuses a server with this certificate; '' where it does not. OpenSSL itself says it, without a network."""
-    try:
-        accepting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        accepting.load_cert_chain(files.cert, files.key)
-    except (OSError, ValueError) as error:
-        reason = tls_reason(str(error))
-        return f"{files.key} is not the key of {files.cert}" if "mismatch" in reason else f"{files.cert}: {reason}"
-    try:
-        calling = tls_context(files.ca, check_hostname=bool(name))
-        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-        sides = [
-            calling.wrap_bio(back, there, server_hostname=name or None),
-            accepting.wrap_bio(there, back, server_side=True),
-        ]
-        for _turn in range(10):
-            for side in list(sides):
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    side.do_handshake()
-                    sides.remove(side)
-    except (OSError, ValueError) as error:
-        return f"{files.cert}: {tls_reason(str(error))}"
-    return f"{files.cert}: the handshake did not end" if sides else ""
-
-
 def missing_names(files: Files, names: Iterable[str]) -> list[str]:
     """Those for which clients that verify the name refuse the certificate."""
-    return [name for name in dict.fromkeys(names) if name and trouble(files, name)]
+    return [name for name in dict.fromkeys(names) if name and trouble(files, name, mutual=False)]
 
 
 # ---- the running program --------------------------------------------------------------------------------------------
 
 
-def served(interfaces: str) -> str:
-    """Fingerprint of the certificate that clients see at the first address that takes a connection, or NO_TLS."""
+def first_answer(interfaces: str, ask: Callable[[str, int], Any]) -> tuple[Any, str]:
+    """What is answered at the first address of mysql-interfaces that takes a connection, or None and why none does."""
     reason = "mysql-interfaces has no address"
     for interface in filter(None, map(str.strip, interfaces.split(";"))):
         if interface.startswith("/"):
             continue
         try:
             address = parse_address(interface, 6033, "mysql-interfaces")
-            shown = shown_by(ANYWHERE.get(address.host, address.host), address.port)
-            return hashlib.sha256(shown).hexdigest() if shown else NO_TLS
-        except (OSError, AddressError) as error:
+            return ask(ANYWHERE.get(address.host, address.host), address.port), ""
+        except (OSError, ValueError, AddressError) as error:
             reason = str(error)
-    raise AdminError("unreachable", f"ProxySQL's certificate cannot be seen: {reason}.")
+    return None, reason
+
+
+def served(interfaces: str) -> str:
+    """Fingerprint of the certificate that clients see, or NO_TLS."""
+    shown, reason = first_answer(interfaces, shown_by)
+    if reason:
+        raise AdminError("unreachable", f"ProxySQL's certificate cannot be seen: {reason}.")
+    return hashlib.sha256(shown).hexdigest() if shown else NO_TLS
 
 
 def shown_by(host: str, port: int) -> bytes:
@@ -130,22 +105,17 @@ def shown_by(host: str, port: int) -> bytes:
 
 def certificate_state(interfaces: str, ca: str) -> dict[str, Any]:
     """What clients that trust the CA see: when the certificate ends (in seconds since 1970), or why they refuse it."""
-    reason = "mysql-interfaces has no address"
-    for interface in filter(None, map(str.strip, interfaces.split(";"))):
-        if interface.startswith("/"):
-            continue
-        try:
-            address = parse_address(interface, 6033, "mysql-interfaces")
-            host = ANYWHERE.get(address.host, address.host)
-            secure = open_tls(host, address.port, tls_context(ca, check_hostname=False))
-            if secure is None:
-                return dict(expires=None, problem="TLS is not offered")
-            with secure:
-                shown: dict[str, Any] = secure.getpeercert() or {}
-                return dict(expires=int(ssl.cert_time_to_seconds(shown["notAfter"])), problem="")
-        except (OSError, ValueError, KeyError, AddressError) as error:
-            reason = tls_reason(str(error))
-    return dict(expires=None, problem=reason)
+
+    def ends(host: str, port: int) -> int | None:
+        secure = open_tls(host, port, tls_context(ca, check_hostname=False))
+        if secure is None:
+            return None
+        with secure:
+            shown: dict[str, Any] = secure.getpeercert() or {}
+            return int(ssl.cert_time_to_seconds(str(shown.get("notAfter"))))
+
+    expires, reason = first_answer(interfaces, ends)
+    return dict(expires=expires, problem=tls_reason(reason) if reason else "" if expires else "TLS is not offered")
 
 
 def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket | None:
