@@ -33,7 +33,7 @@ if not os.path.isdir(COLLECTIONS):
     COLLECTIONS = os.path.dirname(os.path.dirname(ROOT))
 
 # ansible-test does not put the folders of tests on the path, as pytest does; helpers stand beside the tests that use them.
-sys.path.insert(0, os.path.join(HERE, "plugins", "module_utils"))
+sys.path[:0] = [os.path.join(HERE, "plugins", "module_utils"), os.path.dirname(HERE)]
 
 try:
     import ansible_collections

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from gr_scenario import wait_for
+from support_certificates import CA, DAY
 
 pytestmark = [
     pytest.mark.members,
@@ -28,35 +27,11 @@ VARIABLES = ("ssl_ca", "ssl_cert", "ssl_key", "group_replication_ssl_mode", "clo
 NEVER_A_MEMBER = "192.0.2.9"
 
 
-def pem(certificate):
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-class Authority:
-    """A CA, and certificates of it."""
-
-    def __init__(self, title):
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title)])
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.text = pem(self.sign(self.name, self.key, datetime.timedelta(days=9), ca=True))
-
-    def sign(self, subject, key, valid, ca=False, address="127.0.0.1"):
-        now = datetime.datetime.now(datetime.timezone.utc)
-        made = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + valid)
-            .add_extension(x509.BasicConstraints(ca, None), True)
-        )  # fmt: skip
-        if not ca:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-            made = made.add_extension(names, False)
-        return made.sign(self.key, hashes.SHA256())
-
-    def pair(self, address, valid=datetime.timedelta(days=9)):
-        key = ec.generate_private_key(ec.SECP256R1())
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "member")])
-        return pem(self.sign(subject, key, valid, address=address)), key.private_bytes(*form).decode()
+class Authority(CA):
+    def pair(self, address, valid=9 * DAY):
+        """The texts of a certificate and its key."""
+        made = self.issue("member", address, ends=valid)
+        return tuple(Path(path).read_text(encoding="utf-8") for path in made)
 
 
 class Certified:
@@ -128,8 +103,9 @@ def certified(group):
 
 
 @pytest.fixture(scope="module")
-def authorities():
-    return Authority("own"), Authority("another")
+def authorities(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("authorities")
+    return Authority(folder, "own"), Authority(folder, "another")
 
 
 def until_expired(pair):
@@ -152,7 +128,7 @@ def test_a_question_to_a_peer(group, certified, authorities, kind, words):
     ca = another if kind == "wrong CA" else own
     pair = ca.pair(
         NEVER_A_MEMBER if kind == "wrong name" else asked.host,
-        datetime.timedelta(seconds=4) if kind == "expired" else datetime.timedelta(days=9),
+        datetime.timedelta(seconds=4) if kind == "expired" else 9 * DAY,
     )
     asked.show(ca, pair)
     asking.write("trust", own.text)

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import ipaddress
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.filter.gr_certificate_due import gr_certificate_due
@@ -19,8 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import certificate
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.certificates import Wish
 
 x509 = pytest.importorskip("cryptography.x509")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from support_certificates import CA, DAY  # noqa: E402
 
 pytestmark = [
     pytest.mark.unit,
@@ -170,26 +168,9 @@ def test_names():
     assert gr_certificate_names(given) == ["IP:192.0.2.130", "DNS:db0", "DNS:db0.example.com", "IP:2001:db8::1"]
 
 
-class Authority:
-    def __init__(self, title):
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title)])
-        self.key = ec.generate_private_key(ec.SECP384R1())
-        self.text = self.make(self.key, self.name, 3650)
-
-    def make(self, key, subject, days, names=()):
-        now = datetime.datetime.now(datetime.timezone.utc)
-        made = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key()).serial_number(7)
-            .not_valid_before(now - datetime.timedelta(days=60)).not_valid_after(now + datetime.timedelta(days=days))
-        )  # fmt: skip
-        if names:
-            made = made.add_extension(x509.SubjectAlternativeName(names), False)
-        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-
+class Authority(CA):
     def certificate(self, days):
-        names = [x509.DNSName("db0"), x509.IPAddress(ipaddress.ip_address("192.0.2.130"))]
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "db0")])
-        return self.make(ec.generate_private_key(ec.SECP256R1()), subject, days, names)
+        return Path(self.issue("db0", "db0", "192.0.2.130", ends=days * DAY).cert).read_text(encoding="utf-8")
 
 
 WANTED = ["DNS:db0", "IP:192.0.2.130"]
@@ -200,8 +181,8 @@ def why(cert, wanted=WANTED, ca="", renew=None, **seen):
     return gr_certificate_due(wanted, ca, cert, held, renew)
 
 
-def test_who_needs_a_new_certificate():
-    own, other = Authority("own"), Authority("other")
+def test_who_needs_a_new_certificate(tmp_path):
+    own, other = Authority(tmp_path, "own"), Authority(tmp_path, "other")
     cert = own.certificate(100)
     assert why(cert) == ""
     assert why("") == "none was made for it yet"
@@ -220,8 +201,8 @@ def test_who_needs_a_new_certificate():
     assert abs(certificates._ends(x509.load_pem_x509_certificate(cert.encode())) - time.time() - 100 * 86400) < 3600
 
 
-def test_a_ca_of_the_same_name_is_another_ca():
-    own, twin = Authority("own"), Authority("own")
+def test_a_ca_of_the_same_name_is_another_ca(tmp_path):
+    own, twin = Authority(tmp_path, "own"), Authority(tmp_path, "own")
     cert = own.certificate(9)
     assert gr_signed_by(cert, own.text)
     assert not gr_signed_by(cert, twin.text)

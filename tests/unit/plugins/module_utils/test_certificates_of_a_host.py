@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import os
 import time
@@ -15,9 +13,8 @@ import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils import _certificates
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, has_read, marks, seen, trouble
 
-x509 = pytest.importorskip("cryptography.x509")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+pytest.importorskip("cryptography.x509")
+from support_certificates import CA, DAY
 
 pytestmark = [
     pytest.mark.unit,
@@ -26,39 +23,13 @@ pytestmark = [
     ),
 ]
 
-NOW = datetime.datetime.now(datetime.timezone.utc)
+ADDRESS = "192.0.2.130"
 
 
-def name(text):
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-
-class Authority:
-    """A CA, and files with certificates of it."""
-
-    def __init__(self, folder, title):
-        self.folder, self.title, self.key = folder, title, ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self.make(title, self.key, 3650, True)
-        self.ca = folder / f"{title}.pem"
-        self.ca.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def make(self, subject, key, days, is_ca=False, address="192.0.2.130"):
-        return (
-            x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name(self.title)).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(NOW - datetime.timedelta(days=60))
-            .not_valid_after(NOW + datetime.timedelta(days=days)).add_extension(x509.BasicConstraints(is_ca, None), True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
-            .sign(self.key, hashes.SHA256())
-        )  # fmt: skip
-
+class Authority(CA):
     def files(self, days=365):
         """A pair of certificate and key, with this CA."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        cert, secret = self.folder / f"{self.title}-cert.pem", self.folder / f"{self.title}-key.pem"
-        cert.write_bytes(self.make("db0", key, days).public_bytes(serialization.Encoding.PEM))
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        secret.write_bytes(key.private_bytes(*form))
-        return Files(str(self.ca), str(cert), str(secret))
+        return Files(self.path, *self.issue(f"{self.name}-db0", ADDRESS, ends=days * DAY))
 
 
 @pytest.fixture
@@ -92,7 +63,7 @@ def test_what_has_expired_is_seen_with_its_date(authority):
 def test_a_bundle_of_two_cas_trusts_both(authority, tmp_path):
     other = Authority(tmp_path, "other")
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(authority.ca.read_bytes() + other.ca.read_bytes())
+    bundle.write_text(authority.text + other.text)
     for files in (authority.files(), other.files()):
         assert trouble(files._replace(ca=str(bundle)), "192.0.2.130") == ""
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
@@ -20,9 +18,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import 
     tls_reason,
 )
 
-x509 = pytest.importorskip("cryptography.x509")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+pytest.importorskip("cryptography.x509")
+from support_certificates import CA, DAY
 
 pytestmark = [
     pytest.mark.unit,
@@ -32,39 +29,12 @@ pytestmark = [
 XCOM = {"group_replication_ssl_mode": "REQUIRED", "group_replication_communication_stack": "XCOM"}
 
 
-class Authority:
+class Authority(CA):
     """A CA, and certificates of it as files."""
-
-    def __init__(self, folder, name):
-        self.folder, self.name, self.key = folder, name, ec.generate_private_key(ec.SECP256R1())
-        self.ca = self.write(f"{name}-ca", self.make(name, self.key, 3650, True))
-
-    def make(self, name, key, days, is_ca):
-        now = datetime.datetime.now(datetime.timezone.utc)
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
-        made = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=30))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(is_ca, None), True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        )  # fmt: skip
-        return made.sign(self.key, hashes.SHA256())
-
-    def write(self, name, certificate, key=None):
-        path = self.folder / f"{name}.pem"
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        if key:
-            form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            path.with_suffix(".key").write_bytes(key.private_bytes(*form))
-        return str(path)
 
     def issue(self, name, days=30):
         """(certificate, key) as paths."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        path = self.write(f"{self.name}-{name}", self.make(name, key, days, False), key)
-        return path, path[: -len(".pem")] + ".key"
+        return super().issue(f"{self.name}-{name}", "127.0.0.1", ends=days * DAY)
 
 
 @pytest.fixture(scope="module")
@@ -109,30 +79,30 @@ def member():
 
 def test_nothing_is_wrong(authorities, member):
     ours, _other = authorities
-    address = member(ours.issue("peer"), ours.ca)
+    address = member(ours.issue("peer"), ours.path)
     for mode in ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"):
-        assert handshake_trouble(OwnFiles(mode, ours.ca, *ours.issue("me")), address) == ""
+        assert handshake_trouble(OwnFiles(mode, ours.path, *ours.issue("me")), address) == ""
 
 
 def test_the_others_certificate_is_of_another_ca(authorities, member):
     ours, other = authorities
     address = member(other.issue("peer"))
     mine = ours.issue("me")
-    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *mine), address) == "", "nothing is verified"
-    assert "certificate verify failed: " in handshake_trouble(OwnFiles("VERIFY_CA", ours.ca, *mine), address)
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.path, *mine), address) == "", "nothing is verified"
+    assert "certificate verify failed: " in handshake_trouble(OwnFiles("VERIFY_CA", ours.path, *mine), address)
 
 
 def test_a_certificate_that_has_expired(authorities, member):
     ours, _other = authorities
     address = member(ours.issue("late", days=-1))
-    found = handshake_trouble(OwnFiles("VERIFY_CA", ours.ca, *ours.issue("me")), address)
+    found = handshake_trouble(OwnFiles("VERIFY_CA", ours.path, *ours.issue("me")), address)
     assert found == "certificate verify failed: certificate has expired"
 
 
 def test_the_other_member_refuses_ours(authorities, member):
     ours, _other = authorities
-    address = member(ours.issue("peer"), ours.ca)
-    assert "expired" in handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("mine", days=-1)), address)
+    address = member(ours.issue("peer"), ours.path)
+    assert "expired" in handshake_trouble(OwnFiles("REQUIRED", ours.path, *ours.issue("mine", days=-1)), address)
 
 
 def test_what_is_no_matter_of_tls(authorities):
@@ -140,11 +110,11 @@ def test_what_is_no_matter_of_tls(authorities):
     nobody = socket.create_server(("127.0.0.1", 0))
     address = "127.0.0.1:{}".format(*nobody.getsockname()[1:])
     nobody.close()
-    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("me")), address) == ""
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.path, *ours.issue("me")), address) == ""
     assert handshake_trouble(OwnFiles("REQUIRED", "/none", "/none", "/none"), address) == "", (
         "files that cannot be read"
     )
-    assert handshake_trouble(OwnFiles("REQUIRED", ours.ca, *ours.issue("me")), "not an address") == ""
+    assert handshake_trouble(OwnFiles("REQUIRED", ours.path, *ours.issue("me")), "not an address") == ""
 
 
 def test_which_files_the_server_uses():
