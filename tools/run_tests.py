@@ -4,7 +4,7 @@
 """Run suites of tests and end with one line that counts them all.
 
     python3 tools/run_tests.py SUITE [SUITE ...]
-    suites: all, lint, unit, lab, members, applications, conformance, long, molecule, molecule:SCENARIO, outside, airgap
+    suites: all, lint, unit, lab, members, applications, proxysql, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
 "all" is what "make test" runs: the lab's suites, and beside them those that need a second lab or none.
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
@@ -30,8 +30,8 @@ LAB_SUITES = [
     "tests/lab",
     "tests/integration/site",
     "tests/testinfra",
-    "tests/integration/proxysql",
 ]
+PROXYSQL_SUITE = "tests/integration/proxysql"
 # A part of it needs live members, and no proxy's host.
 CONFORMANCE_SUITE = "tests/conformance"
 # Blanks the members again and again and spends most of its time waiting for them, so it has a lab of its own.
@@ -40,11 +40,11 @@ MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites and takes as long as they do (31 min each): lint, unit and conformance need no lab.
-BESIDE = ["members", "applications", "lint", "unit", "conformance"]
+# What runs beside the lab's suites and takes as long as they do: lint, unit and conformance need no lab.
+BESIDE = ["members", "applications", "proxysql", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
-LONG_SUITES = ["tests/integration/site", "tests/integration/proxysql", MEMBERS_SUITE]
+LONG_SUITES = ["tests/integration/site", PROXYSQL_SUITE, MEMBERS_SUITE]
 
 
 def github(pattern: str) -> list[str]:
@@ -103,7 +103,7 @@ class Tally:
         """A pytest run (inside: in the lab's namespaces), counted test by test from its own report."""
         report = REPORTS / f"{name.replace('/', '-')}.xml"
         report.unlink(missing_ok=True)
-        command = ["python3", "-m", "pytest", f"--junitxml={report}", *arguments]
+        command = ["python3", "-m", "pytest", f"--junitxml={report}", "--durations=12", *arguments]
         code = self.run(name, ["lab/enter", *command] if inside else command)
         if not report.exists():
             self.failed += 1
@@ -208,9 +208,13 @@ def applications(tally: Tally) -> None:
     second_lab(tally, "applications", [*MEMBERS, "proxy"], [APPLICATIONS_SUITE, *SHORT], **choice)
 
 
+def proxysql(tally: Tally) -> None:
+    second_lab(tally, "proxysql", [*MEMBERS, "proxy"], [PROXYSQL_SUITE], LAB_PREPARE="1")
+
+
 def lab(tally: Tally) -> None:
     """One after the other, in one lab."""
-    for suite in [*LAB_SUITES, CONFORMANCE_SUITE, MEMBERS_SUITE]:
+    for suite in [*LAB_SUITES, PROXYSQL_SUITE, CONFORMANCE_SUITE, MEMBERS_SUITE]:
         lab_suite(tally, suite)
     tally.command("lab down", ["lab/down"])
 
@@ -268,6 +272,7 @@ SUITES = {
     "lab": lab,
     "members": members,
     "applications": applications,
+    "proxysql": proxysql,
     "long": long,
     "conformance": conformance,
     "molecule": molecule,
