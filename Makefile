@@ -184,7 +184,7 @@ address: site ## The proxies' shared address: each fault RUNS times under load o
 
 .PHONY: ports
 ports: site ## Every port of every host, from outside and from each other, behind ufw, firewalld and nftables (15 minutes; TESTS="-k firewalld")
-	@python -m pytest -s -m operations tests/integration/site/test_9_ports.py $(TESTS)
+	@python -m pytest -s -m "operations or not operations" tests/integration/site/test_9_ports.py $(TESTS)
 
 .PHONY: docs
 docs: venv ## Renew the role variables in the READMEs and build the documentation site, in .cache/docs/html

@@ -11,11 +11,11 @@ import pytest
 from support_firewall import FIREWALLS, SSH, THEIRS, UNIT, Hosts
 
 pytestmark = [
-    pytest.mark.operations,
+    pytest.mark.integration,
     pytest.mark.usefixtures("converged"),
     pytest.mark.claim(
-        "Behind a firewall every port of every host is closed but for whom the inventory names; what is no longer given is closed again.",
-        minutes=15,
+        "Behind a firewall every port of every host is closed but for whom the inventory names; what is no longer given is closed again"
+        " (nftables; ufw, firewalld and what takes longer: `make ports`, 15 min)."
     ),
 ]
 
@@ -25,7 +25,12 @@ ALONE = ("--tags", "mysql_gr_firewall,proxysql_firewall")
 OTHERS = {SSH, THEIRS}
 
 
-@pytest.fixture(scope="module", params=list(FIREWALLS))
+# Which ports are closed, for whom they are open: with nftables in each run of the tests, with the others on request (make ports).
+on_request = pytest.mark.operations
+KINDS = [kind if kind == "nftables" else pytest.param(kind, marks=on_request) for kind in FIREWALLS]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def world(lab, converged, request):
     """(firewall, hosts, run): hosts behind a firewall that somebody else has set up; run: site's part for it."""
     firewall = FIREWALLS[request.param]
@@ -85,6 +90,7 @@ def test_a_named_client_gets_to_sql_alone_until_it_is_not_named_any_more(world):
     expect(hosts, firewall, "", HOSTS)
 
 
+@on_request
 def test_everyone_can_be_named_and_a_deny_of_another_owner_holds(world):
     firewall, hosts, run = world
     done = run(["any"])
@@ -100,6 +106,7 @@ def test_everyone_can_be_named_and_a_deny_of_another_owner_holds(world):
     expect(hosts, firewall, "", HOSTS)
 
 
+@on_request
 def test_vrrp_is_let_in_from_the_named_hosts_alone(world, lab):
     firewall, hosts, _run = world
     if not firewall.closes:
@@ -118,6 +125,7 @@ def test_vrrp_is_let_in_from_the_named_hosts_alone(world, lab):
     assert hosts.vrrp("db0", "db1", "") == set()
 
 
+@on_request
 def test_the_whole_site_runs_behind_it(world, lab):
     _firewall, _hosts, run = world
     done = run([], "--tags", "all")
@@ -125,6 +133,7 @@ def test_the_whole_site_runs_behind_it(world, lab):
     lab.one_group()
 
 
+@on_request
 def test_a_removed_member_is_shut_out_and_comes_back(world, lab):
     firewall, hosts, run = world
     settings = json.dumps({"mysql_gr_firewall": firewall.kind, "operations_member": "db2", **firewall.settings})
