@@ -8,7 +8,7 @@
 The same seed gives the same faults in the same order. Each fault begins when the cluster is whole again after the one before. If
 it does not become whole within three minutes of the end of a fault, the recover playbook does it, and the report says that a
 person was needed. Exit code 1: an acknowledged row was lost, an anomaly was found, there were two groups at one moment, or a
-person was needed. Reports are in .cache/chaos; --docs writes docs/measurements/chaos.md.
+person was needed. Reports are in bench/chaos/records; --docs writes docs/measurements/chaos.md.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from failover_report import read_lines  # noqa: E402
 from support import Lab  # noqa: E402
 
 CACHE = ROOT / ".cache" / "chaos"
+# What the pages in docs/measurements are made of.
+RECORDS = HERE / "records"
 PAGE = ROOT / "docs" / "measurements" / "chaos.md"
 BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
 COMMANDS = yaml.safe_load((HERE.parent / "failover" / "faults.yml").read_text())["failover_faults"]
@@ -313,7 +315,7 @@ def write_between(page: Path, made: str) -> None:
 
 def write_page() -> None:
     """Every report that is kept, the oldest first."""
-    reports = sorted((json.loads(path.read_text()) for path in CACHE.glob("report-*.json")), key=lambda one: one["at"])
+    reports = sorted((json.loads(path.read_text()) for path in RECORDS.glob("chaos-*.json")), key=lambda one: one["at"])
     write_between(PAGE, "\n\n".join(map(text, reports)))
 
 
@@ -328,7 +330,8 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     chaos = Chaos(options.seed, options.minutes)
     report = chaos.run()
-    path = CACHE / f"report-{report['seed']}-{report['at']}.json"
+    RECORDS.mkdir(exist_ok=True)
+    path = RECORDS / f"chaos-{report['seed']}-{report['at']}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     print(text(report))
     if options.docs:

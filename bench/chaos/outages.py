@@ -6,7 +6,7 @@
     outages.py [--runs N] [--rate R] [--docs] [OUTAGE…]      (without a name: all of them)
 
 Each run has a load of its own through the proxy (bench/failover/load.py), and ends when the cluster is whole again and every member was asked for every
-acknowledged row. Runs that are kept in .cache/outages/runs.jsonl are not made again. --docs writes them into docs/measurements/guard.md. Exit code 1:
+acknowledged row. Runs that are kept in bench/chaos/records/outages.jsonl are not made again. --docs writes them into docs/measurements/guard.md. Exit code 1:
 a row was lost, there were two groups at one moment, members differ, or a person was needed.
 """
 
@@ -30,12 +30,12 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]
 
 import plan  # noqa: E402
-from chaos import COMMANDS, USER, Chaos, write_between  # noqa: E402
+from chaos import COMMANDS, RECORDS, USER, Chaos, write_between  # noqa: E402
 from failover_report import read_lines  # noqa: E402
 from support import wait_for  # noqa: E402
 
 CACHE = ROOT / ".cache" / "outages"
-RUNS = CACHE / "runs.jsonl"
+RUNS = RECORDS / "outages.jsonl"
 PAGE = ROOT / "docs" / "measurements" / "guard.md"
 LOAD = str(HERE.parent / "failover" / "load.py")
 CLIENTS = 8
@@ -289,6 +289,7 @@ class Outages(Chaos):
                         continue
                     self.check()
                     found = self.suffer_one(name, number)
+                    RECORDS.mkdir(exist_ok=True)
                     with RUNS.open("a") as target:
                         target.write(json.dumps(found) + "\n")
                     print(time.strftime("%H:%M:%S"), json.dumps(found), flush=True)
