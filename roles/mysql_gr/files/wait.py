@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PAUSE = 0.2  # seconds between two looks
+# On a member that executes nothing a statement would wait for its turn otherwise, also after this program has ended.
+NO_WAITING = "SET SESSION group_replication_consistency = 'EVENTUAL'"
 VIEW = (
     "SELECT MEMBER_ID, MEMBER_STATE, MEMBER_ID = @@server_uuid, CONCAT(MEMBER_HOST, ':', MEMBER_PORT)"
     " FROM performance_schema.replication_group_members"
@@ -122,6 +124,7 @@ def connect(options, place):
             cursor.execute(statement)
             return cursor.fetchall()
 
+    ask(NO_WAITING)
     return ask
 
 

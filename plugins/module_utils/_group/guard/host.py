@@ -29,11 +29,16 @@ JITTER = 3.0  # seconds by which two reckonings of one start may differ
 # A killed server that waits until its group has expelled what it was holds this lock on its peers, with its server_uuid (the role's files/wait.py).
 KILLED = "distdb.mysql_ha:killed:"
 
+# The state of a transaction that is to be committed after others. MySQL (seen with 9.7.4) now and then miscounts these when a member joins or leaves: then
+# none of the others is left, and every transaction after them waits for ever, on a member that is ONLINE.
+TICKET = "Waiting for Binlog Group Commit ticket"
+
 # The one statement a second.
 _LOOK = f"""SELECT m.MEMBER_ID AS id, m.MEMBER_HOST AS host, m.MEMBER_PORT AS port, m.MEMBER_STATE AS state, @@GLOBAL.server_uuid AS mine,
  (SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime') AS uptime,
  (SELECT t.PROCESSLIST_USER FROM performance_schema.threads AS t
- WHERE t.PROCESSLIST_ID = IS_USED_LOCK(CONCAT('{KILLED}', LOWER(m.MEMBER_ID)))) AS killed
+ WHERE t.PROCESSLIST_ID = IS_USED_LOCK(CONCAT('{KILLED}', LOWER(m.MEMBER_ID)))) AS killed,
+ (SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_STATE = '{TICKET}') AS waiting, CRC32(@@GLOBAL.gtid_executed) AS executed
  FROM performance_schema.replication_group_members AS m"""
 
 
@@ -46,6 +51,8 @@ class Look(NamedTuple):
     up: float  # seconds since its start
     silent: frozenset[str] = frozenset()  # server_uuids of those in the view that do not answer it
     killed: frozenset[str] = frozenset()  # of those whose killed server waits for its expulsion
+    waiting: bool = False  # a transaction waits for the ones before it
+    executed: int = 0  # a checksum of what is executed
 
     @property
     def well(self) -> bool:
@@ -65,7 +72,8 @@ def look(connection: Connection, peer_user: str = "") -> Look:
     view = tuple(sorted(format_address(row["host"], row["port"]) for row in rows))
     silent = frozenset(uuid for uuid, state in states.items() if state == "UNREACHABLE")
     killed = frozenset(str(row["id"]).lower() for row in rows if row["killed"] and row["killed"] == peer_user)
-    return Look(mine, view, sum(state in LIVE for state in states.values()), uptime, silent, killed)
+    waiting, executed = bool(rows[0]["waiting"]), int(rows[0]["executed"])
+    return Look(mine, view, sum(state in LIVE for state in states.values()), uptime, silent, killed, waiting, executed)
 
 
 def write(path: Path, value: Any) -> None:
@@ -128,6 +136,8 @@ class Memory:
         self.view = tuple(str(one) for one in kept.get("view") or ())
         self.failures, self.failed_at, self.failure = 0, 0.0, ""
         self.well_from: float | None = None  # the server's uptime when it was first seen well
+        self.held: tuple[int, float] | None = None  # what is executed while a transaction waits, and the server's uptime when that was first seen
+        self.stalled = 0.0  # seconds since then
 
     def note(self, seen: Look, now: float) -> None:
         """Keep what is new of it."""
@@ -137,6 +147,11 @@ class Memory:
             # A start in the future is one of a clock that was set back since.
             self.starts = [one for one in self.starts if one < started][1 - KEPT_STARTS :] + [started]
             self.well_from = None
+        if not seen.waiting:
+            self.held = None
+        elif self.held is None or self.held[0] != seen.executed or seen.up < self.held[1]:
+            self.held = (seen.executed, seen.up)
+        self.stalled = seen.up - self.held[1] if self.held else 0.0
         if seen.view:
             self.view = seen.view
         if not seen.well:
@@ -181,6 +196,7 @@ class Memory:
             failed_ago=time.monotonic() - self.failed_at,
             failure=self.failure,
             view=self.view,
+            stalled=self.stalled,
         )
 
 

@@ -39,6 +39,8 @@ MODES = (REJOIN, FULL)
 SHORT = 60
 FREE_STARTS = 3
 FIRST_PATIENCE, LONGEST_PATIENCE = 10, 120
+# Seconds without a transaction executed while one waits for its turn to commit. Flushing a transaction of a gigabyte takes less.
+STALL = 15
 
 
 class Host(NamedTuple):
@@ -58,6 +60,7 @@ class Host(NamedTuple):
     view: tuple[str, ...] = ()  # addresses of the last view of a group that was seen here
     evidence: str = ALL
     missed: tuple[str, ...] = ()  # members that have not answered for WAIT seconds
+    stalled: float = 0.0  # seconds in which nothing was executed here while a transaction waited for its turn
 
 
 def patience(beyond: int) -> float:
@@ -93,6 +96,15 @@ class GuardSituation(Situation):
         outside = [self.facts[address] for address in self.members if address not in inside.addresses]
         known = {self.facts[address].server_uuid for address in self.members}
         return set(inside.view) <= known and not any(is_live(facts) or facts.starting for facts in outside)
+
+    @property
+    def can_spare_me(self) -> bool:
+        """Whether the others in this server's group, all of whom answer, have a majority without it, one of them ONLINE."""
+        part = self.my_partition
+        if part is None or part.unsettled or not part.quorum:
+            return False
+        others = [address for address in part.addresses if address != self.me]
+        return 2 * len(others) > len(part.view) and len(others) == len(part.view) - 1 and part.online not in ([], [self.me])
 
     @property
     def next_seed(self) -> str:
@@ -161,6 +173,29 @@ def stranded(s: GuardSituation) -> Details:
     inside = s.my_partition.addresses if s.my_partition else []
     outside = [address for address in s.members if address not in inside]
     return when(s.seed and s.next_seed, inside=names(inside), outside=names(outside), seed=s.seed)
+
+
+@GUARD.rule(
+    "end_stalled",
+    "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's): it is "
+    "started anew, and the group goes on without it meanwhile",
+    guards="stalled",
+    settle=True,
+)
+def stalled(s: GuardSituation) -> Details:
+    """this server is in a group, its transactions wait for their turn to commit, none was executed for 15 s, and all others of the group answer"""
+    return when(s.host.stalled > STALL and s.can_spare_me, seconds=STALL)
+
+
+@GUARD.rule(
+    "refuse",
+    "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's); without "
+    "this server the group would have no majority, or a member does not answer: restart it when the others are there",
+    guards="stalled",
+)
+def stalled_alone(s: GuardSituation) -> Details:
+    """the same, and the others are no majority of the group, or not all of them answer"""
+    return when(s.host.stalled > STALL and is_live(s.mine), seconds=STALL)
 
 
 GUARD.take(
@@ -284,7 +319,7 @@ GUARD.take(EVIDENCE_RULES, "unpromised_yet")
 GUARD.take(PRESENT, "bootstrap")
 
 # Those that change something; everything else is to stand by.
-ACTING = ("join", "bootstrap", "end_partition", "reset_flag", "stop")
+ACTING = ("join", "bootstrap", "end_partition", "end_stalled", "reset_flag", "stop")
 
 
 def decide_guard(

@@ -26,7 +26,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import WAIT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.expulsion import Expulsion
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, Host, decide_guard
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, STALL, Host, decide_guard
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.witness import Witness
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import ALL
@@ -70,6 +70,8 @@ class Acting(Member):
             self.under_lock(decision, self.join, [self.me])
         elif decision.action == "end_partition":
             self.under_lock(decision, self.end_partition)
+        elif decision.action == "end_stalled":
+            self.under_lock(decision, self.end_stalled)
         elif decision.action == "stop":
             self.under_lock(decision, self.leave_error, [self.me])
         else:
@@ -90,6 +92,14 @@ class Acting(Member):
             self.end_server(pid)
         else:
             self.starter.stop()
+
+    def end_stalled(self, _decision: Decision) -> None:
+        """Let the service manager start the server anew: a STOP GROUP_REPLICATION would wait for the transactions that wait for ever."""
+        pid = restartable(self.params["service"], self.pid_file())
+        if not pid:
+            raise Refusal(f"{self.params['service']} has no Restart= that starts a killed server anew: restart it by hand")
+        self.local.run(FLUSH)
+        self.end_server(pid)
 
     def leave_error(self, _decision: Decision) -> None:
         """STOP GROUP_REPLICATION. Where that takes long, the service manager starts the server anew: after it has lost its group, MySQL takes half a minute
@@ -179,7 +189,7 @@ class Watch:
             self.decide(Decision("wait", "not_asked", f"this server could not be asked: {error}"))
             return UNWELL
         self.memory.note(self.seen, self.clock())
-        if self.seen.well:
+        if self.seen.well and self.memory.stalled <= STALL:
             self.reopen()
             self.forget()
             self.decide(Decision("unchanged", self.seen.state.lower(), f"this member is {self.seen.state}"))
@@ -212,7 +222,7 @@ class Watch:
             self.tell(local)
             if decision.action in ACTING:
                 self.acting.recorder.statements.clear()
-                if decision.action == "end_partition":
+                if decision.action in ("end_partition", "end_stalled"):
                     self.memory.ended()
                 self.acting.act(decision)
                 done = [text for text in self.acting.recorder.statements if text]

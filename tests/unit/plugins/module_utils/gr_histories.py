@@ -39,6 +39,7 @@ class Server:
         self.seen = ()  # the last view that its guard noted
         self.kept = evidence.Kept()  # by its guard, on the disk
         self.clean = False  # a server here was told to end since the last look that saw it in a group
+        self.stalled = None  # the incarnation that executes nothing
         self.told = None  # the incarnation to whose peers its guard speaks
         self.clock, self.starts = 0, []  # ahead of the true time; by that clock
 
@@ -131,6 +132,11 @@ class World:
     def jump(self, server):
         """Its clock is set to some other time."""
         server.clock = self.random.choice((0, -5000, 5000, self.random.randrange(-100, 100)))
+
+    def stall(self, server):
+        """Until its next start it executes nothing."""
+        if server.view:
+            server.stalled = server.life
 
     def freeze(self, server):
         server.frozen = server.up and not server.frozen
@@ -306,6 +312,7 @@ class World:
         host = Host(
             mode=self.mode, view=server.seen, starts=in_a_row(server.starts), up=wall - server.starts[-1] if server.starts else wall,
             evidence=self.evidence, missed=tuple(address for address, one in facts.items() if not one.reachable),
+            stalled=99.0 if server.stalled == server.life else 0.0,
         )  # fmt: skip
         return decide_guard(self.members, facts, server.address, GROUP, host, self.rules)
 
@@ -329,7 +336,7 @@ class World:
         decision = decided(facts)
         if guards:
             self.promise(server, decision, facts)
-        if decision.action not in ("join", "bootstrap", "end_partition", "stop"):
+        if decision.action not in ("join", "bootstrap", "end_partition", "end_stalled", "stop"):
             return
         where = (
             [server]
@@ -347,6 +354,10 @@ class World:
                 self.end(server)
                 self.boot(server)
             server.view = {}
+        elif decision.action == "end_stalled":
+            server.disk |= server.memory
+            self.crash(server)
+            self.boot(server)
         elif decision.action == "stop":
             # By the statement, or by the end of the server; what had been received long ago is on its disk.
             server.error = False

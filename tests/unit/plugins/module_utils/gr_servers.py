@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 
 import pymysql
 from gr_model import GROUP
@@ -36,6 +37,7 @@ class Server:
         self.persisted = {}
         self.state, self.primary, self.action = "OFFLINE", False, 1
         self.alive, self.version, self.uptime = True, "9.7.4", 3600
+        self.waiting = False  # a transaction waits for its turn to commit
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
@@ -121,7 +123,10 @@ class Session:
         if text.startswith("SELECT m.MEMBER_ID AS id"):
             rows = [{name[7:].lower(): value for name, value in row.items()} for row in self.view()]
             return [
-                dict(row, mine=server.uuid.upper(), uptime=str(server.uptime), killed=server.killed.get(row["id"]))
+                dict(
+                    row, mine=server.uuid.upper(), uptime=str(server.uptime), killed=server.killed.get(row["id"]),
+                    waiting=int(server.waiting), executed=zlib.crc32(server.gtid_executed.encode()),
+                )  # fmt: skip
                 for row in rows
             ]
         if "= 'clone_ssl_ca'" in text:

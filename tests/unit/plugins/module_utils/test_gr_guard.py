@@ -43,6 +43,7 @@ BOOT = "group_replication_start_on_boot"
 FLAG = "group_replication_bootstrap_group"
 ALL, LESS = f"{GROUP}:1-9", f"{GROUP}:1-5"
 TWO = {DB0: "ONLINE", DB1: "ONLINE"}
+THREE = {**TWO, DB2: "ONLINE"}
 
 
 def equal(**changes):
@@ -97,6 +98,8 @@ ROWS = {
     "flag_leftover": (change(equal(), DB0, bootstrap_flag=True), DB0, Host()),
     "split_brain": ({**living(), DB2: facts_of(DB2, state="ONLINE", view={U2: entry(DB2)})}, DB2, Host()),
     "stranded": (alone(DB0), DB0, Host()),
+    "stalled": (group_of({**TWO, DB2: "RECOVERING"}), DB0, Host(mode=REJOIN, stalled=16)),
+    "stalled_alone": (group_of(TWO), DB0, Host(stalled=16)),
     "cut_off": (alone(DB0), DB0, Host(mode=REJOIN)),
     "online": (group_of(TWO), DB0, Host(free=0, starts=9, up=1, failures=3)),
     "recovering": (group_of({**TWO, DB2: "RECOVERING"}), DB2, Host()),
@@ -152,6 +155,22 @@ def test_rule(rule):
 
 def test_every_rule_has_a_row():
     assert {rule.name for rule in GUARD.rules} == set(ROWS) | ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("facts", "host", "rule"),
+    [
+        (group_of(THREE), Host(stalled=15), "online"),
+        (group_of(THREE), Host(stalled=16), "stalled"),
+        (group_of(THREE), Host(stalled=16, paused="12:30"), "paused"),
+        (group_of(THREE), Host(stalled=16, busy=True), "busy"),
+        # Of those who see it as a member one does not answer: it may be the second that is ended at this moment.
+        ({**group_of(THREE), DB2: gone(DB2)}, Host(stalled=16), "stalled_alone"),
+        (group_of({DB0: "ONLINE", DB1: "RECOVERING", DB2: "RECOVERING"}), Host(stalled=16), "stalled_alone"),
+    ],
+)
+def test_a_member_that_executes_nothing_is_started_anew_where_the_others_can_do_without_it(facts, host, rule):
+    assert decide_guard(MEMBERS, facts, DB0, GROUP, host).rule == rule
 
 
 def test_the_modules_rules_are_the_guards_in_their_order():

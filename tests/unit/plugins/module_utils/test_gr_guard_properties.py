@@ -216,8 +216,13 @@ def test_histories_break_without_the_rules_that_guard_them(guards):
 def test_every_action_of_the_guard_is_seen_in_histories():
     done = set()
     for seed in range(300):
-        world = history(seed, 150, lambda world: None)
+        world = history(seed, 150, lambda world: None, more=((1, "stall"),))
         done |= {action for line in world.journal for action in ACTING if f": {action} " in line}
-        if len(done) == 4:
+        if len(done) == 5:
             break
-    assert done == {"join", "bootstrap", "end_partition", "stop"}
+    assert done == {"join", "bootstrap", "end_partition", "end_stalled", "stop"}
+
+
+def test_histories_in_which_members_stall():
+    for seed in range(60):
+        history(seed, 150, one_group_with_every_row, more=((2, "stall"),))

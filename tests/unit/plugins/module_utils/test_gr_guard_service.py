@@ -377,6 +377,61 @@ def test_survivors_are_ended_by_a_kill(world, guards, monkeypatch):
     assert guards.made["db0"].memory.starts == host.Memory().starts == [], "it does not count as a restart"
 
 
+@pytest.fixture(name="stalled")
+def fixture_stalled(world, guards, monkeypatch):
+    """Transactions of db0, a member, wait for their turn; after(seconds) is the next turn of its guard, and which processes were ended so far."""
+    world.group(*NAMES)
+    world.servers["db0"].waiting = True
+    killed = []
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: 42)
+    monkeypatch.setattr(watch.os, "kill", lambda pid, number: killed.append((pid, number)))
+
+    def after(seconds):
+        world.servers["db0"].uptime += seconds
+        guards.turn("db0")
+        return killed
+
+    return after
+
+
+def test_a_member_that_executes_nothing_is_started_anew(world, guards, stalled):
+    assert stalled(0) == stalled(15) == []
+    assert len(guards.made) == 1 and guards.said[-1] == "db0: online: this member is ONLINE"
+    assert stalled(1) == [(42, 9)]
+    assert "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS" in world.servers["db0"].statements
+    assert "kill -9 42 (mysqld, which none starts anew)" in guards.said[-1]
+    assert guards.made["db0"].memory.starts == [], "it does not count as a restart"
+    # The new server.
+    world.servers["db0"].waiting = False
+    assert stalled(-3600) == [(42, 9)]
+
+
+def test_a_busy_member_is_left_alone(world, stalled):
+    for number in range(30):
+        world.servers["db0"].gtid_executed = f"{GROUP}:1-{100 + number}"
+        assert stalled(2) == []
+    # Nothing waits for a moment: what waits then began later.
+    world.servers["db0"].waiting = False
+    assert stalled(14) == []
+    world.servers["db0"].waiting = True
+    assert stalled(2) == stalled(15) == []
+    assert stalled(1) == [(42, 9)]
+
+
+def test_a_member_that_executes_nothing_stays_where_a_peer_does_not_answer(world, guards, stalled):
+    stalled(0)
+    world.servers["db2"].alive = False
+    assert stalled(99) == []
+    assert "db0: stalled_alone: for more than 15 s" in guards.said[-1]
+
+
+def test_a_stalled_server_that_nobody_starts_anew_is_left_to_a_person(guards, stalled, monkeypatch):
+    monkeypatch.setattr(watch, "restartable", lambda service, pid_file: 0)
+    stalled(0)
+    assert stalled(16) == []
+    assert guards.said[-1] == "db0: error: none has no Restart= that starts a killed server anew: restart it by hand"
+
+
 @pytest.fixture(name="fallen")
 def fixture_fallen(world, guards, monkeypatch):
     """db2 fell out of the group; says how its STOP ends, and which processes were ended."""
