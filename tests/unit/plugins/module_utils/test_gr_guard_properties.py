@@ -143,7 +143,7 @@ def test_invariant_breaks_without_its_guard(broken, guards):
     try:
         find(
             guarded(), lambda drawn: broken(drawn, without),
-            settings=settings(max_examples=8000, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=(Phase.generate,)),
+            settings=settings(max_examples=30000, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=(Phase.generate,)),
         )  # fmt: skip
     except NoSuchExample:
         pytest.fail(
