@@ -94,7 +94,8 @@ class Acting(Member):
             self.starter.stop()
 
     def end_stalled(self, _decision: Decision) -> None:
-        """Let the service manager start the server anew: a STOP GROUP_REPLICATION would wait for the transactions that wait for ever."""
+        """Let the service manager start the server anew. Nothing is lost: what it committed is on its disk, and the others have what it did not. A STOP would
+        have to end the transactions that wait, and may wait for them."""
         pid = restartable(self.params["service"], self.pid_file())
         if not pid:
             raise Refusal(f"{self.params['service']} has no Restart= that starts a killed server anew: restart it by hand")
