@@ -309,7 +309,7 @@ def kept() -> list[dict]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--rate", type=float, default=100.0, help="writes a second")
+    parser.add_argument("--rate", type=float, default=40.0, help="writes a second")
     parser.add_argument("--docs", action="store_true")
     parser.add_argument("outages", nargs="*", metavar="OUTAGE")
     options = parser.parse_args()
