@@ -111,13 +111,17 @@ class Chaos:
             finally:
                 watch.stdin.close()
                 reader.join()
+        self.lab.give(self.open_member(), "mysql", f"DROP USER IF EXISTS {WATCH}@'%';")
+
+    def open_member(self) -> str:
+        """One that takes writes."""
+        return next(name for name in self.names if self.lab.sql(name, "SELECT @@super_read_only") == [["0"]])
 
     def watch_account(self) -> str:
         """The password of an account that may look from outside of the cluster, which its own accounts may not."""
         password = secrets.token_hex(16)
-        writer = next(name for name in self.names if self.lab.sql(name, "SELECT @@super_read_only") == [["0"]])
         self.lab.give(
-            writer, "mysql",
+            self.open_member(), "mysql",
             f"CREATE USER IF NOT EXISTS {WATCH}@'%' REQUIRE SSL; ALTER USER {WATCH}@'%' IDENTIFIED BY '{password}';"
             f"GRANT SELECT ON performance_schema.* TO {WATCH}@'%';",
         )  # fmt: skip
