@@ -245,6 +245,7 @@ class Chaos:
             "seed": self.seed,
             "minutes": self.minutes,
             "at": int(origin),
+            "writers": self.lab.variable("db0", "mysql_gr_writers"),
             "faults": made,
             "statements": len(events),
             "failed": errors,
@@ -272,9 +273,13 @@ BAD = (
 )
 
 
+# What the choice `all` does not prevent (docs/measurements/consistency.md).
+OF_ALL = ("write_skew", "own_writes_unread", "reads_back_in_time")
+
+
 def bad(report: dict) -> list[str]:
     """What must not be and was."""
-    found = [name for name in BAD if report[name]]
+    found = [name for name in BAD if report[name] and not (report["writers"] == "all" and name in OF_ALL)]
     return found if report["same_transactions"] else [*found, "members differ"]
 
 
@@ -294,7 +299,7 @@ def text(report: dict) -> str:
         (report["persons"], "times a person was needed"),
     )
     lines = [
-        f"Seed {report['seed']}, {report['minutes']:g} minutes, {time.strftime('%Y-%m-%d', time.gmtime(report['at']))}: "
+        f"Seed {report['seed']}, {report['minutes']:g} minutes, {time.strftime('%Y-%m-%d', time.gmtime(report['at']))}, `{report['writers']}`: "
         + ", ".join(f"{count} {words}" for count, words in counts)
         + f"; at the end the members hold {'the same transactions' if report['same_transactions'] else '**different transactions**'}.",
         "",
