@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 RENEW = "playbooks/renew_certificates.yml"
-PROXYS = "/etc/proxysql-tls/cert.pem"
+OF_PROXY = "/etc/proxysql-tls/cert.pem"
 NEW = ("-e", "mysql_gr_tls_renew_days=400")
 UPTIME = "SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'"
 # In the lab's network: the certificate that a member's port for the group's own traffic serves.
@@ -78,15 +78,15 @@ def test_renewal(lab, under_load):
 def test_another_ca(lab, under_load):
     """Clients get the new CA before the proxies show its certificates, and the former one is not forgotten before that."""
     cas = [lab.on(member, "cat", "/etc/mysql/gr-ca.pem") for member in lab.members]
-    of_proxy = lab.on("proxy", "cat", PROXYS)
+    of_proxy = lab.on("proxy", "cat", OF_PROXY)
     changed(lab, under_load, "-e", "operations_new_ca=true", name="renew_certificates_new_ca")
     both = lab.on("db0", "cat", "/etc/mysql/gr-ca.pem")
     assert both.count("BEGIN CERTIFICATE") == 2 and cas[0].strip() in both
-    assert lab.on("proxy", "cat", PROXYS) == of_proxy
+    assert lab.on("proxy", "cat", OF_PROXY) == of_proxy
     early = lab.site("-e", "operations_discard_old=true", playbook=RENEW)
     assert early.code != 0 and "proxy has a certificate of the former CA still" in early.flat, early
     changed(lab, under_load, name="renew_certificates_of_proxies")
-    assert lab.on("proxy", "cat", PROXYS) != of_proxy
+    assert lab.on("proxy", "cat", OF_PROXY) != of_proxy
     changed(lab, under_load, "-e", "operations_discard_old=true", name="renew_certificates_discard_old")
     one = lab.on("db0", "cat", "/etc/mysql/gr-ca.pem")
     assert one.count("BEGIN CERTIFICATE") == 1 and one.strip() not in cas[0]

@@ -136,7 +136,9 @@ class Memory:
         self.view = tuple(str(one) for one in kept.get("view") or ())
         self.failures, self.failed_at, self.failure = 0, 0.0, ""
         self.well_from: float | None = None  # the server's uptime when it was first seen well
-        self.held: tuple[int, float] | None = None  # what is executed while a transaction waits, and the server's uptime when that was first seen
+        self.held: tuple[int, float] | None = (
+            None  # what is executed while a transaction waits, and the server's uptime when that was first seen
+        )
         self.stalled = 0.0  # seconds since then
 
     def note(self, seen: Look, now: float) -> None:

@@ -104,7 +104,11 @@ class GuardSituation(Situation):
         if part is None or part.unsettled or not part.quorum:
             return False
         others = [address for address in part.addresses if address != self.me]
-        return 2 * len(others) > len(part.view) and len(others) == len(part.view) - 1 and part.online not in ([], [self.me])
+        return (
+            2 * len(others) > len(part.view)
+            and len(others) == len(part.view) - 1
+            and part.online not in ([], [self.me])
+        )
 
     @property
     def next_seed(self) -> str:

@@ -26,7 +26,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import WAIT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.expulsion import Expulsion
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import ACTING, STALL, Host, decide_guard
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import (
+    ACTING,
+    STALL,
+    Host,
+    decide_guard,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.witness import Witness
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import ALL
@@ -98,7 +103,9 @@ class Acting(Member):
         have to end the transactions that wait, and may wait for them."""
         pid = restartable(self.params["service"], self.pid_file())
         if not pid:
-            raise Refusal(f"{self.params['service']} has no Restart= that starts a killed server anew: restart it by hand")
+            raise Refusal(
+                f"{self.params['service']} has no Restart= that starts a killed server anew: restart it by hand"
+            )
         self.local.run(FLUSH)
         self.end_server(pid)
 

@@ -124,8 +124,12 @@ class Session:
             rows = [{name[7:].lower(): value for name, value in row.items()} for row in self.view()]
             return [
                 dict(
-                    row, mine=server.uuid.upper(), uptime=str(server.uptime), killed=server.killed.get(row["id"]),
-                    waiting=int(server.waiting), executed=zlib.crc32(server.gtid_executed.encode()),
+                    row,
+                    mine=server.uuid.upper(),
+                    uptime=str(server.uptime),
+                    killed=server.killed.get(row["id"]),
+                    waiting=int(server.waiting),
+                    executed=zlib.crc32(server.gtid_executed.encode()),
                 )  # fmt: skip
                 for row in rows
             ]
