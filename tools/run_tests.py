@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -138,12 +139,13 @@ class Tally:
             self.failed += 1
 
 
-def beside(log: Path, *names: str) -> subprocess.Popen[bytes]:
-    """Suites in a process of their own."""
+def beside(log: Path, temporary: str, *names: str) -> subprocess.Popen[bytes]:
+    """Suites in a process of their own, with temporary files of their own."""
     with log.open("wb") as output:
         return subprocess.Popen(
             [sys.executable, __file__, *names],
             cwd=ROOT,
+            env={**os.environ, "TMPDIR": temporary, "ANSIBLE_LOCAL_TEMP": temporary},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -225,7 +227,9 @@ def everything(tally: Tally) -> None:
     lab_suite(tally, first)
     tally.command("passwords of both labs", ["lab/secrets"])
     log = REPORTS / "beside.log"
-    with beside(log, *BESIDE) as process:
+    # A test searches all temporary files for passwords, and those of both labs are the same.
+    with tempfile.TemporaryDirectory(prefix="beside-") as temporary, beside(log, temporary, *BESIDE) as process:
+        os.environ["TESTS_BESIDE"] = temporary
         for suite in others:
             lab_suite(tally, suite)
         tally.command("lab down", ["lab/down"])

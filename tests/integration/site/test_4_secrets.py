@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import secrets
 import time
@@ -197,9 +198,9 @@ def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
         (tmp_path / "cache").mkdir(exist_ok=True)
         (tmp_path / "cache" / "planted").write_text(planted)
         found = {host: search_host(lab, host, texts, began) for host in hosts}
-        # Another suite may run beside this one, with passwords of the same file.
-        runs = [folder for folder in tmp_path.parents[1].iterdir() if folder != tmp_path.parent]
-        here = search_here([tmp_path, Path.home() / ".ansible", Path("/tmp")], runs, texts, began)
+        # Suites that run beside this one have their own temporary files, and passwords of the same file.
+        apart = [Path(os.environ[name]) for name in ["TESTS_BESIDE"] if name in os.environ]
+        here = search_here([tmp_path, Path.home() / ".ansible", Path("/tmp")], apart, texts, began)
     finally:
         lab.on("db0", "rm", "-f", "/etc/planted")
         for member in lab.members:

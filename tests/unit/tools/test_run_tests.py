@@ -53,8 +53,11 @@ def test_make_test_leaves_no_suite_out(tool, monkeypatch):
 
     monkeypatch.setattr(module, "live_group", lambda: [])
     monkeypatch.setattr(
-        module, "beside", lambda log, *names: (ran.append(names), subprocess.Popen([sys.executable, "-c", ""]))[1]
+        module,
+        "beside",
+        lambda log, temporary, *names: (ran.append(names), subprocess.Popen([sys.executable, "-c", ""]))[1],
     )
+    monkeypatch.setenv("TESTS_BESIDE", "")  # which it sets
     module.everything(Recorder())
     assert tuple(module.BESIDE) in ran
     for name in module.BESIDE:
