@@ -12,8 +12,6 @@ import ssl
 import struct
 import threading
 
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.greeting import read_packet
-
 # LONG_PASSWORD, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
 CAPABILITIES = 0x1 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000
 CLIENT_SSL = 0x800
@@ -84,22 +82,36 @@ class TlsMember:
             + nonce[8:]
             + b"\0mysql_native_password\0",
         )
-        number, answer = read_packet(connection)
+        number, answer = _receive(connection)
         encrypted = bool(struct.unpack_from("<I", answer)[0] & CLIENT_SSL) and len(answer) == 32
         if encrypted:
             connection = self._context().wrap_socket(connection, server_side=True)
             self._connections.append(connection)
-            number, answer = read_packet(connection)
+            number, answer = _receive(connection)
         self.logins.append((answer[32 : answer.index(b"\0", 32)].decode(), encrypted))
         _send(connection, number + 1, OK)
         while True:
-            number, command = read_packet(connection)
+            number, command = _receive(connection)
             if command[0] == COM_QUIT:
                 return
             if command[0] == COM_QUERY and b"SELECT" in command.upper():
                 _table(connection, b"TLS" if encrypted else b"plain text")
             else:
                 _send(connection, number + 1, OK)
+
+
+def _receive(connection) -> tuple[int, bytes]:
+    def exactly(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = connection.recv(count - len(data))
+            if not part:
+                raise OSError("end of stream")
+            data += part
+        return data
+
+    header = exactly(4)
+    return header[3], exactly(int.from_bytes(header[:3], "little"))
 
 
 def _send(connection, number: int, *payloads: bytes):
