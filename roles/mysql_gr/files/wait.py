@@ -13,6 +13,7 @@ Whatever fails here is said and does not count: mysqld is started in any case.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import ssl
@@ -124,7 +125,9 @@ def connect(options, place):
             cursor.execute(statement)
             return cursor.fetchall()
 
-    ask(NO_WAITING)
+    # A server without the plugin has no such variable.
+    with contextlib.suppress(pymysql.MySQLError):
+        ask(NO_WAITING)
     return ask
 
 

@@ -171,6 +171,30 @@ def test_what_a_peer_that_is_no_member_says(waiting, answer, away):
     assert made.count("db2:3306") == 1 and made.count("[fd00::1]:3306") == 1 + isinstance(answer, Exception)
 
 
+@pytest.mark.parametrize("has_plugin", [True, False])
+def test_a_peer_is_asked_at_once_whether_it_is_a_member(waiting, monkeypatch, has_plugin):
+    """Without the plugin, too: it is no member then, which counts."""
+    pymysql = pytest.importorskip("pymysql")
+    asked = []
+
+    class Session:
+        cursor = __enter__ = lambda self: self
+        __exit__ = lambda self, *_error: None  # noqa: E731
+
+        def execute(self, statement):
+            asked.append(statement)
+            if statement == waiting.NO_WAITING and not has_plugin:
+                raise pymysql.OperationalError(1193, "Unknown system variable 'group_replication_consistency'")
+
+        def fetchall(self):
+            return []
+
+    monkeypatch.setattr(pymysql, "connect", lambda **_options: Session())
+    options = {"peers": ["db1:3306"], "user": "u", "password": "p", "ca": ""}
+    assert waiting.Peers(options, waiting.connect).look()[1] == {"db1:3306"}
+    assert asked == [waiting.NO_WAITING, waiting.VIEW]
+
+
 def written(tmp_path, peers, uuid):
     if uuid:
         (tmp_path / "auto.cnf").write_text(f"[auto]\nserver-uuid={uuid}\n")
