@@ -41,6 +41,7 @@ FREE_STARTS = 3
 FIRST_PATIENCE, LONGEST_PATIENCE = 10, 120
 # Seconds without a transaction executed while one waits for its turn to commit. Flushing a transaction of a gigabyte takes less.
 STALL = 15
+STALLED = "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's); "
 
 
 class Host(NamedTuple):
@@ -103,12 +104,7 @@ class GuardSituation(Situation):
         part = self.my_partition
         if part is None or part.unsettled or not part.quorum:
             return False
-        others = [address for address in part.addresses if address != self.me]
-        return (
-            2 * len(others) > len(part.view)
-            and len(others) == len(part.view) - 1
-            and part.online not in ([], [self.me])
-        )
+        return len(part.addresses) == len(part.view) > 2 and part.online not in ([], [self.me])
 
     @property
     def next_seed(self) -> str:
@@ -181,8 +177,7 @@ def stranded(s: GuardSituation) -> Details:
 
 @GUARD.rule(
     "end_stalled",
-    "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's): it is "
-    "started anew, and the group goes on without it meanwhile",
+    STALLED + "it is started anew, and the group goes on without it meanwhile",
     guards="stalled",
     settle=True,
 )
@@ -193,8 +188,8 @@ def stalled(s: GuardSituation) -> Details:
 
 @GUARD.rule(
     "refuse",
-    "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's); without "
-    "this server the group would have no majority, or a member does not answer: restart it when the others are there",
+    STALLED
+    + "without this server the group would have no majority, or a member does not answer: restart it when the others are there",
     guards="stalled",
 )
 def stalled_alone(s: GuardSituation) -> Details:

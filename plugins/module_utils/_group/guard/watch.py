@@ -91,23 +91,16 @@ class Acting(Member):
     def end_partition(self, _decision: Decision) -> None:
         """Let the service manager start the server anew. It can commit nothing, so that nothing is lost that a crash would keep; and a STOP without a
         majority takes half a minute or more, in which the server answers no question about its group."""
-        pid = restartable(self.params["service"], self.pid_file())
-        if pid:
-            self.local.run(FLUSH)
-            self.end_server(pid)
-        else:
+        if not self.start_anew():
             self.starter.stop()
 
     def end_stalled(self, _decision: Decision) -> None:
         """Let the service manager start the server anew. Nothing is lost: what it committed is on its disk, and the others have what it did not. A STOP would
         have to end the transactions that wait, and may wait for them."""
-        pid = restartable(self.params["service"], self.pid_file())
-        if not pid:
+        if not self.start_anew():
             raise Refusal(
                 f"{self.params['service']} has no Restart= that starts a killed server anew: restart it by hand"
             )
-        self.local.run(FLUSH)
-        self.end_server(pid)
 
     def leave_error(self, _decision: Decision) -> None:
         """STOP GROUP_REPLICATION. Where that takes long, the service manager starts the server anew: after it has lost its group, MySQL takes half a minute
@@ -133,6 +126,14 @@ class Acting(Member):
     def pid_file(self) -> str:
         """Where the server says which process it is."""
         return str(self.local.query("SELECT @@GLOBAL.pid_file AS file")[0]["file"])
+
+    def start_anew(self) -> bool:
+        """Let the service manager do that, if it does it with a server that was killed."""
+        pid = restartable(self.params["service"], self.pid_file())
+        if pid:
+            self.local.run(FLUSH)
+            self.end_server(pid)
+        return bool(pid)
 
     def end_server(self, pid: int) -> None:
         """As a crash would."""
