@@ -111,11 +111,14 @@ class Chaos:
             finally:
                 watch.stdin.close()
                 reader.join()
-        self.lab.give(self.open_member(), "mysql", f"DROP USER IF EXISTS {WATCH}@'%';")
 
     def open_member(self) -> str:
         """One that takes writes."""
         return next(name for name in self.names if self.lab.sql(name, "SELECT @@super_read_only") == [["0"]])
+
+    def forget_account(self) -> None:
+        """Once everything is compared: this is a transaction of the group's, too."""
+        self.lab.give(self.open_member(), "mysql", f"DROP USER IF EXISTS {WATCH}@'%';")
 
     def watch_account(self) -> str:
         """The password of an account that may look from outside of the cluster, which its own accounts may not."""
@@ -203,7 +206,9 @@ class Chaos:
             finally:
                 clients.kill()
         *events, final = read_lines(history.read_text())
-        return self.judged(made, events, final, origin)
+        report = self.judged(made, events, final, origin)
+        self.forget_account()
+        return report
 
     def suffer(self, fault: plan.Fault) -> dict:
         began, over = self.inject(fault)
@@ -298,8 +303,10 @@ def text(report: dict) -> str:
         (len(report["several_groups"]), f"of {report['looks']} looks with two groups"),
         (report["persons"], "times a person was needed"),
     )
+    loads = [round(one["load"]) for one in report["faults"]]
     lines = [
-        f"Seed {report['seed']}, {report['minutes']:g} minutes, {time.strftime('%Y-%m-%d', time.gmtime(report['at']))}, `{report['writers']}`: "
+        f"Seed {report['seed']}, {report['minutes']:g} minutes, {time.strftime('%Y-%m-%d', time.gmtime(report['at']))}, `{report['writers']}`,"
+        + (f" load {min(loads)} to {max(loads)}: " if loads else " ")
         + ", ".join(f"{count} {words}" for count, words in counts)
         + f"; at the end the members hold {'the same transactions' if report['same_transactions'] else '**different transactions**'}.",
         "",

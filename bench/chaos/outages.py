@@ -293,6 +293,7 @@ class Outages(Chaos):
                     with RUNS.open("a") as target:
                         target.write(json.dumps(found) + "\n")
                     print(time.strftime("%H:%M:%S"), json.dumps(found), flush=True)
+        self.forget_account()
 
 
 def successes(directory: Path) -> list[float]:
