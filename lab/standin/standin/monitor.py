@@ -99,7 +99,7 @@ class Monitor:
         )
 
     @staticmethod
-    def _give_up(connection: pymysql.Connection):
+    def _end(connection: pymysql.Connection):
         with contextlib.suppress(pymysql.Error):
             connection.close()
         tls.forget_errors()
@@ -135,7 +135,7 @@ class Monitor:
         try:
             connection = await self._run(self._connect, host, port, use_ssl)
             took = int((time.time() - started) * 1e6)
-            await self._run(self._give_up, connection)
+            await self._run(self._end, connection)
         except (pymysql.Error, OSError) as e:
             took, error = 0, backend.error_text(e, host)
         self._insert("mysql_server_connect_log", (host, port, int(started * 1e6), took, error))
@@ -168,7 +168,7 @@ class Monitor:
             connection._read_timeout = self._ms("ping_timeout") / 1000
             connection.ping(reconnect=False)
         except (pymysql.Error, OSError) as e:
-            self._give_up(connection)
+            self._end(connection)
             late = time.monotonic() - started >= self._ms("ping_timeout") / 1000
             return 0, "timeout during ping" if late else backend.error_text(e, host)
         self.connections[key] = connection
@@ -271,7 +271,7 @@ class Monitor:
                 cursor.execute(GR_QUERY if int(connection.get_server_info().split(".")[0]) >= 8 else GR_QUERY_BEFORE_8)
                 row = cursor.fetchone()
         except (pymysql.Error, OSError) as e:
-            self._give_up(connection)
+            self._end(connection)
             check.error = "timeout check" if time.monotonic() - started >= timeout else backend.error_text(e, host)
             return check
         check.took_us = int((time.monotonic() - started) * 1e6)

@@ -199,7 +199,7 @@ def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
         (tmp_path / "cache" / "planted").write_text(planted)
         found = {host: search_host(lab, host, texts, began) for host in hosts}
         # Suites that run beside this one have their own temporary files, and passwords of the same file.
-        apart = [Path(os.environ[name]) for name in ["TESTS_BESIDE"] if name in os.environ]
+        apart = [Path(os.environ["TESTS_BESIDE"])] if "TESTS_BESIDE" in os.environ else []
         here = search_here([tmp_path, Path.home() / ".ansible", Path("/tmp")], apart, texts, began)
     finally:
         lab.on("db0", "rm", "-f", "/etc/planted")

@@ -120,8 +120,8 @@ def test_files_that_a_client_refuses(good, ca, other_ca, tmp_path):
         (good._replace(key=expired.key), f"{expired.key} is not the key of {good.cert}"),
     ):
         assert trouble(files, mutual=False) == problem
-    assert tls.trouble(good._replace(cert=str(none))).startswith(f"{none}: ")
-    assert tls.trouble(good._replace(ca=str(none))).startswith(f"{good.cert}: ")
+    assert trouble(good._replace(cert=str(none)), mutual=False).startswith(f"{none}: ")
+    assert trouble(good._replace(ca=str(none)), mutual=False).startswith(f"{good.cert}: ")
     with pytest.raises(Refusal, match=r"key: /nowhere cannot be read \(No such file or directory\)."):
         tls.read_files(good._replace(key="/nowhere"))
 
