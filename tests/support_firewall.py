@@ -166,15 +166,13 @@ class Hosts:
                     self.lab.command("lab/enter", "python3", "-c", SEND, *addresses)
             return set(hearing.stdout.read().split())
 
-    def scan(self, source: str, *names: str) -> dict[str, tuple[set[int], set[int]]]:
-        """Open ports of these hosts, on IPv4 and IPv6. source: a host of the lab, or "" for outside of it, from where every port is tried."""
+    def scan(self, source: str, *names: str, every: bool = False) -> dict[str, tuple[set[int], set[int]]]:
+        """Open ports of these hosts, on IPv4 and IPv6. source: a host of the lab, or "" for outside of it; every: not only what could listen."""
         addresses = [address for name in names for address in (self.four[name], self.six[name])]
+        arguments = [*([] if every else ["--ports", ",".join(map(str, KNOWN))]), *addresses]
         if source:
-            known = ",".join(map(str, KNOWN))
-            text = self.lab.give(
-                source, f"python3 - --ports {known} {' '.join(addresses)}", SCAN.read_text(), timeout=120
-            )
+            text = self.lab.give(source, f"python3 - {' '.join(arguments)}", SCAN.read_text(), timeout=120)
         else:
-            text = self.lab.command("lab/enter", "python3", str(SCAN), *addresses, timeout=300).stdout
+            text = self.lab.command("lab/enter", "python3", str(SCAN), *arguments, timeout=300).stdout
         found = json.loads(text.splitlines()[-1])
         return {name: (set(found[self.four[name]]), set(found[self.six[name]])) for name in names}

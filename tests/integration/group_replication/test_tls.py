@@ -23,7 +23,20 @@ pytestmark = [
 ]
 
 INFO = {"module": "distdb.mysql_ha.group_replication_info", "bootstrap_options": False}
-VARIABLES = ("ssl_ca", "ssl_cert", "ssl_key", "group_replication_ssl_mode", "clone_ssl_ca")
+VARIABLES = (
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "clone_ssl_ca",
+    "group_replication_ssl_mode",
+    "group_replication_communication_stack",
+    "group_replication_local_address",
+    "group_replication_group_seeds",
+    "group_replication_recovery_ssl_ca",
+    "group_replication_recovery_ssl_verify_server_cert",
+    "group_replication_recovery_retry_count",
+    "group_replication_recovery_reconnect_interval",
+)
 NEVER_A_MEMBER = "192.0.2.9"
 
 
@@ -70,10 +83,25 @@ class Certified:
         # It refuses one that ssl_ca has not signed.
         self.server.sql("ALTER INSTANCE RELOAD TLS")
 
+    def show_as(self, kind, authorities, short):
+        """A certificate that is bad in this way, or a good one; an expired one is good for this short time."""
+        own, another = authorities
+        ca = another if kind == "wrong CA" else own
+        name = NEVER_A_MEMBER if kind == "wrong name" else self.host
+        pair = ca.pair(name, short if kind == "expired" else 9 * DAY)
+        self.show(ca, pair)
+        return pair
+
+    def without_tls(self):
+        """It goes on in plain text where its certificate is unusable."""
+        self.write("cert", "")
+        self.server.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")
+
     def restore(self):
         """As it was; a mode of the group's own traffic needs that the member is out."""
         for name, value in self.before.items():
-            self.server.sql(f"SET GLOBAL {name} = {'DEFAULT' if value in (None, '') else repr(value)}")
+            quoted = "DEFAULT" if value in (None, "") else value if value.isdigit() else repr(value)
+            self.server.sql(f"SET GLOBAL {name} = {quoted}")
         self.server.sql("ALTER INSTANCE RELOAD TLS")
 
 
@@ -100,6 +128,8 @@ def certified(group):
     """The servers, with a way to give them certificates."""
     yield group.made
     alone(group)
+    for one in group.made:
+        one.restore()
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +153,13 @@ def until_expired(pair):
     ],
 )
 def test_a_question_to_a_peer(group, certified, authorities, kind, words):
-    own, another = authorities
     asked, asking = certified[0], certified[1]
-    ca = another if kind == "wrong CA" else own
-    pair = ca.pair(
-        NEVER_A_MEMBER if kind == "wrong name" else asked.host,
-        datetime.timedelta(seconds=4) if kind == "expired" else 9 * DAY,
-    )
-    asked.show(ca, pair)
-    asking.write("trust", own.text)
+    pair = asked.show_as(kind, authorities, datetime.timedelta(seconds=4))
+    asking.write("trust", authorities[0].text)
     if kind == "expired":
         until_expired(pair)
     if kind == "plain text":
-        # It goes on without TLS where its certificate is unusable.
-        asked.write("cert", "")
-        asked.server.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")
+        asked.without_tls()
     report = group.call("db1", peer_ca_cert=asking.path("trust")[1], **INFO)["db1"]
     assert not report.get("failed"), report.get("msg")
     seen = report["cluster"]["members"][asked.server.address]
@@ -175,6 +197,8 @@ def test_a_clone(group, certified, authorities):
     donor.show(own, pair)
     until_expired(pair)
     assert "certificate verify failed" in clone(recipient.server, donor.server, group)
+    donor.without_tls()
+    assert "SSL" in clone(recipient.server, donor.server, group)
     assert recipient.server.sql("SELECT COUNT(*) AS n FROM scenario.t"), "its data are there still"
 
 
@@ -192,6 +216,27 @@ def start(server, bootstrap=False):
     return ""
 
 
+def recovers_by(ca, joiner):
+    """The joiner's connection to its donor is verified by this CA and the donor's name."""
+    joiner.server.sql(f"SET GLOBAL group_replication_recovery_ssl_ca = '{joiner.write('trust', ca.text)}'")
+    joiner.server.sql("SET GLOBAL group_replication_recovery_ssl_verify_server_cert = ON")
+    joiner.server.sql("SET GLOBAL group_replication_recovery_retry_count = 1")
+    joiner.server.sql("SET GLOBAL group_replication_recovery_reconnect_interval = 1")
+
+
+@pytest.fixture(params=["XCOM", "MYSQL"])
+def on_stack(certified, authorities, request):
+    """The servers with this communication stack; with MYSQL the group's traffic comes to the port for SQL."""
+    if request.param == "MYSQL":
+        seeds = ",".join(one.server.address for one in certified)
+        for one in certified:
+            one.server.sql("SET GLOBAL group_replication_communication_stack = 'MYSQL'")
+            one.server.sql(f"SET GLOBAL group_replication_local_address = '{one.server.address}'")
+            one.server.sql(f"SET GLOBAL group_replication_group_seeds = '{seeds}'")
+            recovers_by(authorities[0], one)
+    return certified
+
+
 def assert_both_are_refused(certified):
     """By a group that is one member."""
     with ThreadPoolExecutor(2) as pool:
@@ -201,25 +246,66 @@ def assert_both_are_refused(certified):
     assert all("3092" in answer for answer in answers), answers
 
 
-def test_a_group_of_another_ca_or_another_name(certified, authorities):
+def test_a_group_of_another_ca_or_another_name(on_stack, authorities):
     own, another = authorities
-    for joiner, ca in ((certified[1], another), (certified[2], own)):
+    for joiner, ca in ((on_stack[1], another), (on_stack[2], own)):
         joiner.show(own, own.pair(joiner.host))
         joiner.trust(ca)
-    certified[0].show(own, own.pair(NEVER_A_MEMBER))
-    certified[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
-    assert start(certified[0].server, bootstrap=True) == ""
-    assert_both_are_refused(certified)
+        recovers_by(ca, joiner)
+    on_stack[0].show(own, own.pair(NEVER_A_MEMBER))
+    on_stack[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    assert start(on_stack[0].server, bootstrap=True) == ""
+    assert_both_are_refused(on_stack)
 
 
-def test_a_group_whose_certificate_has_expired_and_a_joiner_without_tls(certified, authorities):
+def test_a_group_whose_certificate_has_expired_and_a_joiner_without_tls(on_stack, authorities):
     own, _another = authorities
-    certified[1].trust(own, mode="DISABLED")
-    certified[2].show(own, own.pair(certified[2].host))
-    certified[2].trust(own)
-    pair = own.pair(certified[0].host, datetime.timedelta(seconds=8))
-    certified[0].show(own, pair)
-    certified[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
-    assert start(certified[0].server, bootstrap=True) == ""
+    on_stack[1].trust(own, mode="DISABLED")
+    on_stack[2].show(own, own.pair(on_stack[2].host))
+    on_stack[2].trust(own)
+    pair = own.pair(on_stack[0].host, datetime.timedelta(seconds=8))
+    on_stack[0].show(own, pair)
+    on_stack[0].server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    assert start(on_stack[0].server, bootstrap=True) == ""
     until_expired(pair)
-    assert_both_are_refused(certified)
+    assert_both_are_refused(on_stack)
+
+
+def test_a_group_that_verifies_admits_who_verifies(on_stack, authorities):
+    own, _another = authorities
+    for one in on_stack:
+        one.show(own, own.pair(one.host))
+        one.trust(own)
+        recovers_by(own, one)
+    assert start(on_stack[0].server, bootstrap=True) == ""
+    assert start(on_stack[1].server) == ""
+
+
+def why_not_recovered(server):
+    return server.sql(
+        "SELECT last_error_message AS why FROM performance_schema.replication_connection_status WHERE channel_name = 'group_replication_recovery'"
+    )[0]["why"]
+
+
+@pytest.mark.parametrize("kind", ["wrong CA", "wrong name", "expired", "plain text", "good"])
+def test_a_recovery_from_a_donor(group, certified, authorities, kind):
+    """The group admits the joiner: its own traffic verifies nothing here. The donor holds a row that the joiner needs."""
+    donor, joiner = certified[0], certified[1]
+    for one in (donor, joiner):
+        one.server.sql("SET GLOBAL group_replication_ssl_mode = 'DISABLED'")
+    recovers_by(authorities[0], joiner)
+    pair = donor.show_as(kind, authorities, datetime.timedelta(seconds=6))
+    assert start(donor.server, bootstrap=True) == ""
+    donor.server.sql("INSERT INTO scenario.t VALUES ()")
+    if kind == "expired":
+        until_expired(pair)
+    if kind == "plain text":
+        donor.without_tls()
+    start(joiner.server)
+    wait_for(lambda: group.state(joiner.server) != "RECOVERING", 60, "the joiner is in, or gives up")
+    if kind == "good":
+        assert group.state(joiner.server) == "ONLINE"
+        return
+    assert group.state(joiner.server) == "ERROR"
+    why = why_not_recovered(joiner.server)
+    assert ("SSL is required" if kind == "plain text" else "certificate") in why, why

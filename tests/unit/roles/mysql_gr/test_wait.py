@@ -9,7 +9,10 @@ import importlib.util
 import json
 from pathlib import Path
 
+import pymysql
 import pytest
+from support_certificates import CA, DAY
+from support_tls_member import TlsMember
 
 SOURCE = Path(__file__).resolve().parents[4] / "roles/mysql_gr/files/wait.py"
 ME, PEER, OTHER = "uuid-me", "uuid-peer", "uuid-other"
@@ -219,3 +222,36 @@ def test_whatever_fails_is_said_and_does_not_count(waiting, tmp_path, capsys, mo
     assert f"not waited for the group: asked for {ME}" in capsys.readouterr().err
     waiting.main(str(tmp_path / "absent.json"))
     assert "not waited for the group" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("good", ""),
+        ("wrong CA", "certificate verify failed: unable to get local issuer certificate"),
+        ("wrong name", "certificate verify failed: Hostname mismatch"),
+        ("expired", "certificate verify failed: certificate has expired"),
+        ("plain text", "SSL"),
+    ],
+)
+def test_a_peer_is_verified_before_it_gets_the_password(waiting, tmp_path, kind, words):
+    """By CA and name where the inventory gives a CA; in plain text nobody is asked."""
+    ca, other = CA(tmp_path, "ca"), CA(tmp_path, "other")
+    pairs = {
+        "good": lambda: ca.issue("good", "localhost"),
+        "wrong CA": lambda: other.issue("other", "localhost"),
+        "wrong name": lambda: ca.issue("name", "db9.example.com"),
+        "expired": lambda: ca.issue("old", "localhost", ends=-DAY),
+        "plain text": lambda: None,
+    }
+    peer = TlsMember(pairs[kind]())
+    options = {"ca": ca.path, "names": True, "user": "gr_peer", "password": "secret"}
+    try:
+        waiting.connect(options, f"localhost:{peer.port}")
+        said = ""
+    except (OSError, pymysql.MySQLError) as error:
+        said = str(error)
+    finally:
+        peer.close()
+    assert words in said and bool(words) == bool(said)
+    assert peer.logins == ([] if words else [("gr_peer", True)])
