@@ -61,7 +61,10 @@ def connect(options, attempt=0):
     """A connection with autocommit and timeouts that a dead server cannot stretch."""
     places = [{"host": options.host, "port": options.port}] + [place(text) for text in options.also]
     where = {"unix_socket": options.socket} if options.socket else places[attempt % len(places)]
-    if options.tls:
+    if options.ca:
+        # Read for each connection: it may change meanwhile.
+        where["ssl"] = ssl.create_default_context(cafile=options.ca)
+    elif options.tls:
         # Without a check of the certificate: what goes over it are numbers of rows.
         where["ssl"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         where["ssl"].check_hostname, where["ssl"].verify_mode = False, ssl.CERT_NONE
@@ -364,6 +367,9 @@ def main(arguments=None):
     parser.add_argument("--socket")
     parser.add_argument("--member", action="append", default=[], help="host:port; may be given several times")
     parser.add_argument("--tls", action="store_true", help="encrypt the connection")
+    parser.add_argument(
+        "--ca", help="encrypt the connection, and verify the server's certificate by this file and the name"
+    )
     parser.add_argument("--user")
     parser.add_argument("--database")
     parser.add_argument("--directory", required=True, help="where the journal and the summary go")

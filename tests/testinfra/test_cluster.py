@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import uuid
@@ -29,6 +30,16 @@ def ports(cluster, name) -> set[int]:
     resolver = {"127.0.0.53%lo:53", "127.0.0.54:53"}
     ssh = set() if cluster.var(name, "ansible_connection") else {22}
     return {int(address.rsplit(":", 1)[1]) for address in listening(cluster[name]) - resolver} - ssh
+
+
+@contextlib.contextmanager
+def named(host, name, address):
+    """The host knows the address by this name for a while."""
+    assert host.run("cp /etc/hosts /root/hosts && echo %s %s >>/etc/hosts", address, name).rc == 0
+    try:
+        yield
+    finally:
+        assert host.run("cat /root/hosts >/etc/hosts && rm /root/hosts").rc == 0
 
 
 def test_every_member_sees_the_same_online_members(cluster):
@@ -123,6 +134,27 @@ def test_group_and_recovery_traffic_are_verified_with_names(cluster):
         assert not cluster[member].run("ls /etc/mysql/*ca*key* /etc/mysql/*ca.key").stdout
         user = cluster.var(member, "mysql_gr_recovery_user", "repl")
         assert cluster.sql(member, f"SELECT DISTINCT ssl_type FROM mysql.user WHERE user = '{user}'") == [["ANY"]]
+
+
+@pytest.mark.proxies
+def test_clients_verify_the_proxy_by_the_cluster_s_ca_and_its_address(cluster):
+    member = cluster[cluster.members[0]]
+    account, address = cluster.proxy_account(), cluster.proxy_address()
+
+    def client(ca, mode, host=address):
+        return member.run(
+            "MYSQL_PWD=%s mysql --host=%s --port=6033 --user=%s --ssl-mode=%s --ssl-ca=%s --batch --skip-column-names -e %s",
+            account["password"], host, account["username"], mode, ca, "SELECT 'answered'",
+        )  # fmt: skip
+
+    assert client("/etc/mysql/gr-ca.pem", "VERIFY_IDENTITY").stdout.strip() == "answered"
+    # The CA that the server had made for itself.
+    other = client("/var/lib/mysql/ca.pem", "VERIFY_CA")
+    assert other.rc != 0 and "certificate verify failed" in other.stderr, other.stderr
+    with named(member, "db.example.com", address):
+        assert client("/etc/mysql/gr-ca.pem", "VERIFY_CA", "db.example.com").stdout.strip() == "answered"
+        wrong = client("/etc/mysql/gr-ca.pem", "VERIFY_IDENTITY", "db.example.com")
+        assert wrong.rc != 0 and "certificate verify failed" in wrong.stderr, wrong.stderr
 
 
 def test_accounts_are_the_same_on_every_member(cluster):

@@ -109,7 +109,7 @@ def connect(options, place):
     import pymysql
 
     context = ssl.create_default_context(cafile=options["ca"] or None)
-    context.check_hostname = bool(options["ca"] and options.get("names"))
+    context.check_hostname = bool(options["ca"])
     # Certificates that mysqld generates lack the key usage extension that newer OpenSSL wants in strict mode.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     if not options["ca"]:

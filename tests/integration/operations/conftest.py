@@ -23,13 +23,15 @@ REPORTS = Path(os.environ.get("DISTDB_REPORTS", ROOT / ".cache/planned"))
 @pytest.fixture
 def under_load(lab, request):
     """Runs a playbook under load; called with its name and arguments, gives the run. Fails if a statement did. first: what happens before it under
-    the same load."""
+    the same load; options: of the load."""
     running = []
 
-    def work(playbook: str, *arguments: str, name: str = "", password: str | None = None, also=(), first=None) -> Run:
+    def work(
+        playbook: str, *arguments: str, name: str = "", password: str | None = None, also=(), first=None, options=()
+    ) -> Run:
         load = Load(lab, name or Path(playbook).stem, REPORTS)
         running.append(load)
-        load.start(password)
+        load.start(password, options)
         if first:
             first()
         run = lab.site(*arguments, playbook=playbook, timeout=1800)

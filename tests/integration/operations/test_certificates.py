@@ -19,6 +19,8 @@ pytestmark = [
 
 RENEW = "playbooks/renew_certificates.yml"
 OF_PROXY = "/etc/proxysql-tls/cert.pem"
+# What the proxy trusts, as clients do that were given the same file.
+CA_OF_PROXY = "/etc/proxysql-tls/members-ca.pem"
 NEW = ("-e", "mysql_gr_tls_renew_days=400")
 UPTIME = "SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'"
 # In the lab's network: the certificate that a member's port for the group's own traffic serves.
@@ -51,10 +53,14 @@ def started(lab):
     return [float(lab.sql(member, UPTIME)[0][0]) for member in lab.members]
 
 
-def changed(lab, under_load, *arguments, name):
-    """Under load; no server was restarted, the members are one group, and their channel serves what is on disk."""
+def changed(lab, under_load, *arguments, name, verified=True):
+    """Under load; no server was restarted, the members are one group, and their channel serves what is on disk. verified: clients connect for each
+    statement, and verify the proxy by the CA file that the role keeps on its host, and by its address."""
     before = started(lab)
-    run = under_load(RENEW, *arguments, name=name)
+    options = (
+        ("--ca", CA_OF_PROXY, "--host", lab.variable("proxy", "proxysql_address"), "--reconnect") if verified else ()
+    )
+    run = under_load(RENEW, *arguments, name=name, options=options)
     assert all(now > then for now, then in zip(started(lab), before)), "a server was restarted"
     lab.one_group()
     assert served(lab) == on_disk(lab)
@@ -109,7 +115,7 @@ def test_a_move_from_the_servers_own_certificates(lab, servers_own, under_load):
     assert stays.code == 0 and set(stays.changed.values()) == {0}, stays
     refused = lab.site("-e", "mysql_gr_tls=own_ca")
     assert refused.code != 0 and "renew_certificates" in refused.flat, refused
-    changed(lab, under_load, "-e", "mysql_gr_tls=own_ca", name="renew_certificates_move")
+    changed(lab, under_load, "-e", "mysql_gr_tls=own_ca", name="renew_certificates_move", verified=False)
     assert modes(lab) == {"VERIFY_IDENTITY"}
     # Proxies and monitors verify the members from now on.
     then = lab.site()

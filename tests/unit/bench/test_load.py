@@ -134,7 +134,7 @@ def test_a_client_that_lost_its_proxy_goes_on_to_the_next(load_tool, monkeypatch
     seen = []
     monkeypatch.setattr(load_tool.pymysql, "connect", lambda **where: seen.append((where["host"], where["port"])))
     options = argparse.Namespace(
-        host="127.0.0.1", port=6033, also=["192.0.2.127:6033", "[2001:db8::1]:6034"], socket=None, tls=False, user="u",
+        host="127.0.0.1", port=6033, also=["192.0.2.127:6033", "[2001:db8::1]:6034"], socket=None, tls=False, ca=None, user="u",
         database="d", timeout=1,
     )  # fmt: skip
     for failures in range(4):

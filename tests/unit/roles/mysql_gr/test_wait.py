@@ -245,7 +245,7 @@ def test_a_peer_is_verified_before_it_gets_the_password(waiting, tmp_path, kind,
         "plain text": lambda: None,
     }
     peer = TlsMember(pairs[kind]())
-    options = {"ca": ca.path, "names": True, "user": "gr_peer", "password": "secret"}
+    options = {"ca": ca.path, "user": "gr_peer", "password": "secret"}
     try:
         waiting.connect(options, f"localhost:{peer.port}")
         said = ""
