@@ -179,8 +179,12 @@ operations: site ## Planned work under load: no statement may fail (about 20 min
 	@python -m pytest -s -m operations tests/integration/operations $(TESTS)
 
 .PHONY: address
-address: site ## The proxies' shared address: each fault RUNS times under load of clients that know this address only (RUNS=5: 25 minutes; TESTS="-k frozen")
-	@python -m pytest -s -m operations tests/integration/operations/test_address.py --runs $(RUNS) $(TESTS)
+address: site ## The proxies' shared address: each fault RUNS times under load of clients that know this address only (RUNS=5: 25 minutes; TESTS="-k frozen"), and their table in docs/measurements/address.md
+	@failed=0
+	python -m pytest -s -m operations tests/integration/operations/test_address.py --runs $(RUNS) $(TESTS) || failed=$$?
+	# What failed is recorded, too.
+	python3 bench/address.py --docs .cache/address
+	exit $$failed
 
 .PHONY: ports
 ports: site ## Every port of every host, from outside and from each other, behind ufw, firewalld and nftables (15 minutes; TESTS="-k firewalld")

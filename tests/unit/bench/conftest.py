@@ -45,3 +45,8 @@ def judge():
 @pytest.fixture(scope="session")
 def plan():
     return load("plan", "chaos")
+
+
+@pytest.fixture
+def bench_address():
+    return load("address", ".")
