@@ -9,6 +9,7 @@ The tests of this file follow one story and stand in its order.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 
@@ -23,6 +24,10 @@ pytestmark = [
 ]
 
 TASK = re.compile(r"^TASK \[(.*?)\]", re.MULTILINE)
+
+
+# "make test" runs a second lab beside this one, which takes half of the machine.
+SLOWER = 1.5 if "TESTS_BESIDE" in os.environ else 1
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,7 +112,7 @@ def test_blank_hosts_converge_within_three_minutes(lab):
     print(f"site.yml on blank hosts: {run.seconds:.1f} s")
     assert run.code == 0, run
     lab.one_group()
-    assert run.seconds <= 180, run
+    assert run.seconds <= 180 * SLOWER, run
 
 
 def test_members_joined_one_after_the_other(lab):
@@ -127,7 +132,7 @@ def test_a_second_run_changes_nothing_and_takes_a_minute_at_most(lab):
     print(f"site.yml on a converged cluster: {run.seconds:.1f} s")
     assert run.code == 0, run
     assert set(run.changed.values()) == {0}, run
-    assert run.seconds <= 60, run
+    assert run.seconds <= 60 * SLOWER, run
 
 
 def test_check_mode_on_a_converged_cluster_finds_nothing_to_change(lab):
