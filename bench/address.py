@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "bench" / "chaos")]
+
+import plan  # noqa: E402
+
 RECORDS = ROOT / "bench" / "records" / "address.jsonl"
 PAGE = ROOT / "docs" / "measurements" / "address.md"
-BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
 PREFIX = "address_"
 # Name of the work in a report: what the table says. The order of the table.
 KINDS = {
@@ -78,8 +80,7 @@ def new_ones(kept: list[dict], found: list[dict]) -> list[dict]:
 
 
 def median_and_worst(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{statistics.median(known):.1f} s, {max(known):.1f} s" if known else "–"
+    return plan.middle_and_worst([value for value in values if value is not None])
 
 
 def table(runs: list[dict]) -> str:
@@ -113,15 +114,6 @@ def text(runs: list[dict]) -> str:
     return "\n\n".join(parts)
 
 
-def renew(page: str, made: str) -> str:
-    """A page with this between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--docs", action="store_true", help="renew the table in docs/measurements/address.md")
@@ -137,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         with RECORDS.open("a") as target:
             target.writelines(json.dumps(one) + "\n" for one in new)
     if options.docs:
-        PAGE.write_text(renew(PAGE.read_text(), text(kept + new)))
+        PAGE.write_text(plan.renewed(PAGE.read_text(), text(kept + new)))
     print(f"{len(new)} new, {len(kept)} before")
     print(table(kept + new))
     return 0

@@ -43,7 +43,6 @@ CACHE = ROOT / ".cache" / "chaos"
 # What the pages in docs/measurements are made of.
 RECORDS = HERE / "records"
 PAGE = ROOT / "docs" / "measurements" / "chaos.md"
-BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
 COMMANDS = yaml.safe_load((HERE.parent / "failover" / "faults.yml").read_text())["failover_faults"]
 # Seconds within which a cluster becomes whole by itself.
 PATIENCE = 180
@@ -325,8 +324,7 @@ def text(report: dict) -> str:
 
 def write_between(page: Path, made: str) -> None:
     """What the runs of a page are, between its two marks."""
-    before, _mark, rest = page.read_text().partition(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}")
+    page.write_text(plan.renewed(page.read_text(), made))
 
 
 def write_page() -> None:

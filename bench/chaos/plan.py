@@ -134,6 +134,18 @@ def middle_and_worst(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} s, {max(values):.1f} s" if values else "–"
 
 
+BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
+
+
+def renewed(page: str, made: str) -> str:
+    """A page with this between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+
+
 def table(runs: list[dict]) -> str:
     """For people."""
     heads = (

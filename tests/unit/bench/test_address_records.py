@@ -102,7 +102,7 @@ def test_versions_of_the_report_count_before_those_that_are_given(tool):
 
 def test_a_page_without_the_marks_is_refused(tool):
     with pytest.raises(ValueError, match="begin runs"):
-        tool.renew("no marks", "table")
+        tool.plan.renewed("no marks", "table")
 
 
 def test_a_folder_that_is_none_is_refused(tool, tmp_path, capsys):
@@ -114,4 +114,4 @@ def test_a_folder_that_is_none_is_refused(tool, tmp_path, capsys):
 def test_the_page_in_the_docs_is_what_the_records_say(bench_address):
     kept = [json.loads(line) for line in bench_address.RECORDS.read_text().splitlines()]
     page = bench_address.PAGE.read_text()
-    assert bench_address.renew(page, bench_address.text(kept)) == page
+    assert bench_address.plan.renewed(page, bench_address.text(kept)) == page
