@@ -63,6 +63,12 @@ def checksum_of(path: str, algorithm: str) -> str | None:
     return found.hexdigest()
 
 
+def client_options(password: str) -> str:
+    """An option file of MySQL's client programs with this password."""
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    return f'[client]\npassword="{quoted}"\n'
+
+
 class Login(NamedTuple):
     """How the client program logs in to the server of this host."""
 
@@ -88,12 +94,13 @@ class Login(NamedTuple):
         """Run one statement by the client that comes with the server; rows by line, columns by tab. raw: nothing in them is escaped."""
         return run(
             [
-                "mysql", "--no-defaults", "--batch", *(["--raw"] if raw else []), "--skip-column-names", "--connect-timeout=5", "--protocol=socket",
+                "mysql", "--defaults-file=/dev/stdin" if self.password else "--no-defaults", "--batch", *(["--raw"] if raw else []),
+                "--skip-column-names", "--connect-timeout=5", "--protocol=socket",
                 f"--socket={self.unix_socket}", f"--user={self.user}", f"--execute={statement}",
             ],
             timeout=timeout,
-            # In no command line; without one, the account is known by the socket.
-            env={"MYSQL_PWD": self.password} if self.password else None,
+            # In no command line and in no environment; without one, the account is known by the socket.
+            stdin=client_options(self.password) if self.password else None,
         )  # fmt: skip
 
 

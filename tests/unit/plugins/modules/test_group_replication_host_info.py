@@ -92,7 +92,7 @@ def test_data_that_cannot_be_seen_is_not_no_data(monkeypatch):
     assert seen_by_client(LOGIN)[0] is None
 
 
-def test_the_password_is_not_in_the_process_list(monkeypatch):
+def test_the_password_is_in_no_command_line_and_no_environment(monkeypatch):
     seen = []
 
     def run(command, **options):
@@ -102,8 +102,13 @@ def test_the_password_is_not_in_the_process_list(monkeypatch):
     monkeypatch.setattr(_host, "run", run)
     host_info.ask_server(LOGIN)
     command, options = seen[0]
-    assert not [word for word in command if "geheim" in word]
-    assert options["env"] == {"MYSQL_PWD": "geheim"}
+    assert not [word for word in command if "geheim" in word] and "env" not in options
+    assert command[1] == "--defaults-file=/dev/stdin"
+    assert options["stdin"] == '[client]\npassword="geheim"\n'
+
+
+def test_a_password_of_any_characters_is_one_value_of_an_option_file():
+    assert _host.client_options("a\\b\"c'#$ d") == '[client]\npassword="a\\\\b\\"c\'#$ d"\n'
 
 
 def test_commands_that_are_not_there_or_do_not_end():
