@@ -384,6 +384,11 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.action not in ("wait", "stop") and not (options.user and options.database):
         parser.error(f"{options.action} needs --user and --database")
+    if options.ca:
+        try:
+            ssl.create_default_context(cafile=options.ca)
+        except OSError as problem:
+            parser.error(f"--ca is {options.ca}, which is no file with CA certificates: {problem.strerror or problem}")
     actions = {"run": run_load, "verify": verify, "wait": wait, "stop": stop, "agree": agree}
     return actions[options.action](options)
 

@@ -140,3 +140,16 @@ def test_a_client_that_lost_its_proxy_goes_on_to_the_next(load_tool, monkeypatch
     for failures in range(4):
         load_tool.connect(options, failures)
     assert seen == [("127.0.0.1", 6033), ("192.0.2.127", 6033), ("2001:db8::1", 6034), ("127.0.0.1", 6033)]
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), ("no certificate", "no certificate")])
+def test_a_ca_that_cannot_be_used_is_named_in_one_sentence(load_tool, tmp_path, capsys, content, reason):
+    ca = tmp_path / "ca.pem"
+    if content is not None:
+        ca.write_text(content)
+    arguments = ["run", "--directory", str(tmp_path), "--user", "u", "--database", "d", "--ca", str(ca)]
+    with pytest.raises(SystemExit) as ended:
+        load_tool.main(arguments)
+    assert ended.value.code == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert f"--ca is {ca}, which is no file with CA certificates: " in line and reason.lower() in line.lower()
