@@ -21,10 +21,10 @@ options:
     required: true
   kind:
     description: >-
-      V(members), with the answers of members of one group, V(servers), with the answers of proxies, or V(shared), with a dict by proxy - C(addresses), those
-      that it shares with others, and C(answer), of M(distdb.mysql_ha.proxysql_virtual_address_info).
+      V(members), with the answers of members of one group, V(servers) or V(certificates), with the answers of proxies, or V(shared), with a dict by
+      proxy - C(addresses), those that it shares with others, and C(answer), of M(distdb.mysql_ha.proxysql_virtual_address_info).
     type: str
-    choices: [members, servers, shared]
+    choices: [members, servers, certificates, shared]
     required: true
   addresses:
     description: For V(members), SQL address by host.
@@ -41,8 +41,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    For V(members), C(member), C(address), C(state), C(role), C(version), C(behind) (transactions that are not applied yet) and C(remark); for
-    V(servers), C(proxy), C(server), C(hostgroup), C(status) and C(remark); for V(shared), C(address), C(proxies) (those that have it) and C(remark).
+    For V(members), C(member), C(address), C(state), C(role), C(version), C(behind) (transactions that are not applied yet), C(certificate) and C(ca) (for
+    how long the member's and its CA's are valid) and C(remark); for V(servers), C(proxy), C(server), C(hostgroup), C(status) and C(remark); for
+    V(certificates), C(proxy), C(certificate), C(ca) and C(remark); for V(shared), C(address), C(proxies) (those that have it) and C(remark).
   type: list
   elements: dict
 """
@@ -102,15 +103,16 @@ def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[R
                 # What a member has not applied yet, it knows best itself.
                 "behind": own.get("transactions_behind", seen.get("transactions_behind")),
                 "certificate": valid_for((result or {}).get("certificate") or {}),
+                "ca": valid_for((result or {}).get("certificate") or {}, "ca_days_left"),
                 "remark": short(remark),
             }
         )
     return rows + remark_rows(cluster)
 
 
-def valid_for(certificate: Row) -> str:
-    """For how long the certificate is valid that the member shows to others."""
-    days = certificate.get("days_left")
+def valid_for(certificate: Row, which: str = "days_left") -> str:
+    """For how long the certificate is valid that the member shows to others, or its CA's."""
+    days = certificate.get(which)
     return "" if days is None else "expired" if days < 0 else f"{days} days"
 
 
@@ -145,11 +147,10 @@ def certificate_remark(certificate: Row | None, now: float) -> str:
     if certificate.get("problem"):
         return f"clients that verify refuse its certificate: {certificate['problem']}"
     days = int((certificate["expires"] - now) // 86400)
-    return (
-        f"its certificate for clients ends in {days} days: run distdb.mysql_ha.renew_certificates"
-        if days < SOON
-        else ""
-    )
+    if days < SOON:
+        return f"its certificate for clients ends in {days} days: run distdb.mysql_ha.renew_certificates"
+    of_ca = int(((certificate.get("ca_expires") or certificate["expires"]) - now) // 86400)
+    return f"the CA of its certificate ends in {of_ca} days: another one is needed" if of_ca < SOON else ""
 
 
 def server_rows(results: dict[str, Answer]) -> list[Row]:
@@ -159,9 +160,6 @@ def server_rows(results: dict[str, Answer]) -> list[Row]:
             remark = (result or {}).get("error") or why_not(result)
             rows.append({"proxy": host, "server": "", "hostgroup": "", "status": "UNKNOWN", "remark": short(remark)})
             continue
-        remark = certificate_remark(result.get("certificate"), time.time())
-        if remark:
-            rows.append({"proxy": host, "server": "", "hostgroup": "", "status": "", "remark": short(remark)})
         for place in result["placement"]:
             remark = (place.get("check") or {}).get("error") or place.get("ping_error") or ""
             for where in place["hostgroups"]:
@@ -174,6 +172,29 @@ def server_rows(results: dict[str, Answer]) -> list[Row]:
                         "remark": short(remark),
                     }
                 )
+    return rows
+
+
+def certificate_rows(results: dict[str, Answer]) -> list[Row]:
+    """One row for each proxy whose certificate was looked at."""
+    rows = []
+    for host, result in results.items():
+        certificate = (result or {}).get("certificate")
+        if certificate:
+            now = time.time()
+            days = {
+                name: int((certificate[name] - now) // 86400)
+                for name in ("expires", "ca_expires")
+                if certificate.get(name) is not None
+            }
+            rows.append(
+                {
+                    "proxy": host,
+                    "certificate": valid_for(days, "expires"),
+                    "ca": valid_for(days, "ca_expires"),
+                    "remark": short(certificate_remark(certificate, now)),
+                }
+            )
     return rows
 
 
@@ -208,9 +229,11 @@ def gr_status(results: dict[str, Any], kind: str, addresses: dict[str, str] | No
         return member_rows(results, addresses or {})
     if kind == "servers":
         return server_rows(results)
+    if kind == "certificates":
+        return certificate_rows(results)
     if kind == "shared":
         return shared_rows(results)
-    raise AnsibleFilterError(f"gr_status: kind is {kind!r}; allowed are members, servers and shared.")
+    raise AnsibleFilterError(f"gr_status: kind is {kind!r}; allowed are members, servers, certificates and shared.")
 
 
 class FilterModule:

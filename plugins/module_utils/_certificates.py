@@ -90,6 +90,12 @@ def certificates(text: str) -> list[Certificate]:
     return found
 
 
+def issuer_ends(certificate: Certificate, ca: str) -> int | None:
+    """When the certificate of its CA ends, by the text of a CA file; the later one, where it has two of this name. None where it has none."""
+    found = [one.expires for one in certificates(ca) if one.subject == certificate.issuer]
+    return int(max(found)) if found else None
+
+
 def _shake(*sides: ssl.SSLObject) -> None:
     """A handshake without a network; ssl.SSLError where one side refuses."""
     waiting = list(sides)
@@ -179,11 +185,10 @@ def marks(path: str, started: float) -> dict[str, str]:
 def seen(files: Files, name: str) -> dict[str, Any]:
     """What is seen of the files, for a module's result."""
     own = certificates(read(files.cert))
-    issuers = [ca.expires for ca in certificates(read(files.ca)) if own and ca.subject == own[0].issuer]
     return {
         "problem": trouble(files, name),
         "expires": int(own[0].expires) if own else None,
-        "ca_expires": int(max(issuers)) if issuers else None,
+        "ca_expires": issuer_ends(own[0], read(files.ca)) if own else None,
         "digest": digest(files),
         "ca_checksum": checksum_of(files.ca, "sha1"),
         "cert_checksum": checksum_of(files.cert, "sha1"),

@@ -175,10 +175,10 @@ address:
 certificate:
   description:
     - The certificate that the managed server shows to others - C(expires), as the server says it, and C(days_left), for how many whole days it is valid,
-      null where the server has none. Empty where it was not asked.
+      null where the server has none. C(ca_days_left), the same of its CA, null where the files cannot be read. Empty where it was not asked.
   returned: success
   type: dict
-  sample: {expires: "Nov 26 19:30:03 2027 GMT", days_left: 364}
+  sample: {expires: "Nov 26 19:30:03 2027 GMT", days_left: 364, ca_days_left: 3649}
 guard:
   description:
     - What the guard on the managed host (C(mysql_gr_guard) of the role mysql_gr) last decided, as C(mysql-gr-guard status --json) shows it -
@@ -187,10 +187,12 @@ guard:
   type: dict
 """
 
+import os
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import certificates, issuer_ends
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
@@ -198,10 +200,12 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options imp
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import days_left
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_json_aggregates
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result, conclude
 
 ENDS = """SELECT VARIABLE_VALUE AS ends FROM performance_schema.global_status
  WHERE VARIABLE_NAME = 'Ssl_server_not_after'"""
+FILES = "SELECT @@global.ssl_ca AS ca, @@global.ssl_cert AS cert, @@global.datadir AS datadir"
 
 
 def look(module: Any) -> Result:
@@ -230,7 +234,16 @@ def certificate_of(cluster: Any) -> Result:
     """What the managed server says of the certificate that it has read."""
     rows = cluster.local.query(ENDS)
     ends = str(rows[0]["ends"]) if rows else ""
-    return {"expires": ends, "days_left": days_left(ends, time.time())}
+    return {"expires": ends, "days_left": days_left(ends, time.time()), "ca_days_left": ca_days_left(cluster)}
+
+
+def ca_days_left(cluster: Any) -> int | None:
+    """For how many whole days the CA's certificate is valid, by the server's files."""
+    files = cluster.local.query(FILES)[0]
+    ca, cert = (read(os.path.join(files["datadir"] or "", files[part] or "")) for part in ("ca", "cert"))
+    own = certificates(cert)
+    ends = issuer_ends(own[0], ca) if own else None
+    return None if ends is None else int((ends - time.time()) // 86400)
 
 
 def guard_of_host() -> Result:

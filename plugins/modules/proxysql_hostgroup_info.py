@@ -184,11 +184,11 @@ problems:
   sample: []
 certificate:
   description: >-
-    What clients that trust O(client_ca) see - C(expires), when the certificate ends in seconds since 1970, or C(problem), why they refuse it. Null without
-    such a file.
+    What clients that trust O(client_ca) see - C(expires) and C(ca_expires), when the certificate and its CA's end in seconds since 1970, or C(problem), why
+    they refuse it. Null without such a file.
   returned: when reachable
   type: dict
-  sample: {expires: 1813500000, problem: ""}
+  sample: {expires: 1813500000, ca_expires: 2097500000, problem: ""}
 member_versions:
   description: Version of each server of O(probe_members) that answered.
   returned: always

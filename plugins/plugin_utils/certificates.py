@@ -167,14 +167,31 @@ def file_problems(wish: Wish, name: str, seen: Mapping[str, Any] | None, now: fl
     """What stands against the certificate that is on a host. Of an own CA, one that is missing or does not work is made anew."""
     if not seen:
         return []
-    hint = f"run the playbook {RENEW}" if wish.kind == OWN_CA else f"put a new one there and run the playbook {RENEW}"
-    problems = []
-    for what, when in (("certificate", seen.get("expires")), ("CA's certificate", seen.get("ca_expires"))):
-        if when is not None and when - now < wish.days_left * DAY:
-            ends = "has expired on" if when <= now else "expires on"
-            problems.append(f"The {what} of {name} {ends} {day(when)}: {hint}.")
+    new = f"put a new one there and run the playbook {RENEW}"
+    problems = ending(name, seen, now, wish.days_left, OWN_HINTS if wish.kind == OWN_CA else Hints(new, new))
     if wish.kind == GIVEN and not problems and seen.get("problem"):
         problems.append(f"mysql_gr_tls_cert of {name} does not work: {seen['problem']}.")
+    return problems
+
+
+class Hints(NamedTuple):
+    """What to do when a certificate, or its CA's, ends."""
+
+    cert: str
+    ca: str
+
+
+OWN_HINTS = Hints(f"run the playbook {RENEW}", f"run the playbook {RENEW} with operations_new_ca=true")
+
+
+def ending(name: str, seen: Mapping[str, Any], now: float, days_left: int, hints: Hints) -> list[str]:
+    """Certificates that end within so many days."""
+    problems = []
+    parts = (("certificate", seen.get("expires"), hints.cert), ("CA's certificate", seen.get("ca_expires"), hints.ca))
+    for what, when, hint in parts:
+        if when is not None and when - now < days_left * DAY:
+            ends = "has expired on" if when <= now else "expires on"
+            problems.append(f"The {what} of {name} {ends} {day(when)}: {hint}.")
     return problems
 
 

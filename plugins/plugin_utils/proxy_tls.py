@@ -12,11 +12,23 @@ import os
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, trouble
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import (
+    Files,
+    seen,
+    trouble,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired import clean_hostname
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.tls import fingerprint
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.versions import has_feature, parse_version
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.certificates import AUTO, GIVEN, OWN_CA, SERVER
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.certificates import (
+    AUTO,
+    GIVEN,
+    OWN_CA,
+    OWN_HINTS,
+    SERVER,
+    Hints,
+    ending,
+)
 
 # Rows of the role's are known by their comment.
 OWN_ROWS = "distdb.mysql_ha"
@@ -60,6 +72,21 @@ def certificate_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"proxysql_backend_tls_ca is {backend}, which is no file with a certificate on the control node; give the path of a PEM file."
     if backend and not boolean(settings.get("proxysql_backend_tls", True), strict=False):
         yield "proxysql_backend_tls_ca is set and proxysql_backend_tls is false; set it to true, or no CA."
+
+
+GIVEN_HINTS = Hints(
+    "give another one by proxysql_client_tls_cert and proxysql_client_tls_key",
+    "give certificates of another one by proxysql_client_tls_ca, proxysql_client_tls_cert and proxysql_client_tls_key",
+)
+
+
+def ending_problems(
+    kind: str, name: str, there: Mapping[str, Any], given: Mapping[str, str], now: float, days_left: int
+) -> list[str]:
+    """A certificate for clients that ends soon. there: what was seen on the proxy's host; given: files on the control node, which this run copies."""
+    if kind == GIVEN:
+        return ending(name, seen(Files(**given), ""), now, days_left, GIVEN_HINTS) if all(given.values()) else []
+    return ending(name, there, now, days_left, OWN_HINTS) if kind == OWN_CA else []
 
 
 def _content(path: str) -> bytes:

@@ -18,8 +18,9 @@ import struct
 from typing import Any, Callable, Dict, Iterable, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import AddressError, parse_address
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, trouble
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, issuer_ends, parse, trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import Admin, AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import ANYWHERE, INTERFACES
@@ -104,18 +105,20 @@ def shown_by(host: str, port: int) -> bytes:
 
 
 def certificate_state(interfaces: str, ca: str) -> dict[str, Any]:
-    """What clients that trust the CA see: when the certificate ends (in seconds since 1970), or why they refuse it."""
+    """What clients that trust the CA see: when the certificate and its CA's end (in seconds since 1970), or why they refuse it."""
 
-    def ends(host: str, port: int) -> int | None:
+    def ends(host: str, port: int) -> tuple[int, int | None] | None:
         secure = open_tls(host, port, tls_context(ca, check_hostname=False))
         if secure is None:
             return None
         with secure:
-            shown: dict[str, Any] = secure.getpeercert() or {}
-            return int(ssl.cert_time_to_seconds(str(shown.get("notAfter"))))
+            shown = parse(secure.getpeercert(True) or b"")
+            return int(shown.expires), issuer_ends(shown, read(ca))
 
-    expires, reason = first_answer(interfaces, ends)
-    return dict(expires=expires, problem=tls_reason(reason) if reason else "" if expires else "TLS is not offered")
+    found, reason = first_answer(interfaces, ends)
+    expires, ca_expires = found or (None, None)
+    problem = tls_reason(reason) if reason else "" if expires else "TLS is not offered"
+    return dict(expires=expires, ca_expires=ca_expires, problem=problem)
 
 
 def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket | None:

@@ -137,7 +137,9 @@ def test_a_running_member_is_not_moved_by_the_role():
         ("own_ca", {"expires": NOW + 4 * 86400, "ca_expires": NOW + 400 * 86400, "problem": ""}, ""),
         ("own_ca", {"expires": NOW + 2 * 86400}, "The certificate of db0 expires on 2027-01-17: run the playbook distdb"),
         ("own_ca", {"expires": NOW - 1}, "has expired on 2027-01-15"),
-        ("own_ca", {"expires": NOW + 9 * 86400, "ca_expires": NOW + 1}, "The CA's certificate of db0 expires"),
+        ("own_ca", {"expires": NOW + 9 * 86400, "ca_expires": NOW + 1},
+         "The CA's certificate of db0 expires on 2027-01-15: run the playbook distdb.mysql_ha.renew_certificates with operations_new_ca=true"),
+        ("given", {"expires": NOW + 9 * 86400, "ca_expires": NOW + 1}, "The CA's certificate of db0 expires on 2027-01-15: put a new one"),
         ("given", {"expires": NOW + 1}, "put a new one there and run the playbook"),
         ("given", {"expires": NOW + 9 * 86400, "problem": "/c: unable to get local issuer certificate"}, "mysql_gr_tls_cert of db0 does not work: /c"),
         # It is made anew.

@@ -64,6 +64,9 @@ def test_a_guard_says_why_it_does_not_bring_a_member_back(guard, there):
 def test_a_certificate_says_for_how_long_it_is_valid(certificate, there):
     answer = {**cluster("ONLINE", db0={"state": "ONLINE", "why": ""}), "certificate": certificate}
     assert gr_status({"db0": answer}, "members", ADDRESSES)[0]["certificate"] == there
+    answer["certificate"] = {"days_left": 9, **{f"ca_{name}": days for name, days in certificate.items()}}
+    row = gr_status({"db0": answer}, "members", ADDRESSES)[0]
+    assert (row["certificate"], row["ca"]) == ("9 days", there)
 
 
 def test_a_member_that_replicates_from_outside_says_how_far_it_is():
@@ -113,7 +116,7 @@ def test_a_proxy_that_is_down():
 
 
 def test_an_unknown_kind():
-    with pytest.raises(AnsibleFilterError, match="members, servers and shared"):
+    with pytest.raises(AnsibleFilterError, match="members, servers, certificates and shared"):
         gr_status({}, "both")
 
 
@@ -158,19 +161,24 @@ def test_who_has_the_address_that_proxies_share(answers, proxies, words):
 @pytest.mark.parametrize(
     "certificate, remark",
     [
-        (None, ""),
-        (dict(expires=31 * 86400 + 5, problem=""), ""),
+        (None, None),
+        (dict(expires=31 * 86400 + 5, problem=""), ("31 days", "", "")),
+        (dict(expires=31 * 86400 + 5, ca_expires=32 * 86400 + 5, problem=""), ("31 days", "32 days", "")),
         (
-            dict(expires=3 * 86400 + 5, problem=""),
-            "its certificate for clients ends in 3 days: run distdb.mysql_ha.renew_certificates",
+            dict(expires=31 * 86400 + 5, ca_expires=29 * 86400 + 5, problem=""),
+            ("31 days", "29 days", "the CA of its certificate ends in 29 days: another one is needed"),
         ),
         (
-            dict(expires=None, problem="certificate verify failed: certificate has expired"),
-            "clients that verify refuse its certificate: certificate verify failed: certificate has expired",
+            dict(expires=3 * 86400 + 5, ca_expires=99 * 86400, problem=""),
+            ("3 days", "99 days", "its certificate for clients ends in 3 days: run distdb.mysql_ha.renew_certificates"),
+        ),
+        (
+            dict(expires=None, ca_expires=None, problem="certificate verify failed: certificate has expired"),
+            ("", "", "clients that verify refuse its certificate: certificate verify failed: certificate has expired"),
         ),
     ],
 )
 def test_a_proxy_s_certificate_is_mentioned_before_it_ends(monkeypatch, certificate, remark):
     monkeypatch.setattr("time.time", lambda: 0.0)
-    rows = gr_status({"proxy": dict(reachable=True, placement=[], certificate=certificate)}, "servers")
-    assert [row["remark"] for row in rows] == ([remark] if remark else [])
+    rows = gr_status({"proxy": dict(reachable=True, placement=[], certificate=certificate), "gone": {}}, "certificates")
+    assert [(row["certificate"], row["ca"], row["remark"]) for row in rows] == ([remark] if remark else [])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_certificate_problems import FilterModule as Ending
 from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_tls_kind import FilterModule
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import proxy_tls
 from support_certificates import CA, DAY
@@ -154,3 +155,37 @@ def test_a_version_without_the_table_gets_no_rows_unless_they_are_asked_for():
     """Then the module refuses them."""
     assert proxy_tls.servers_tls(GROUPS, [], CA_FILE, "2.5.5") is None
     assert proxy_tls.servers_tls(GROUPS, [dict(hostname="db9")], CA_FILE, "2.5.5")
+
+
+# -- certificates that end
+
+ending = Ending().filters()["proxysql_certificate_problems"]
+NONE = {"ca": "", "cert": "", "key": ""}
+
+
+@pytest.mark.parametrize(
+    "kind, there, words",
+    [
+        ("own_ca", {}, ""),
+        ("own_ca", {"expires": 4 * 86400 + 100, "ca_expires": 99 * 86400}, ""),
+        ("own_ca", {"expires": 2 * 86400}, "The certificate of proxy expires on 1970-01-03: run the playbook distdb.mysql_ha.renew_certificates."),
+        ("own_ca", {"expires": -1}, "has expired on 1969-12-31"),
+        ("own_ca", {"expires": 9 * 86400, "ca_expires": 86400}, "The CA's certificate of proxy expires on 1970-01-02"),
+        # Of another kind, what is on the host is not shown to clients, or is replaced.
+        ("server", {"expires": 1}, ""),
+        ("given", {"expires": 1}, ""),
+    ],
+)  # fmt: skip
+def test_a_proxy_s_certificate_that_ends_is_refused_like_a_member_s(monkeypatch, kind, there, words):
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    found = ending(kind, "proxy", there, NONE, 3)
+    assert (words in found[0]) if words else found == []
+
+
+def test_a_given_certificate_is_looked_at_where_it_comes_from(tmp_path):
+    ca = CA(tmp_path, "given")
+    pair = ca.issue("proxy", "db.example.com", ends=5 * DAY)
+    given = {"ca": ca.path, "cert": pair.cert, "key": pair.key}
+    assert ending("given", "proxy", {"expires": 1}, given, 3) == []
+    [problem] = ending("given", "proxy", {}, given, 6)
+    assert "The certificate of proxy expires on" in problem and "proxysql_client_tls_cert" in problem

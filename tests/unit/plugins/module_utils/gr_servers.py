@@ -138,6 +138,8 @@ class Session:
         if text.startswith("SET GLOBAL clone_ssl_ca"):
             server.clone_ca = args[0]
             return []
+        if text.startswith("SELECT @@global.ssl_ca"):
+            return [dict(getattr(server, "files", None) or {"ca": "ca.pem", "cert": None}, datadir="/nowhere/")]
         if "Ssl_server_not_after" in text:
             return [{"ends": "Nov 27 12:00:00 2036 GMT"}]
         if text.startswith("SELECT VERSION()"):

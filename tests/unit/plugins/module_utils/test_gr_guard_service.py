@@ -623,6 +623,21 @@ def test_info_says_until_when_the_certificate_is_valid(run, world, guards):
     world.group(*NAMES)
     found = run(group_replication_info, on="db0")["certificate"]
     assert found["expires"] == "Nov 27 12:00:00 2036 GMT" and found["days_left"] > 0
+    assert found["ca_days_left"] is None
+
+
+def test_info_says_until_when_the_ca_is_valid_that_signed_the_certificate(run, world, tmp_path):
+    pytest.importorskip("cryptography.x509")
+    from support_certificates import CA
+
+    world.group(*NAMES)
+    own, other = CA(tmp_path, "own"), CA(tmp_path, "other")
+    both = tmp_path / "both.pem"
+    both.write_text(other.text + own.text)
+    world.servers["db0"].files = {"ca": str(both), "cert": own.issue("db0", "192.0.2.130").cert}
+    assert run(group_replication_info, on="db0")["certificate"]["ca_days_left"] in (3649, 3650)
+    world.servers["db0"].files["ca"] = other.path
+    assert run(group_replication_info, on="db0")["certificate"]["ca_days_left"] is None
 
 
 def test_info_says_what_the_guard_says(run, world, guards):

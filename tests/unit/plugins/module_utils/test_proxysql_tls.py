@@ -216,11 +216,14 @@ def test_what_clients_see_until_when_or_why_not(good, ca, other_ca, folder):
     where = f"/run/proxysql.sock;127.0.0.1:{member.port}"
     seen = tls.certificate_state(where, ca.path)
     assert seen["problem"] == "" and 29 * 86400 < seen["expires"] - time.time() < 31 * 86400
-    refused = dict(expires=None, problem="certificate verify failed: unable to get local issuer certificate")
+    assert 3649 * 86400 < seen["ca_expires"] - time.time() < 3651 * 86400
+    refused = dict(
+        expires=None, ca_expires=None, problem="certificate verify failed: unable to get local issuer certificate"
+    )
     assert tls.certificate_state(where, other_ca.path) == refused
     member.pair = ca.issue("ended", "db.example.com", ends=-DAY)
     assert tls.certificate_state(where, ca.path)["problem"] == "certificate verify failed: certificate has expired"
     member.pair = None
-    assert tls.certificate_state(where, ca.path) == dict(expires=None, problem="TLS is not offered")
+    assert tls.certificate_state(where, ca.path) == dict(expires=None, ca_expires=None, problem="TLS is not offered")
     member.close()
     assert "refused" in tls.certificate_state(where, ca.path)["problem"]
