@@ -12,13 +12,7 @@ import os
 import signal
 import socket
 
-from . import VERSION, wire
-from .admin import Admin, AdminSession
-from .hostgroups import Hostgroups
-from .monitor import Monitor
-from .store import Store
-from .tls import Frontend
-from .traffic import Session, Traffic
+from . import VERSION
 
 
 def tell_systemd():
@@ -30,6 +24,15 @@ def tell_systemd():
 
 
 async def run(args):
+    # Only to serve: compiling them takes a second of processor time, which --version does not need.
+    from . import wire
+    from .admin import Admin, AdminSession
+    from .hostgroups import Hostgroups
+    from .monitor import Monitor
+    from .store import Store
+    from .tls import Frontend
+    from .traffic import Session, Traffic
+
     store = Store(args.datadir, args.config, args.initial)
     hostgroups = Hostgroups()
     monitor = Monitor(store, hostgroups)
