@@ -11,7 +11,9 @@ seconds since then, and at last what the tables hold. --unlocked: increments rea
 lost on any server (this shows that the judge finds them).
 
 Sessions: four with a register of their own, which is written, then read back through both hostgroups, as is the register of
-the next session; three that increment two shared counters; two that take turns at a pair of rows.
+the next session; three that increment two shared counters; two that take turns at a pair of rows; two that add one to a sum of
+their own, without a transaction, so that the sum tells how often that was executed. Registers say which member wrote them, and
+reads which member answered at which level of consistency.
 """
 
 from __future__ import annotations
@@ -25,14 +27,20 @@ import time
 
 import pymysql
 
-SESSIONS, COUNTING, COUNTERS = 4, 3, 2
+SESSIONS, COUNTING, COUNTERS, ADDING = 4, 3, 2, 2
 # Seconds between two rounds of a session.
 PAUSE = 0.05
+# The numbers of the sessions that add.
+ADDERS = range(SESSIONS + COUNTING + 2, SESSIONS + COUNTING + 2 + ADDING)
 TABLES = {
-    "anomaly_registers": "id INT PRIMARY KEY, value INT NOT NULL",
+    "anomaly_registers": "id INT PRIMARY KEY, value INT NOT NULL, member VARCHAR(20) NOT NULL DEFAULT ''",
     "anomaly_counters": "id INT PRIMARY KEY, value INT NOT NULL",
+    "anomaly_sums": "id INT PRIMARY KEY, value INT NOT NULL",
     "anomaly_pairs": "round INT, side INT, value INT NOT NULL, PRIMARY KEY (round, side)",
 }
+# Not @@server_id: ProxySQL gives a session that reads an @@variable its connection for good, and repeats none of its statements.
+MEMBER = "(SELECT VARIABLE_VALUE FROM performance_schema.global_variables WHERE VARIABLE_NAME = 'server_id')"
+LEVEL = "(SELECT VARIABLE_VALUE FROM performance_schema.session_variables WHERE VARIABLE_NAME = 'group_replication_consistency')"
 
 
 def connect(route):
@@ -94,15 +102,18 @@ class Session(threading.Thread):
 class Registers(Session):
     def round(self, count):
         def write(connection):
-            query(connection, "UPDATE anomaly_registers SET value = %s WHERE id = %s", count, self.number)
+            statement = f"UPDATE anomaly_registers SET value = %s, member = {MEMBER} WHERE id = %s"
+            query(connection, statement, count, self.number)
             return {}
 
         self.attempt("write", write, key=self.number, value=count)
         for key in (self.number, (self.number + 1) % SESSIONS):
 
             def read(connection, key=key):
-                rows = query(connection, "SELECT value FROM anomaly_registers WHERE id = %s", key)
-                return {"value": rows[0][0] if rows else None}
+                rows = query(
+                    connection, f"SELECT value, member, {MEMBER}, {LEVEL} FROM anomaly_registers WHERE id = %s", key
+                )
+                return dict(zip(("value", "writer", "member", "level"), rows[0] if rows else (None,) * 4))
 
             for route in ("writer", "reader"):
                 self.attempt("read", read, route, key=key)
@@ -123,6 +134,15 @@ class Counter(Session):
             return {"value": value}
 
         self.attempt("increment", increment, key=key)
+
+
+class Sum(Session):
+    def round(self, count):
+        def add(connection):
+            query(connection, "UPDATE anomaly_sums SET value = value + 1 WHERE id = %s", self.number)
+            return {}
+
+        self.attempt("addition", add, key=self.number)
 
 
 class Pair(Session):
@@ -164,7 +184,9 @@ def prepare():
         query(connection, f"CREATE TABLE {name} ({columns})")
     for name, count in (("anomaly_registers", SESSIONS), ("anomaly_counters", COUNTERS)):
         for number in range(count):
-            query(connection, f"INSERT INTO {name} VALUES (%s, 0)", number)
+            query(connection, f"INSERT INTO {name} (id, value) VALUES (%s, 0)", number)
+    for number in ADDERS:
+        query(connection, "INSERT INTO anomaly_sums VALUES (%s, 0)", number)
     connection.close()
 
 
@@ -217,6 +239,7 @@ def main(arguments=None):
     sessions = [Registers(number, history, stopped) for number in range(SESSIONS)]
     sessions += [Counter(SESSIONS + number, history, stopped) for number in range(COUNTING)]
     sessions += [Pair(SESSIONS + COUNTING + side, side, barrier, history, stopped) for side in (0, 1)]
+    sessions += [Sum(number, history, stopped) for number in ADDERS]
     origin = time.monotonic()
     print(time.time(), flush=True)
     for session in sessions:
@@ -232,7 +255,8 @@ def main(arguments=None):
             target.write(json.dumps(dict(event, start=event["start"] - origin, end=event["end"] - origin)) + "\n")
         registers = final("anomaly_registers")
         counters = registers and final("anomaly_counters")
-        target.write(json.dumps({"registers": registers, "counters": counters}) + "\n")
+        sums = counters and final("anomaly_sums")
+        target.write(json.dumps({"registers": registers, "counters": counters, "sums": sums}) + "\n")
     return 0
 
 

@@ -7,12 +7,15 @@ A history is a list of events, each a dictionary: client, kind, start, end (seco
 for what was acknowledged), and by kind:
 
 - write       key, value: a register was set; each register has one writer, and its values grow
-- read        key, value, route: a register was read, through this hostgroup; value None: no row
+- read        key, value, route: a register was read, through this hostgroup; value None: no row. Where it is known: writer, the
+              member that wrote this value; member, the one that answered; level, of consistency
 - increment   key, value: a counter was read with FOR UPDATE and set to one more, this value, in one transaction
 - withdrawal  key, side, seen, value: both rows of a pair were read with FOR UPDATE, in one transaction; where both held
               1 ("seen"), this side's was set to 0 (value; None where nothing was set). One of the two must stay 1.
+- addition    key: one was added to a sum that only this client changes, by a statement without a transaction
 
-What failed may have happened or not: it proves nothing, and is never counted as an anomaly.
+What failed may have happened or not, at any time after it began: it proves nothing, and is never counted as an anomaly. So a read
+that finds the value of a write that failed is none, either: the write may have come late.
 """
 
 from __future__ import annotations
@@ -32,6 +35,13 @@ def reads(events, route):
     )
 
 
+def came_late(events):
+    """The registers and values of writes that failed."""
+    return {
+        (event["key"], event["value"]) for event in events if event["kind"] == "write" and event["error"] is not None
+    }
+
+
 def number(value):
     """A row that is not there is older than any value."""
     return -1 if value is None else value
@@ -45,20 +55,22 @@ def read_your_writes(events, route):
         of = event["client"], event["key"]
         ends[of].append(event["end"])
         highest[of].append(max(highest[of][-1], event["value"]))
+    late = came_late(events)
     return [
         read
         for read in reads(events, route)
-        if highest[read["client"], read["key"]][bisect_right(ends[read["client"], read["key"]], read["start"])]
+        if (read["key"], read["value"]) not in late
+        and highest[read["client"], read["key"]][bisect_right(ends[read["client"], read["key"]], read["start"])]
         > number(read["value"])
     ]
 
 
 def monotonic_reads(events, route):
     """Reads that returned less than the same client had read before."""
-    newest, found = {}, []
+    newest, found, late = {}, [], came_late(events)
     for read in reads(events, route):
         seen = read["client"], read["key"]
-        if number(read["value"]) < newest.get(seen, -1):
+        if number(read["value"]) < newest.get(seen, -1) and (read["key"], read["value"]) not in late:
             found.append(read)
         newest[seen] = max(newest.get(seen, -1), number(read["value"]))
     return found
@@ -66,7 +78,7 @@ def monotonic_reads(events, route):
 
 def staleness(events, route):
     """Seconds by which the stalest read was behind: from when what it should have seen was acknowledged until it began."""
-    written = defaultdict(list)
+    written, late = defaultdict(list), came_late(events)
     for event in acknowledged(events, "write"):
         written[event["key"]].append(event)
     return max(
@@ -74,7 +86,9 @@ def staleness(events, route):
             read["start"] - one["end"]
             for read in reads(events, route)
             for one in written[read["key"]]
-            if one["end"] <= read["start"] and one["value"] > number(read["value"])
+            if (read["key"], read["value"]) not in late
+            and one["end"] <= read["start"]
+            and one["value"] > number(read["value"])
         ),
         default=0.0,
     )
@@ -93,6 +107,18 @@ def write_skew(events):
         if event["seen"] == [1, 1] and event["value"] == 0:
             sides[event["key"]].add(event["side"])
     return sorted(key for key, both in sides.items() if len(both) == 2)
+
+
+def executed_twice(events, sums):
+    """How many statements were executed more than once: values of registers that two members wrote, and what sums hold beyond all attempts."""
+    writers = defaultdict(set)
+    for event in acknowledged(events, "read"):
+        if event.get("writer"):
+            writers[event["key"], event["value"]].add(event["writer"])
+    attempts = Counter(event["key"] for event in events if event["kind"] == "addition")
+    return sum(len(found) - 1 for found in writers.values()) + sum(
+        max(0, value - attempts[key]) for key, value in sums.items()
+    )
 
 
 def lost_writes(events, registers, counters):

@@ -236,8 +236,9 @@ class Chaos:
             one["gap"] = plan.gap_in(successes, one["began"], end)
             # Of faults in which the service was away until the servers were there again: from then on.
             one["service_after_servers"] = plan.back_after(successes, answer) if answer else None
-        registers, counters = (
-            {int(key): value for key, value in (final[name] or {}).items()} for name in ("registers", "counters")
+        registers, counters, sums = (
+            {int(key): value for key, value in (final[name] or {}).items()}
+            for name in ("registers", "counters", "sums")
         )
         errors: dict[str, int] = {}
         for event in events:
@@ -259,6 +260,7 @@ class Chaos:
             "write_skew": len(judge.write_skew(events)),
             "own_writes_unread": len(judge.read_your_writes(events, "writer")),
             "reads_back_in_time": len(judge.monotonic_reads(events, "writer")),
+            "executed_twice": judge.executed_twice(events, sums),
             "several_groups": plan.several_groups(self.looks),
             "looks": len(self.looks),
             "same_transactions": len({str(rows) for rows in executed.values()}) == 1 and [] not in executed.values(),
@@ -272,6 +274,7 @@ BAD = (
     "write_skew",
     "own_writes_unread",
     "reads_back_in_time",
+    "executed_twice",
     "several_groups",
     "persons",
 )
@@ -283,14 +286,14 @@ OF_ALL = ("write_skew", "own_writes_unread", "reads_back_in_time")
 
 def bad(report: dict) -> list[str]:
     """What must not be and was."""
-    found = [name for name in BAD if report[name] and not (report["writers"] == "all" and name in OF_ALL)]
+    found = [name for name in BAD if report.get(name) and not (report["writers"] == "all" and name in OF_ALL)]
     return found if report["same_transactions"] else [*found, "members differ"]
 
 
 def text(report: dict) -> str:
     """The report for people."""
     kinds = sorted({one["kind"] for one in report["faults"]})
-    counts = (
+    counts = [
         (len(report["faults"]), "faults"),
         (report["statements"], "statements"),
         (sum(report["failed"].values()), "failed"),
@@ -301,7 +304,10 @@ def text(report: dict) -> str:
         (report["reads_back_in_time"], "reads back in time"),
         (len(report["several_groups"]), f"of {report['looks']} looks with two groups"),
         (report["persons"], "times a person was needed"),
-    )
+    ]
+    # Not counted in the earliest runs.
+    if "executed_twice" in report:
+        counts.insert(-2, (report["executed_twice"], "statements executed twice"))
     loads = [round(one["load"]) for one in report["faults"]]
     lines = [
         f"Seed {report['seed']}, {report['minutes']:g} minutes, {time.strftime('%Y-%m-%d', time.gmtime(report['at']))}, `{report['writers']}`,"

@@ -104,6 +104,9 @@ def plain_variables(settings: dict[str, Any]) -> dict[str, Any]:
         "mysql-monitor_groupreplication_healthcheck_timeout": settings["proxysql_monitor_timeout"],
         "mysql-monitor_groupreplication_healthcheck_max_timeout_count": settings["proxysql_monitor_max_timeouts"],
         "mysql-connect_timeout_server": settings["proxysql_connect_timeout"],
+        # A statement whose connection is lost may have been executed, or be executed later, when a frozen member goes on: repeated, it would be
+        # executed twice, and nobody told.
+        "mysql-query_retries_on_failure": 0,
     }
     if true(settings["proxysql_cluster"]):
         found["admin-cluster_username"] = settings["proxysql_cluster_user"]

@@ -469,8 +469,10 @@ def test_a_refusing_server_is_shunned_and_others_serve(spread, group, forwarder)
     assert status == "SHUNNED" and errors >= 5
 
 
-def test_a_statement_outside_of_a_transaction_survives_lost_connections(served, group, forwarder):
-    """The kept connection is dead; the statement is sent once more, on a new one."""
+@pytest.mark.parametrize("retries", [1, 0])
+def test_a_statement_outside_of_a_transaction_survives_lost_connections(served, group, forwarder, retries):
+    """The kept connection is dead; the statement is sent once more, on a new one, unless that is not wanted."""
+    served.set(query_retries_on_failure=retries)
     front = forwarder(group.members[0])
     served.run(f"DELETE FROM mysql_servers WHERE hostgroup_id={W}")
     served.run(f"INSERT INTO mysql_servers (hostgroup_id, hostname, port) VALUES ({W}, '{front.key[0]}', {front.port})")
@@ -479,4 +481,9 @@ def test_a_statement_outside_of_a_transaction_survives_lost_connections(served, 
         assert one(cursor, "SELECT 1") == 1
         front.refuse()
         front.open()
-        assert one(cursor, "SELECT 2") == 2
+        if retries:
+            assert one(cursor, "SELECT 2") == 2
+        else:
+            with pytest.raises(pymysql.OperationalError) as error:
+                one(cursor, "SELECT 2")
+            assert error.value.args[0] == 2013

@@ -61,6 +61,41 @@ def test_monotonic_reads(judge, values, violations):
     assert judge.monotonic_reads(history, "writer") == []
 
 
+@pytest.mark.parametrize(("error", "count"), [(None, 1), ("lost connection", 0)])
+def test_a_write_that_failed_may_come_late(judge, error, count):
+    """It was sent to a member that answered nothing: it may be executed when that goes on, over newer values."""
+    history = [write(1, 0, 1, error=error), write(2, 1, 2), read(2, 3), read(1, 4)]
+    assert len(judge.read_your_writes(history, "reader")) == count
+    assert len(judge.monotonic_reads(history, "reader")) == count
+    assert judge.staleness(history, "reader") == (2 if count else 0)
+
+
+def found(value, writer, key=0):
+    return dict(read(value, 1, key=key), writer=writer)
+
+
+def addition(key=0, error=None):
+    return event("addition", 1, 2, client=key, error=error, key=key)
+
+
+@pytest.mark.parametrize(
+    ("history", "sums", "count"),
+    [
+        # One value of a register is written by one member, once.
+        ([found(1, "a"), found(1, "a"), found(2, "b")], {}, 0),
+        ([found(1, "a"), found(1, "b"), found(1, "a")], {}, 1),
+        ([found(1, "a"), found(1, "b", key=1), read(1, 1)], {}, 0),
+        # What failed may have happened, but once.
+        ([addition(), addition(error="lost connection")], {0: 2}, 0),
+        ([addition(), addition(error="lost connection")], {0: 1}, 0),
+        ([addition(), addition(error="lost connection")], {0: 3}, 1),
+        ([addition(), addition(key=1)], {0: 2, 1: 0}, 1),
+    ],
+)
+def test_executed_twice(judge, history, sums, count):
+    assert judge.executed_twice(history, sums) == count
+
+
 def test_monotonic_reads_are_each_clients_and_each_registers(judge):
     assert judge.monotonic_reads([read(2, 0, client=0), read(1, 1, client=1)], "reader") == []
     assert judge.monotonic_reads([read(2, 0, key=0), read(1, 1, key=1)], "reader") == []

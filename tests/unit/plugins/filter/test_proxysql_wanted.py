@@ -83,6 +83,13 @@ def test_further_variables_win_and_secret_ones_are_kept_apart():
     assert set(found["own_secret_variables"]) == {"admin-admin_credentials", "admin-stats_credentials"}
 
 
+def test_a_statement_is_not_repeated_unless_somebody_wants_it():
+    """What ProxySQL does by itself: a write that was under way to a member that froze is then executed twice."""
+    name = "mysql-query_retries_on_failure"
+    assert wanted()["variables"][name] == 0
+    assert wanted(proxysql_variables={name: 1})["variables"][name] == 1
+
+
 def test_reads_of_accounts_on_a_writer_hostgroup_are_split():
     assert wanted()["query_rules"] == [dict(rule_id=1)]
     rules = wanted(proxysql_read_write_split="true")["query_rules"][1:]
