@@ -8,7 +8,7 @@ for what was acknowledged), and by kind:
 
 - write       key, value: a register was set; each register has one writer, and its values grow
 - read        key, value, route: a register was read, through this hostgroup; value None: no row. Where it is known: writer, the
-              member that wrote this value; member, the one that answered; level, of consistency
+              member that wrote this value; member, the one that answered
 - increment   key, value: a counter was read with FOR UPDATE and set to one more, this value, in one transaction
 - withdrawal  key, side, seen, value: both rows of a pair were read with FOR UPDATE, in one transaction; where both held
               1 ("seen"), this side's was set to 0 (value; None where nothing was set). One of the two must stay 1.

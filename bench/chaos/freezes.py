@@ -6,7 +6,7 @@
     freezes.py [--freezes N] [--lasts S] [--history FILE]
 
 Shorter than the group's detection (5 s), so that the member stays in the group while the proxy has another one write. Prints a
-line per freeze, each read that went back with who wrote its value, who answered and at which level, and the sums.
+line per freeze, each read that went back with who wrote its value and who answered, and the figures.
 """
 
 from __future__ import annotations
