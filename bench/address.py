@@ -34,6 +34,8 @@ KINDS = {
     "cut_from_each_other": "cut from the other proxy alone",
     "keepalived_hangs": "keepalived frozen",
     "without_members": "without members, which the other one has",
+    "ipv6_killed": "IPv6 address: process killed",
+    "ipv6_cut_off": "IPv6 address: cut off from everything",
     "restart": "restarted by the role, and then the other one",
     "preempt": "killed and started again, with preemption",
     "list_killed": "clients with a list: process killed",

@@ -20,6 +20,12 @@ def address_of(lab: Lab) -> str:
     return f"{lab.address('db0').rpartition('.')[0]}.120"
 
 
+def address6_of(lab: Lab) -> str:
+    """An IPv6 address for the proxies to share; empty where the lab has no IPv6."""
+    own = lab.on("proxy", "sh", "-c", "ip -6 -oneline address show scope global | awk '{print $4; exit}'").strip()
+    return own and own.rpartition(":")[0] + ":120"
+
+
 def holders(lab: Lab, address: str = "") -> list[str]:
     """The proxies that have the address now."""
     wanted = f" {address or address_of(lab)}/"

@@ -20,6 +20,7 @@ from support import ROOT, second_proxy, wait_for
 from support_address import (
     INVENTORY,
     PROXIES,
+    address6_of,
     address_of,
     both_good,
     holder,
@@ -71,8 +72,18 @@ def whole(lab, shared):
 
 def iptables(lab, host, action, *addresses):
     for address in addresses:
-        lab.on(host, "iptables", action, "INPUT", "-s", address, "-j", "DROP")
-        lab.on(host, "iptables", action, "OUTPUT", "-d", address, "-j", "DROP")
+        program = "ip6tables" if ":" in address else "iptables"
+        lab.on(host, program, action, "INPUT", "-s", address, "-j", "DROP")
+        lab.on(host, program, action, "OUTPUT", "-d", address, "-j", "DROP")
+
+
+def networks(lab):
+    """All that there is around a proxy."""
+    six = address6_of(lab)
+    return [
+        f"{address_of(lab).rpartition('.')[0]}.0/24",
+        *([f"{six.rpartition(':')[0]}:/64", "fe80::/10"] if six else []),
+    ]
 
 
 def proxy_addresses(lab):
@@ -111,8 +122,8 @@ FAULTS = {
     ),
     # From everything; the way that the test uses stays open.
     "cut_off": (
-        lambda lab, host: iptables(lab, host, "-I", f"{address_of(lab).rpartition('.')[0]}.0/24"),
-        lambda lab, host: iptables(lab, host, "-D", f"{address_of(lab).rpartition('.')[0]}.0/24"),
+        lambda lab, host: iptables(lab, host, "-I", *networks(lab)),
+        lambda lab, host: iptables(lab, host, "-D", *networks(lab)),
     ),
     # From each other; clients and members reach both.
     "cut_from_each_other": (
@@ -131,16 +142,16 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_the_proxy_with_the_address(lab, shared, fault, request):
+def try_fault(lab, fault, address, name, runs):
+    """A fault of the proxy that has the addresses, so many times, under load of clients that know this address only."""
     inject, undo = FAULTS[fault]
-    for run in range(request.config.getoption("--runs")):
+    for run in range(runs):
         both_good(lab)
         before = holder(lab)
-        load, busy = Load(lab, f"address_{fault}", REPORTS, CLIENTS), machine()
-        load.start(options=("--host", shared, *OPTIONS))
+        load, busy = Load(lab, f"address_{name}", REPORTS, CLIENTS), machine()
+        load.start(options=("--host", address, *OPTIONS))
         try:
-            with watched(lab) as watch:
+            with watched(lab, address) as watch:
                 time.sleep(1)
                 since = time.time()
                 inject(lab, before)
@@ -168,6 +179,33 @@ def test_a_fault_of_the_proxy_with_the_address(lab, shared, fault, request):
             assert ends and ends[0] - healed <= 1.5, watch.changes
         else:
             assert split <= 1, watch.changes
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_proxy_with_the_address(lab, shared, fault, request):
+    try_fault(lab, fault, shared, fault, request.config.getoption("--runs"))
+
+
+@pytest.fixture(scope="module")
+def shared6(lab, shared):
+    """An IPv6 address beside the other one."""
+    six = address6_of(lab)
+    if not six:
+        pytest.skip("the lab has no IPv6")
+    limit = ("--limit", ",".join(PROXIES))
+    listening = {"mysql-interfaces": "0.0.0.0:6033;[::]:6033"}
+    both = {"proxysql_virtual_address": [shared, six], "proxysql_variables": listening}
+    run = lab.site(*INVENTORY, *limit, "-e", json.dumps(both))
+    assert run.code == 0, run
+    yield six
+    listening["mysql-interfaces"] = "0.0.0.0:6033"
+    run = lab.site(*INVENTORY, *limit, "-e", json.dumps({"proxysql_variables": listening}))
+    assert run.code == 0, run
+
+
+@pytest.mark.parametrize("fault", ["killed", "cut_off"])
+def test_a_fault_under_load_on_the_ipv6_address(lab, shared6, fault, request):
+    try_fault(lab, fault, shared6, f"ipv6_{fault}", request.config.getoption("--runs"))
 
 
 def test_a_planned_restart_hands_the_address_over(lab, shared):
@@ -305,10 +343,9 @@ def test_status_names_two_proxies_that_have_it(lab, shared):
 
 def test_a_password_and_both_kinds_of_addresses(lab, shared):
     """Last: with VRRP's password, which no output has; and back."""
-    six = lab.on("proxy", "sh", "-c", "ip -6 -oneline address show scope global | awk '{print $4; exit}'").strip()
+    six = address6_of(lab)
     if not six:
         pytest.skip("the lab has no IPv6")
-    six = six.rpartition(":")[0] + ":120"
     more = {
         "proxysql_virtual_address": [shared, six],
         "proxysql_virtual_secret": "pa55-vrr",

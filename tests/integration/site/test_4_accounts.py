@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.version_facts import version_facts
-from support import ROOT
+from support import ROOT, wait_for
 
 pytestmark = [
     pytest.mark.integration,
@@ -96,6 +96,7 @@ def session(lab, where: str, user: str, statements: list[str], member: str = "db
         "repl": "mysql_gr_recovery_password",
         "gr_peer": "mysql_gr_peer_password",
         "monitor": "proxysql_monitor_password",
+        "simkpuser": "lab_app_password",
     }
     wish = {
         "host": lab.address(member),
@@ -239,3 +240,76 @@ def test_accounts_follow_the_inventory_and_a_move_takes_nobody_s_access(lab):
     again = lab.site(*TAGS)
     assert again.code == 0 and not any(again.changed.values()), again.what_changed
     lab.one_group()
+
+
+# How accounts are limited further: make operations.
+on_request = pytest.mark.operations
+
+
+def reconnected(lab, user: str) -> None:
+    """End the sessions of an account on every member; who uses it has to log in again."""
+    ids = f"SELECT PROCESSLIST_ID FROM performance_schema.threads WHERE PROCESSLIST_USER = '{user}'"
+    for member in lab.members:
+        for (number,) in lab.sql(member, ids):
+            # It may have ended meanwhile.
+            lab.sql(member, f"KILL {number}", check=False)
+
+
+@on_request
+def test_a_monitor_that_must_use_tls_is_refused_without_it_and_goes_on_with_it(lab):
+    kinds = "SELECT DISTINCT CONNECTION_TYPE FROM performance_schema.threads WHERE PROCESSLIST_USER = 'monitor'"
+    assert ask(lab, "proxy", "monitor", ["SELECT 1"], tls=False) == ["ok"]
+    try:
+        run = lab.site(*TAGS, "-e", '{"proxysql_monitor_require_tls": true}')
+        assert run.code == 0 and sum(run.changed.values()) == 1, run
+        assert ask(lab, "proxy", "monitor", ["SELECT 1"], tls=False) == REFUSED
+        assert ask(lab, "proxy", "monitor", ["SELECT 1"]) == ["ok"]
+        reconnected(lab, "monitor")
+        for member in lab.members:
+            wait_for(
+                lambda member=member: lab.sql(member, kinds) == [["SSL/TLS"]], 30, f"ProxySQL's monitor on {member}"
+            )
+        again = lab.site(*TAGS, "-e", '{"proxysql_monitor_require_tls": true}')
+        assert again.code == 0 and not any(again.changed.values()), again.what_changed
+    finally:
+        run = lab.site(*TAGS)
+    assert run.code == 0 and ask(lab, "proxy", "monitor", ["SELECT 1"], tls=False) == ["ok"]
+
+
+@on_request
+def test_an_application_is_admitted_from_its_hosts_alone(lab):
+    """from_hosts: an address, and a name that the members know. Its proxies count as its hosts."""
+    name, proxy = "app.lab.example", str(lab.variable("proxy", "proxysql_address"))
+    account = dict(lab.variable("db0", "mysql_gr_users")[0])
+    del account["host"]
+
+    def move(*hosts):
+        return lab.site(*TAGS, "-e", json.dumps({"mysql_gr_users": [dict(account, from_hosts=list(hosts))]}))
+
+    through = f"read -r MYSQL_PWD; export MYSQL_PWD; mysql -h {proxy} -P 6033 -u simkpuser -N -e \"SELECT 'served'\""
+    assert ask(lab, "db1", "simkpuser", ["SELECT 1"]) == ["ok"]
+    for member in lab.members:
+        lab.give(member, "cp /etc/hosts /root/hosts; cat >>/etc/hosts", f"{proxy} {name}\n")
+    try:
+        run = move(name, lab.address("db2"))
+        assert run.code == 0, run
+        assert hosts_of(lab, "simkpuser") == {"simkpuser": {proxy, lab.address("db2")}}
+        assert ask(lab, "db1", "simkpuser", ["SELECT 1"]) == REFUSED
+        assert ask(lab, "db2", "simkpuser", ["SELECT 1"]) == ask(lab, "proxy", "simkpuser", ["SELECT 1"]) == ["ok"]
+        reconnected(lab, "simkpuser")
+        assert "served" in lab.give("db1", through, f"{account['password']}\n")
+        again = move(name, lab.address("db2"))
+        assert again.code == 0 and not any(again.changed.values()), again.what_changed
+        # Who is no longer named is shut out.
+        assert move(name).code == 0
+        assert hosts_of(lab, "simkpuser") == {"simkpuser": {proxy}}
+        assert ask(lab, "db2", "simkpuser", ["SELECT 1"]) == REFUSED
+    finally:
+        for member in lab.members:
+            lab.on(member, "sh", "-c", "cat /root/hosts >/etc/hosts; rm /root/hosts")
+        run = lab.site(*TAGS)
+        # The inventory's host is no list: accounts at others stay.
+        for host in hosts_of(lab, "simkpuser")["simkpuser"] - {"%"}:
+            lab.sql("db1", f"DROP USER simkpuser@'{host}'")
+        reconnected(lab, "simkpuser")
+    assert run.code == 0 and ask(lab, "db1", "simkpuser", ["SELECT 1"]) == ["ok"], run
