@@ -54,6 +54,7 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.server_options imp
     LIVE,
     LIVE_BY_FUNCTION,
     LIVE_TLS,
+    LIVE_TLS_WITHOUT,
     plain_name,
 )
 
@@ -78,6 +79,8 @@ def gr_live_settings(old: str, new: str, version: str, tls: bool = False) -> dic
     changed = sorted(name for name in set(before) | set(after) if before.get(name) != after.get(name))
     since = effective_version(version)
     live = {**LIVE, **LIVE_TLS} if tls else LIVE
+    if tls:
+        after = {**{name: LIVE_TLS_WITHOUT[name] for name in changed if name in LIVE_TLS_WITHOUT}, **after}
     variables: dict[str, Any] = {}
     lasting = []
     for name in changed:

@@ -96,6 +96,36 @@ def issuer_ends(certificate: Certificate, ca: str) -> int | None:
     return int(max(found)) if found else None
 
 
+def united(*texts: str) -> str:
+    """The certificates of all these PEM files, each once and in their order."""
+    return "".join(dict.fromkeys(block + "\n" for text in texts for block in blocks(text)))
+
+
+def blocks(text: str) -> list[str]:
+    """Certificates of a PEM file, written one way."""
+    found = []
+    for block in PEM.findall(text):
+        body = "".join(block.split())
+        lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+        found.append("\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----"]))
+    return list(dict.fromkeys(found))
+
+
+def issuers(cert: str, ca: str) -> list[str]:
+    """The blocks of a CA file by which the certificate is verified: its issuer, the issuer of that, and so on, by their names. Of several with one name,
+    all: by which of them it is cannot be said without a library."""
+    pool = [(block, parsed) for block in blocks(ca) for parsed in certificates(block)]
+    waiting = certificates(cert)[:1]
+    found: list[str] = []
+    while waiting:
+        issuer = waiting.pop().issuer
+        for block, parsed in pool:
+            if parsed.subject == issuer and block not in found:
+                found.append(block)
+                waiting.append(parsed)
+    return found
+
+
 def _shake(*sides: ssl.SSLObject) -> None:
     """A handshake without a network; ssl.SSLError where one side refuses."""
     waiting = list(sides)

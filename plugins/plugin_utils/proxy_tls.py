@@ -9,11 +9,13 @@ Private to this collection.
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import (
     Files,
+    blocks,
+    issuers,
     seen,
     trouble,
 )
@@ -87,6 +89,51 @@ def ending_problems(
     if kind == GIVEN:
         return ending(name, seen(Files(**given), ""), now, days_left, GIVEN_HINTS) if all(given.values()) else []
     return ending(name, there, now, days_left, OWN_HINTS) if kind == OWN_CA else []
+
+
+class Verifier(NamedTuple):
+    """By what a proxy verifies members: its variables, the content of proxysql_backend_tls_ca, and whether it does so now."""
+
+    wanted: str
+    client_cert: str
+    backend_ca: str
+    backend_text: str
+    verifies: bool
+
+
+def trust_problems(proxy: Verifier, members: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What stands against certificates that members are going to show: a proxy that verifies members would take none of them for one in the end.
+    members: kind, ca and cert (texts; of an own CA that is not made yet there is none) of each."""
+    kinds = {str(member["kind"]) for member in members.values()}
+    of_members = kinds.pop() if len(kinds) == 1 else AUTO
+    kind = choose(proxy.wanted, [proxy.client_cert, proxy.backend_ca], of_members, of_members == OWN_CA)
+    if of_members == SERVER or (kind == SERVER and (proxy.wanted == SERVER or not proxy.verifies)):
+        return []
+    if kind == SERVER or (kind == OWN_CA and of_members == GIVEN):
+        return [
+            f"mysql_gr_tls of the members is {of_members}, proxysql_tls is {proxy.wanted} and proxysql_backend_tls_ca is empty, so that the proxy would"
+            " refuse the members: set proxysql_tls to given and proxysql_backend_tls_ca to a file on the control node with the CA that has signed the"
+            " members' certificates, or proxysql_tls to server, which verifies nobody."
+        ]
+    if not proxy.backend_ca:
+        return []
+    there = blocks(proxy.backend_text)
+    strange = [
+        name
+        for name, member in members.items()
+        if not set(issuers(member["cert"], member["ca"]) or blocks(member["ca"]) or [""]) <= set(there)
+    ]
+    if not strange:
+        return []
+    hint = (
+        "leave it out, and the proxies use the cluster's own CA (mysql_gr_tls own_ca)"
+        if of_members == OWN_CA
+        else "add the certificates that are in mysql_gr_tls_ca there"
+    )
+    return [
+        f"proxysql_backend_tls_ca is {proxy.backend_ca}, which lacks the CA of the certificates that {', '.join(strange)} are to show; the proxy would refuse"
+        f" these members: {hint}."
+    ]
 
 
 def _content(path: str) -> bytes:

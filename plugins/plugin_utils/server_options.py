@@ -239,6 +239,11 @@ LIVE_TLS = {
     "group_replication_recovery_ssl_ca": (5, 7, 17),
     "group_replication_recovery_ssl_verify_server_cert": (5, 7, 17),
 }
+# What a running server is given where the option is left out from now on; of its versions of TLS it keeps what is the default of newer servers.
+LIVE_TLS_WITHOUT = {
+    "tls_version": "TLSv1.2,TLSv1.3",
+    "group_replication_recovery_ssl_verify_server_cert": "OFF",
+}
 LIVE_BY_FUNCTION = ("group_replication_single_primary_mode", "group_replication_enforce_update_everywhere_checks")
 
 

@@ -281,6 +281,58 @@ def test_a_group_that_verifies_admits_who_verifies(on_stack, authorities):
     assert start(on_stack[1].server) == ""
 
 
+def verified(members, ca):
+    """They are a group whose members verify each other by this CA."""
+    for one in members:
+        one.show(ca, ca.pair(one.host))
+        one.trust(ca)
+        recovers_by(ca, one)
+    for number, one in enumerate(members):
+        assert start(one.server, bootstrap=number == 0) == ""
+
+
+def again(group, one):
+    """As the playbook renew_certificates starts Group Replication anew, which reads certificates and settings then."""
+    one.server.sql("STOP GROUP_REPLICATION")
+    failure = start(one.server)
+    if not failure:
+        wait_for(lambda: group.state(one.server) == "ONLINE", 60, "it is ONLINE again")
+    return failure
+
+
+def verifies_nobody(one):
+    one.server.sql("SET GLOBAL group_replication_ssl_mode = 'REQUIRED'")
+    one.server.sql("SET GLOBAL group_replication_recovery_ssl_verify_server_cert = OFF")
+
+
+def test_a_group_that_verifies_refuses_the_first_that_moves_to_another_ca(group, on_stack, authorities):
+    own, another = authorities
+    verified(on_stack[:2], own)
+    first = on_stack[1]
+    verifies_nobody(first)
+    first.show(another, another.pair(first.host))
+    assert "3092" in again(group, first)
+
+
+def test_a_group_moves_to_another_ca_when_its_members_verify_each_other_no_longer(group, on_stack, authorities):
+    """The steps of the playbook renew_certificates, of which each is done on all members before the next one begins."""
+    own, another = authorities
+    members = on_stack[:2]
+    verified(members, own)
+    for one in members:
+        verifies_nobody(one)
+    assert [again(group, one) for one in members] == ["", ""]
+    for one in members:
+        one.show(another, another.pair(one.host))
+        one.server.sql(f"SET GLOBAL group_replication_recovery_ssl_ca = '{one.write('trust', another.text)}'")
+    assert [again(group, one) for one in members] == ["", ""]
+    for one in members:
+        one.trust(another)
+        recovers_by(another, one)
+    assert [again(group, one) for one in members] == ["", ""]
+    assert [group.state(one.server) for one in members] == ["ONLINE", "ONLINE"]
+
+
 def why_not_recovered(server):
     return server.sql(
         "SELECT last_error_message AS why FROM performance_schema.replication_connection_status WHERE channel_name = 'group_replication_recovery'"

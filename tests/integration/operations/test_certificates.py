@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
+import time
+from pathlib import Path
 
 import pytest
+from support import kill_tree
+from support_certificates import CA, DAY
 
 pytestmark = [
     pytest.mark.operations,
@@ -21,6 +26,9 @@ RENEW = "playbooks/renew_certificates.yml"
 OF_PROXY = "/etc/proxysql-tls/cert.pem"
 # What the proxy trusts, as clients do that were given the same file.
 CA_OF_PROXY = "/etc/proxysql-tls/members-ca.pem"
+# What the proxy shows is signed by this one, also where members have certificates of another.
+OWN_CA_OF_PROXY = "/etc/proxysql-tls/ca.pem"
+GIVEN = {kind: f"/etc/mysql/given-{kind}.pem" for kind in ("ca", "cert", "key")}
 NEW = ("-e", "mysql_gr_tls_renew_days=400")
 UPTIME = "SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'"
 # In the lab's network: the certificate that a member's port for the group's own traffic serves.
@@ -45,25 +53,23 @@ def served(lab):
     return found
 
 
-def on_disk(lab):
-    return {member: fingerprint(lab.on(member, "cat", "/etc/mysql/gr-cert.pem")) for member in lab.members}
+def on_disk(lab, cert="/etc/mysql/gr-cert.pem"):
+    return {member: fingerprint(lab.on(member, "cat", cert)) for member in lab.members}
 
 
 def started(lab):
     return [float(lab.sql(member, UPTIME)[0][0]) for member in lab.members]
 
 
-def changed(lab, under_load, *arguments, name, verified=True):
-    """Under load; no server was restarted, the members are one group, and their channel serves what is on disk. verified: clients connect for each
-    statement, and verify the proxy by the CA file that the role keeps on its host, and by its address."""
+def changed(lab, under_load, *arguments, name, ca=CA_OF_PROXY, cert="/etc/mysql/gr-cert.pem"):
+    """Under load; no server was restarted, the members are one group, and their channel serves what is on disk (cert). ca: clients connect for each
+    statement, and verify the proxy by this CA file that the role keeps on its host, and by its address."""
     before = started(lab)
-    options = (
-        ("--ca", CA_OF_PROXY, "--host", lab.variable("proxy", "proxysql_address"), "--reconnect") if verified else ()
-    )
+    options = ("--ca", ca, "--host", lab.variable("proxy", "proxysql_address"), "--reconnect") if ca else ()
     run = under_load(RENEW, *arguments, name=name, options=options)
     assert all(now > then for now, then in zip(started(lab), before)), "a server was restarted"
     lab.one_group()
-    assert served(lab) == on_disk(lab)
+    assert served(lab) == on_disk(lab, cert)
     return run
 
 
@@ -98,6 +104,98 @@ def test_another_ca(lab, under_load):
     assert one.count("BEGIN CERTIFICATE") == 1 and one.strip() not in cas[0]
 
 
+def give(lab, ca, names):
+    """Certificates of this CA for these addresses, by member, as an operator puts them on the hosts."""
+    for member, name in names.items():
+        pair = ca.issue(member, name, ends=300 * DAY)
+        texts = {"ca": ca.text, **{kind: Path(path).read_text() for kind, path in zip(("cert", "key"), pair)}}
+        for kind, text in texts.items():
+            lab.give(member, f"umask 077; cat >{GIVEN[kind]}; chown mysql: {GIVEN[kind]}", text)
+
+
+def given(ca_of_proxies=None):
+    """Variables of a cluster with certificates that are given."""
+    variables = {"mysql_gr_tls": "given", **{f"mysql_gr_tls_{kind}": path for kind, path in GIVEN.items()}}
+    return ("-e", json.dumps({**variables, "proxysql_backend_tls_ca": ca_of_proxies.path if ca_of_proxies else ""}))
+
+
+def unchanged(lab, *arguments):
+    run = lab.site(*arguments)
+    assert run.code == 0 and set(run.changed.values()) == {0}, run
+
+
+def trusted(lab):
+    """The CAs by which the proxy verifies members."""
+    return lab.on("proxy", "cat", CA_OF_PROXY)
+
+
+def test_a_move_to_certificates_that_are_given(lab, under_load, tmp_path):
+    ca = CA(tmp_path, "company")
+    names = {member: lab.address(member) for member in lab.members}
+    give(lab, ca, {**names, "db1": "192.0.2.9"})
+    wrong = lab.site(*given(ca), playbook=RENEW)
+    assert wrong.code != 0 and "mysql_gr_tls_cert of db1 does not work" in wrong.flat and names["db1"] in wrong.flat
+    give(lab, ca, names)
+    # The proxy would verify the members by the own CA, or by one that has not signed their certificates.
+    for arguments, words in [
+        (given(), "proxysql_backend_tls_ca is empty"),
+        (given(CA(tmp_path, "another")), "which lacks the CA"),
+    ]:
+        refused = lab.site(*arguments, playbook=RENEW)
+        assert refused.code != 0 and words in refused.flat and set(refused.changed.values()) == {0}, refused
+    unchanged(lab)
+    refused = lab.site(*given(ca))
+    assert refused.code != 0 and "renew_certificates" in refused.flat, refused
+    run = changed(lab, under_load, *given(ca), name="renew_certificates_given", ca=OWN_CA_OF_PROXY, cert=GIVEN["cert"])
+    assert "proxy: distdb.mysql_ha.proxysql : Trust what members are going to show, too" in run.what_changed
+    assert (modes(lab), trusted(lab)) == ({"REQUIRED"}, ca.text)
+    unchanged(lab, *given(ca))
+
+
+def test_new_ones_of_another_ca_in_their_place(lab, under_load, tmp_path):
+    """In the same files; the proxy trusts this CA before members show what it has signed."""
+    ca, before = CA(tmp_path, "successor"), trusted(lab)
+    give(lab, ca, {member: lab.address(member) for member in lab.members})
+    changed(lab, under_load, *given(ca), name="renew_certificates_given_again", ca=OWN_CA_OF_PROXY, cert=GIVEN["cert"])
+    assert trusted(lab) == ca.text != before
+    unchanged(lab, *given(ca))
+
+
+def kill_in(lab, task, which, *arguments):
+    """SIGKILL the control node some moments after this task has begun for the which-th time."""
+    process = lab.start(*arguments, playbook=RENEW)
+    begun = 0
+    for line in process.stdout:
+        begun += line.startswith(f"TASK [{task}]")
+        if begun == which:
+            time.sleep(0.7)
+            kill_tree(process)
+            return
+    pytest.fail(f"the playbook has no task {task!r}, or ended before it: exit {process.wait()}")
+
+
+OWN = ("-e", "mysql_gr_tls=own_ca")
+
+
+def test_a_move_whose_controller_was_killed_is_ended_by_the_next_run(lab, under_load):
+    """Back to the own CA, which clients of the proxy trust all the time. Killed where the servers have read their certificates, and where a member has
+    left the group, which is brought back first."""
+    own = trusted(lab)
+    kill_in(lab, "distdb.mysql_ha.mysql_gr : Note which certificate it has read", 1, *OWN)
+    refused = lab.site(*OWN)
+    assert refused.code != 0 and "is being moved to other certificates" in refused.flat, refused
+    kill_in(lab, "distdb.mysql_ha.mysql_gr : Leave the group for a moment", 2, *OWN)
+    refused = lab.site(*OWN)
+    assert refused.code != 0 and "is being moved to other certificates" in refused.flat, refused
+    back = lab.site(*OWN, playbook="playbooks/recover.yml")
+    assert back.code == 0, back
+    lab.one_group()
+    changed(lab, under_load, *OWN, name="renew_certificates_killed", ca=OWN_CA_OF_PROXY)
+    assert modes(lab) == {"VERIFY_IDENTITY"}
+    assert trusted(lab) == lab.on("db0", "cat", "/etc/mysql/gr-ca.pem") != own
+    unchanged(lab)
+
+
 @pytest.fixture
 def servers_own(lab):
     """A cluster with the certificates that its servers made for themselves; afterwards one with an own CA again."""
@@ -115,7 +213,7 @@ def test_a_move_from_the_servers_own_certificates(lab, servers_own, under_load):
     assert stays.code == 0 and set(stays.changed.values()) == {0}, stays
     refused = lab.site("-e", "mysql_gr_tls=own_ca")
     assert refused.code != 0 and "renew_certificates" in refused.flat, refused
-    changed(lab, under_load, "-e", "mysql_gr_tls=own_ca", name="renew_certificates_move", verified=False)
+    changed(lab, under_load, "-e", "mysql_gr_tls=own_ca", name="renew_certificates_move", ca=None)
     assert modes(lab) == {"VERIFY_IDENTITY"}
     # Proxies and monitors verify the members from now on.
     then = lab.site()

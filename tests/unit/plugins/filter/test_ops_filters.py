@@ -56,6 +56,11 @@ def test_settings_of_tls_need_no_restart_where_group_replication_is_started_anew
     assert gr_live_settings(OLD, new, "8.4.6", tls=True) == {"possible": True, "variables": live, "lasting": []}
     assert gr_live_settings(OLD, new, "8.0.15", tls=True)["lasting"] == ["ssl_cert"]
     assert gr_live_settings(OLD, new + "innodb_buffer_pool_size = 1G\n", "8.4.6", tls=True)["variables"] == {}
+    # From an own CA to certificates that are given, members verify less.
+    own = OLD + "tls_version = TLSv1.2,TLSv1.3\nloose-group_replication_recovery_ssl_verify_server_cert = ON\n"
+    less = {"tls_version": "TLSv1.2,TLSv1.3", "group_replication_recovery_ssl_verify_server_cert": "OFF"}
+    assert gr_live_settings(own, OLD, "8.4.6", tls=True) == {"possible": True, "variables": less, "lasting": []}
+    assert gr_live_settings(own, OLD, "8.4.6")["lasting"] == sorted(less)
 
 
 @pytest.mark.parametrize(

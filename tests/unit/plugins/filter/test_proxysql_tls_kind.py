@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.filter.certificates_united import FilterModule as United
 from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_certificate_problems import FilterModule as Ending
 from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_tls_kind import FilterModule
+from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_trust_problems import FilterModule as Trust
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import proxy_tls
+from cryptography.hazmat.primitives import serialization
 from support_certificates import CA, DAY
 
 pytestmark = [pytest.mark.unit]
@@ -155,6 +158,101 @@ def test_a_version_without_the_table_gets_no_rows_unless_they_are_asked_for():
     """Then the module refuses them."""
     assert proxy_tls.servers_tls(GROUPS, [], CA_FILE, "2.5.5") is None
     assert proxy_tls.servers_tls(GROUPS, [dict(hostname="db9")], CA_FILE, "2.5.5")
+
+
+# -- what members are going to show
+
+trust_problems = Trust().filters()["proxysql_trust_problems"]
+united = United().filters()["certificates_united"]
+
+
+@pytest.fixture(scope="module")
+def cas(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trust")
+    return {name: CA(folder, name) for name in ("own", "company", "successor")}
+
+
+def proxy(backend="", wanted="auto", verifies=True, client_cert=""):
+    return dict(
+        wanted=wanted,
+        client_cert=client_cert,
+        backend_ca="/ca.pem" if backend else "",
+        backend_text=backend,
+        verifies=verifies,
+    )
+
+
+def members(kind, cert="", ca=""):
+    return {name: {"kind": kind, "cert": cert, "ca": ca} for name in ("db0", "db1")}
+
+
+def signed(ca):
+    with open(ca.issue("member", "db.example.com").cert, encoding="utf-8") as source:
+        return source.read()
+
+
+def test_a_proxy_that_is_given_the_members_ca_takes_their_certificates(cas):
+    company, successor = cas["company"], cas["successor"]
+    given = members("given", signed(company), company.text)
+    assert trust_problems(proxy(company.text), given) == []
+    assert trust_problems(proxy(successor.text + company.text), given) == []
+    # Members that trust another CA still, which has not signed what they show.
+    assert trust_problems(proxy(company.text), members("given", signed(company), successor.text + company.text)) == []
+
+
+@pytest.mark.parametrize("wanted", ["auto", "given"])
+def test_a_proxy_that_would_refuse_a_member_is_named_with_what_to_do(cas, wanted):
+    company, successor = cas["company"], cas["successor"]
+    both = successor.text + company.text
+    found = {**members("given", signed(successor), both), "db2": members("given", signed(company), both)["db0"]}
+    [problem] = trust_problems(proxy(company.text, wanted), found)
+    assert (
+        "proxysql_backend_tls_ca is /ca.pem, which lacks the CA of the certificates that db0, db1 are to show"
+        in problem
+    )
+    assert "mysql_gr_tls_ca" in problem
+    # Whatever is wrong with the file.
+    assert trust_problems(proxy("no certificate", wanted), found) != []
+
+
+def test_a_ca_whose_issuer_is_missing_does_not_count_as_given(cas, tmp_path):
+    """An intermediate CA alone verifies nothing."""
+    root, middle = cas["company"], CA(tmp_path, "middle")
+    key = middle._key.public_key()
+    middle.cert = root._sign(
+        "middle", key, DAY, *(extension.value for extension in middle.cert.extensions if extension.critical)
+    )
+    text = middle.cert.public_bytes(serialization.Encoding.PEM).decode()
+    shown = members("given", signed(middle), text + root.text)
+    assert trust_problems(proxy(text + root.text), shown) == []
+    assert trust_problems(proxy(text), shown) != []
+    assert trust_problems(proxy(root.text), shown) != []
+
+
+def test_a_proxy_by_whose_variables_nothing_verifies_given_certificates_is_refused(cas):
+    given = members("given", signed(cas["company"]), cas["company"].text)
+    for one in (proxy(), proxy(wanted="own_ca"), proxy(wanted="own_ca", verifies=False)):
+        [problem] = trust_problems(one, given)
+        assert "proxysql_backend_tls_ca is empty" in problem and f"proxysql_tls is {one['wanted']}" in problem
+    # It verifies nobody, by choice or as before; or goes on with what it trusts.
+    for one in (proxy(wanted="server"), proxy(verifies=False), proxy(client_cert="/cert.pem")):
+        assert trust_problems(one, given) == []
+
+
+def test_members_that_move_to_an_own_ca(cas):
+    own = cas["own"].text
+    for ca in ("", own):
+        assert trust_problems(proxy(), members("own_ca", ca=ca)) == []
+        [problem] = trust_problems(proxy(cas["company"].text), members("own_ca", ca=ca))
+        assert "leave it out" in problem
+    assert trust_problems(proxy(own), members("own_ca", ca=own)) == []
+    assert trust_problems(proxy(cas["company"].text), members("server")) == []
+
+
+def test_cas_united_are_there_once(cas):
+    own, company = cas["own"].text, cas["company"].text
+    assert united([own, "words\n" + company + own, ""]) == own + company
+    assert united([own.replace("\n", "\r\n"), own]) == own
 
 
 # -- certificates that end
