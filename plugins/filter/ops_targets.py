@@ -42,7 +42,9 @@ options:
     type: raw
     default: ""
   named:
-    description: An option that names members, as a dict with C(option) (its name) and C(hosts). Their clusters are the ones that are meant.
+    description:
+      - An option that names members, as a dict with C(option) (its name) and C(hosts). Their clusters are the ones that are meant.
+      - With C(kind=proxies) it names proxies that are taken away. The clusters that they serve are meant, and each of these has to keep another proxy.
     type: dict
   absent_ok:
     description: Whether the members of O(named) may be outside of this run.
@@ -167,6 +169,65 @@ def problems_of(
     return []
 
 
+def proxy_problems(
+    known: Sequence[Cluster],
+    wanted: Sequence[str],
+    named: Mapping[str, Any],
+    everyone: Sequence[str],
+    hosts: Sequence[str],
+) -> list[str]:
+    """What stands against a playbook that takes the named proxy away. Whatever the limit is, a cluster keeps one."""
+    option, names = named["option"], named["hosts"]
+    # Beside another one in each cluster that it serves.
+    spare = [proxy for proxy in everyone if all(entry.proxies != [proxy] for entry in known)]
+    allowed = ", ".join(spare) or "none, until there is another proxy"
+    for name in wanted:
+        if name not in [entry.name for entry in known]:
+            return [
+                f"operations_cluster: '{name}' is not allowed (allowed: {', '.join(entry.name for entry in known)})"
+            ]
+    for proxy in names:
+        if proxy not in everyone:
+            return [f"{option}: '{proxy}' is not allowed (allowed: {allowed})"]
+        serving = [entry for entry in known if proxy in entry.proxies]
+        for entry in serving:
+            if entry.proxies == [proxy]:
+                return [
+                    f"{option}: {proxy} is the only proxy of cluster {entry.name}, of which at least one has to stay (allowed: {allowed})."
+                ]
+            if wanted and entry.name not in wanted:
+                return [
+                    f"operations_cluster leaves out {entry.name}, which {proxy} serves, too; leave operations_cluster out."
+                ]
+        if proxy not in hosts:
+            return [f"{option}: '{proxy}' is outside of --limit, which keeps it from being changed."]
+    return []
+
+
+def proxy_targets(
+    groups: Mapping[str, Sequence[str]],
+    known: Sequence[Cluster],
+    hosts: Sequence[str],
+    wanted: Sequence[str],
+    named: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Where a playbook names proxies: all of the inventory's that are in the run (the others know them), and the clusters that they serve."""
+    everyone = list(groups.get("proxysql", []))
+    meant = [entry for entry in known if any(proxy in entry.proxies for proxy in named["hosts"])]
+    problems = proxy_problems(known, wanted, named, everyone, hosts)
+    return result(problems, meant, [proxy for proxy in everyone if proxy in hosts])
+
+
+def result(problems: list[str], clusters: Sequence[Cluster], proxies: list[str]) -> dict[str, Any]:
+    return {
+        "problems": problems,
+        "clusters": [dict(entry._asdict(), lead=entry.lead) for entry in clusters],
+        "members": [host for entry in clusters for host in entry.members],
+        "leads": [entry.lead for entry in clusters if entry.lead],
+        "proxies": proxies,
+    }
+
+
 def ops_targets(
     groups: Mapping[str, Sequence[str]],
     hostvars: Mapping[str, Any],
@@ -181,6 +242,8 @@ def ops_targets(
     named = named or {}
     known = find_clusters(groups, hostvars, hosts)
     wanted = [cluster] if isinstance(cluster, str) and cluster else list(cluster)
+    if named.get("kind") == "proxies":
+        return proxy_targets(groups, known, hosts, wanted, named)
     meant = [entry for entry in known if not wanted or entry.name in wanted]
     if named.get("hosts") and not isinstance(named["hosts"], str):
         meant = [entry for entry in meant if any(host in entry.all for host in named["hosts"])]
@@ -193,13 +256,7 @@ def ops_targets(
         proxies = here
     else:
         problems = problems_of(known, meant, scope, wanted, named, absent_ok)
-    return {
-        "problems": problems,
-        "clusters": [dict(entry._asdict(), lead=entry.lead) for entry in chosen],
-        "members": [host for entry in chosen for host in entry.members],
-        "leads": [entry.lead for entry in chosen],
-        "proxies": proxies,
-    }
+    return result(problems, chosen, proxies)
 
 
 class FilterModule:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: proxysql_restart
-short_description: Restart ProxySQL once its clients have gone to another proxy
+short_description: Restart or stop ProxySQL once its clients have gone to another proxy
 version_added: 1.0.0
 author:
   - distdb contributors (@distdb)
@@ -28,6 +28,11 @@ attributes:
   diff_mode:
     support: none
 options:
+  state:
+    description: V(restarted), or V(stopped) for a proxy that is taken away. Whether it starts at boot is not changed.
+    type: str
+    choices: [restarted, stopped]
+    default: restarted
   service:
     description: Name of ProxySQL's systemd unit on this host.
     type: str
@@ -55,13 +60,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clients:
-  description: Clients that were still connected when ProxySQL was restarted.
-  returned: when it was restarted
+  description: Clients that were still connected when ProxySQL was restarted or stopped.
+  returned: when it was restarted or stopped
   type: int
   sample: 0
 handed_over:
-  description: Whether none of O(virtual_addresses) was on this host when ProxySQL was restarted.
-  returned: when it was restarted
+  description: Whether none of O(virtual_addresses) was on this host when ProxySQL was restarted or stopped.
+  returned: when it was restarted or stopped
   type: bool
   sample: true
 """
@@ -78,11 +83,14 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import HandOver
 
+VERBS = {"restarted": "restart", "stopped": "stop"}
+
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             connection_spec(),
+            state=dict(type="str", choices=list(VERBS), default="restarted"),
             service=dict(type="str", default="proxysql"),
             clients_timeout=dict(type="int", default=10),
             virtual_addresses=dict(type="list", elements="str", default=[]),
@@ -113,14 +121,14 @@ def main() -> None:
             except AdminError:
                 gate.open()
                 raise
-            code, _out, err = module.run_command(["systemctl", "restart", params["service"]])
+            code, _out, err = module.run_command(["systemctl", VERBS[params["state"]], params["service"]])
             gate.release()
             hand_over.end()
     except AdminError as error:
         module.fail_json(msg=str(error))
     if code:
         module.fail_json(
-            msg=f"{params['service']} could not be restarted: {err.strip()} {last_lines(module.run_command, params['service'])}"
+            msg=f"{params['service']} could not be {params['state']}: {err.strip()} {last_lines(module.run_command, params['service'])}"
         )
     module.exit_json(changed=True, clients=clients, handed_over=handed_over)
 

@@ -193,9 +193,10 @@ def virtual_problems(
         return problems
     shared = addresses(settings[OPTION])
     together = sharing(settings, host, peers, hostvars)
-    if len(together) < 2 or host not in together:
-        return [f"{OPTION} is shared by {', '.join(together) or 'no host'} of the inventory group {settings['proxysql_inventory_group']}; "
-                "it needs two hosts or more, with the same value."]  # fmt: skip
+    if host not in together:
+        return [
+            f"{OPTION}: {host} is no host of the inventory group {settings['proxysql_inventory_group']}, whose hosts share it."
+        ]
     return [
         *taken_problems(shared, hosts, hostvars),
         *clash_problems(shared, number, hosts, hostvars),

@@ -89,6 +89,62 @@ def test_the_other_proxy_serves_when_proxysql_is_killed(lab, shared):
     assert holder(lab) == other(before), "it stays there: preemption is off"
 
 
+REMOVE = "playbooks/remove_proxy.yml"
+
+
+def left_of_it(lab, proxy):
+    return lab.on(
+        proxy, "find", "/etc", "/run", "/usr/local", "-name", "proxysql-address*", "-not", "-type", "s"
+    ).split()
+
+
+def test_the_only_proxy_is_not_removed(lab, shared):
+    before = lab.on("proxy", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "proxysql")
+    run = lab.site("-e", "operations_proxy=proxy", playbook=REMOVE)
+    assert (
+        run.code != 0 and "proxy is the only proxy of cluster mysql_gr, of which at least one has to stay" in run.flat
+    ), run
+    assert lab.on("proxy", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "proxysql") == before
+
+
+def test_a_proxy_that_is_removed_leaves_the_address_to_the_other_one(lab, shared):
+    both_good(lab)
+    if holder(lab) == "proxy":
+        kill(lab, "proxy")
+        wait_for(lambda: holders(lab) == ["proxy2"], 10, "proxy2 has the address", every=0.05)
+        start_again(lab, "proxy")
+        both_good(lab)
+    arguments = (*INVENTORY, "-e", "operations_proxy=proxy2")
+    foreseen = lab.site(*arguments, "--check", playbook=REMOVE)
+    assert foreseen.code == 0 and foreseen.changed["proxy2"], foreseen
+    assert holders(lab) == ["proxy2"] and left_of_it(lab, "proxy2")
+
+    run = lab.site(*arguments, playbook=REMOVE)
+    assert run.code == 0 and "Take proxy2 out of the inventory" in run.flat, run
+    assert holder(lab) == "proxy" and ask(lab, shared) == "0"
+    assert left_of_it(lab, "proxy2") == []
+    for service in ("proxysql", "proxysql-address", "proxysql-address-check"):
+        assert lab.on("proxy2", "systemctl", "is-active", service, check=False).strip() == "inactive"
+    assert lab.on("proxy2", "systemctl", "is-enabled", "proxysql", check=False).strip() == "disabled"
+    assert lab.address("proxy2") not in lab.on(
+        "proxy", "cat", "/etc/proxysql-address.conf", "/etc/proxysql-address-check.json"
+    )
+    hosts = lab.sql("db0", "SELECT host FROM mysql.user WHERE user = 'monitor'")
+    assert [lab.address("proxy")] in hosts and [lab.address("proxy2")] not in hosts
+
+    again = lab.site(*arguments, playbook=REMOVE)
+    assert again.code == 0 and not any(again.changed.values()), again
+
+    # Out of the inventory: the one that is left keeps the address, and nothing is to be done there.
+    alone = lab.site("-i", "inventories/lab-address", "--limit", "proxy")
+    assert alone.code == 0 and not alone.changed["proxy"] and holder(lab) == "proxy", alone
+
+    back = lab.site(*INVENTORY)
+    assert back.code == 0, back
+    both_good(lab)
+    assert holder(lab) in PROXIES
+
+
 def test_without_the_variable_nothing_of_it_is_left(lab, shared):
     empty = ("-e", json.dumps({"proxysql_virtual_address": ""}))
     foreseen = lab.site(*INVENTORY, *ALONE, *empty, "--check")

@@ -93,6 +93,39 @@ def test_what_is_refused(groups, hosts, options, sentence):
     assert len(problems) == 1 and sentence in problems[0]
 
 
+PAIR = {**ONE, "proxysql": ["proxy", "proxy2"]}
+
+
+def leaving(groups, hosts, proxy, **options):
+    return targets(groups, hosts, scope="any", named={"option": "operations_proxy", "hosts": [proxy], "kind": "proxies"}, **options)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("groups", "hosts", "proxy", "options", "sentence"),
+    [
+        (ONE, None, "proxy", {}, "operations_proxy: proxy is the only proxy of cluster mysql_gr, of which at least one has to stay"
+         " (allowed: none, until there is another proxy)."),
+        (TWO, None, "both", {}, "operations_proxy: both is the only proxy of cluster alpha, of which at least one has to stay (allowed: second)."),
+        (PAIR, None, "", {}, "operations_proxy: '' is not allowed (allowed: proxy, proxy2)"),
+        (PAIR, None, "db0", {}, "operations_proxy: 'db0' is not allowed (allowed: proxy, proxy2)"),
+        (PAIR, ["db0", "proxy"], "proxy2", {}, "operations_proxy: 'proxy2' is outside of --limit"),
+        (PAIR, None, "proxy2", {"cluster": "gamma"}, "operations_cluster: 'gamma' is not allowed (allowed: mysql_gr)"),
+        (TWO, None, "second", {"cluster": "alpha"}, "operations_cluster leaves out beta, which second serves, too"),
+    ],
+)  # fmt: skip
+def test_a_proxy_that_cannot_be_taken_away(groups, hosts, proxy, options, sentence):
+    problems = leaving(groups, hosts, proxy, **options)["problems"]
+    assert len(problems) == 1 and sentence in problems[0]
+
+
+def test_a_proxy_is_taken_away_from_the_clusters_that_it_serves():
+    found = leaving(TWO, None, "second")
+    assert found["problems"] == [] and found["members"] == ["db3", "db4"] and found["proxies"] == ["both", "second"]
+    found = leaving(PAIR, ["proxy2"], "proxy2")
+    assert found["problems"] == [] and found["members"] == found["leads"] == [] and found["proxies"] == ["proxy2"]
+    assert [entry["all"] for entry in found["clusters"]] == [["db0", "db1", "db2"]]
+
+
 def test_who_is_lost_may_be_out_of_the_run():
     found = targets(ONE, ["db0"], named={"option": "operations_lost", "hosts": ["db1", "db2"]}, absent_ok=True)
     assert found["problems"] == [] and found["members"] == ["db0"]

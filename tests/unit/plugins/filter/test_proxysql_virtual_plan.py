@@ -104,11 +104,15 @@ def test_a_secret_that_vrrp_has_no_room_for_is_refused_and_not_shown(secret):
     assert "proxysql_virtual_secret is not allowed" in found and str(secret) not in found
 
 
-def test_one_proxy_shares_with_nobody():
-    (found,) = problems(others={"proxy2": dict(proxysql_virtual_address="")})
-    assert "is shared by proxy of the inventory group proxysql; it needs two hosts" in found
+def test_the_last_proxy_keeps_the_address():
+    found = plan(others={"proxy2": dict(proxysql_virtual_address="")})
+    assert found["peers"] == found["check"]["peers"] == [] and found["addresses"] == ["192.0.2.10"]
+    assert plan(peers=["proxy"])["peers"] == []
+
+
+def test_who_is_not_in_the_inventory_group_shares_nothing():
     (found,) = problems(peers=["other"], others={"other": {}})
-    assert "is shared by no host" in found
+    assert found == "proxysql_virtual_address: proxy is no host of the inventory group proxysql, whose hosts share it."
 
 
 def test_a_part_of_the_addresses_cannot_be_shared():

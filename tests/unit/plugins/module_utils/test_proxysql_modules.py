@@ -444,6 +444,13 @@ def test_a_proxy_is_restarted_when_its_clients_have_gone(restart):
     assert done == [*CLOSED, "systemctl restart proxysql", "leave"]
 
 
+def test_a_proxy_that_is_taken_away_is_stopped_when_its_clients_have_gone(restart):
+    answer, done = restart([2, 1], state="stopped")
+    assert answer["changed"] and done == [*CLOSED, "systemctl stop proxysql", "leave"]
+    answer, _done = restart([1], state="stopped", systemctl=(1, "", "no such unit"))
+    assert answer["failed"] and "proxysql could not be stopped: no such unit" in answer["msg"]
+
+
 def test_a_proxy_whose_clients_stay_is_restarted_after_a_while(restart):
     answer, done = restart([4], clients_timeout=0, service="px")
     assert answer["clients"] == 3 and done[-2:] == ["systemctl restart px", "leave"]

@@ -50,6 +50,12 @@ def test_vrrp_goes_to_the_other_proxies_alone_and_follows_the_check():
     assert found.count("}") == sum(line.endswith("{") for line in found)
 
 
+def test_the_last_proxy_has_no_peer_and_no_unicast():
+    found = lines(rendered("proxysql-address.conf.j2", peers=[]))
+    assert not [line for line in found if "unicast" in line and not line.startswith("#")]
+    assert "192.0.2.10/32" in found and found.count("}") == sum(line.endswith("{") for line in found)
+
+
 def test_a_password_and_addresses_of_the_other_kind():
     found = lines(rendered("proxysql-address.conf.j2", "s3cret", version=2, advert=1, excluded=["2001:db8::10/128"]))
     assert found[found.index("authentication {") + 1 :][:2] == ["auth_type PASS", "auth_pass s3cret"]
