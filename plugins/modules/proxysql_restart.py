@@ -41,6 +41,12 @@ options:
     description: Longest time in seconds to wait until all clients have gone.
     type: int
     default: 10
+  wait_ready:
+    description:
+      - Longest time in seconds to wait, after a restart, until ProxySQL answers and has at least as many writers in runtime as before, and until the check
+        of a shared address is good again if it was before. When it is over the module fails.
+    type: int
+    default: 0
   virtual_addresses:
     description: Addresses that this proxy shares with others (C(proxysql_virtual_address) of the role).
     type: list
@@ -79,6 +85,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin im
     AdminError,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.clients import Gate
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.ready import Ready
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.specs import connection_spec
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.unit import last_lines
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import HandOver
@@ -93,21 +100,23 @@ def main() -> None:
             state=dict(type="str", choices=list(VERBS), default="restarted"),
             service=dict(type="str", default="proxysql"),
             clients_timeout=dict(type="int", default=10),
+            wait_ready=dict(type="int", default=0),
             virtual_addresses=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )
     params = module.params
-    if params["clients_timeout"] < 0:
-        module.fail_json(
-            msg=f"clients_timeout is {params['clients_timeout']}; allowed are whole numbers of seconds from 0."
-        )
+    for option in ("clients_timeout", "wait_ready"):
+        if params[option] < 0:
+            module.fail_json(msg=f"{option} is {params[option]}; allowed are whole numbers of seconds from 0.")
+    restarts = params["state"] == "restarted"
     if not HAS_PYMYSQL:
         module.fail_json(msg=missing_required_lib("PyMySQL"), exception=PYMYSQL_ERROR)
     try:
         with Admin(params) as admin:
             if module.check_mode:
                 module.exit_json(changed=True)
+            ready = Ready(lambda: Admin(params), admin) if restarts and params["wait_ready"] else None
             gate = Gate(admin)
             hand_over = HandOver(params["virtual_addresses"], module.run_command)
             try:
@@ -129,6 +138,12 @@ def main() -> None:
     if code:
         module.fail_json(
             msg=f"{params['service']} could not be {params['state']}: {err.strip()} {last_lines(module.run_command, params['service'])}"
+        )
+    missing = ready.wait(params["wait_ready"]) if ready else ""
+    if missing:
+        module.fail_json(
+            msg=f"{params['service']} was restarted, and {params['wait_ready']} s later (wait_ready) {missing}.",
+            changed=True,
         )
     module.exit_json(changed=True, clients=clients, handed_over=handed_over)
 

@@ -17,7 +17,14 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import clients, config, look, read, virtual
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql import (
+    clients,
+    config,
+    look,
+    read,
+    ready,
+    virtual,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.admin import AdminError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Server
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
@@ -397,12 +404,19 @@ class Visitor:
 def restart(run, model, monkeypatch):
     """Runs the module; the clients that are connected each time it looks (one of them is the module), the peers of its cluster, and what is refused."""
 
-    def work(seen, peers=0, refused="", systemctl=(0, "", ""), renew=60.0, **options):
-        said, done = iter(seen), []
+    def work(seen, peers=0, refused="", systemctl=(0, "", ""), renew=60.0, writers=(), **options):
+        said, done, placed = iter(seen), [], iter(writers)
+
+        def write():
+            if (count := next(placed)) is None:
+                raise AdminError("statement", "ProxySQL has ended")
+            return {"writers": str(count)}
+
         answers = {
             clients.PEERS: lambda: {"peers": str(peers)},
             clients.LIMIT: lambda: {"value": "2048"},
             clients.INTERFACES: lambda: {"value": "0.0.0.0:6033"},
+            ready.WRITERS: write,
             clients.CONNECTED: lambda: {"Variable_Value": str(next(said))},
         }
 
@@ -535,6 +549,29 @@ def test_without_a_check_no_address_is_given(restart, check, tmp_path):
     (tmp_path / "state.json").unlink()
     answer, done = restart([1], virtual_addresses=["192.0.2.10"])
     assert not answer["handed_over"] and looks == [] and "systemctl restart proxysql" in done
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "was_good", "state", "words"),
+    [
+        (1, None, False, {}, "ProxySQL does not answer"),
+        (2, 1, False, {}, "ProxySQL has 1 of 2 writers"),
+        (1, 1, True, {"value": -50, "reason": "no answer"}, "the check of the shared address says: no answer"),
+        (1, 1, True, {}, "the check of the shared address says: nothing"),
+        (1, 2, True, {"value": 0}, ""),
+        (0, 0, False, {"value": -50}, ""),
+    ],
+)
+def test_what_a_restarted_proxy_lacks(before, now, was_good, state, words):
+    assert ready.lacking(before, now, was_good, state) == words
+
+
+def test_a_restart_ends_when_the_proxy_has_its_writers_again(restart, monkeypatch):
+    answer, done = restart([1], writers=[3, None, 0, 3, 3], wait_ready=60)
+    assert answer["changed"] and not answer.get("failed") and done[-2:] == ["systemctl restart proxysql", "leave"]
+    answer, _done = restart([1], writers=[1, *[0] * 99], wait_ready=1)
+    assert answer["failed"] and answer["changed"]
+    assert answer["msg"] == "proxysql was restarted, and 1 s later (wait_ready) ProxySQL has 0 of 1 writers."
 
 
 def test_a_restart_that_fails_has_the_journals_words(restart):
