@@ -192,6 +192,7 @@ def second_lab(tally: Tally, name: str, hosts: list[str], *suites: list[str], **
     environment["LAB_NAME"] = name
     os.environ.update(environment)
     site = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
+    tally.command("passwords of the lab", ["lab/secrets"])
     tally.command(f"lab {name} up", ["lab/up", *hosts])
     tally.command(f"site of lab {name}", site if "proxy" in hosts else [*site, "--limit", "mysql_gr"])
     for suite in suites:
