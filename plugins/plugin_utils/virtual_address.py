@@ -271,6 +271,11 @@ def virtual_plan(settings: Mapping[str, Any], host: str, peers: Sequence[str], h
             peers=[
                 format_address(own_address(hostvars, peer), said(hostvars, peer, "proxysql_port") or port) for peer in others
             ],
+            # By which the proxies' advertisements are known, and the address.
+            name=own.text,
+            others=[own_address(hostvars, peer) for peer in others],
+            address=next(address.host for address in shared if address.kind == own.kind),
+            router_id=router_id(settings.get("proxysql_virtual_router_id"), shared),
             user=settings["proxysql_monitor_user"],
             hostgroup=writers,
             interval=interval,

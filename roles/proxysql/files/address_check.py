@@ -7,6 +7,9 @@ A query through the port for applications, to a member that takes writes, is wha
 this host: 0 for good, WORSE where it is not and perhaps no other proxy is better, LEAVE where another proxy has just given a good answer. Of a host
 with WORSE the address goes only to one that is better; with LEAVE keepalived gives it up at once. So with no writer anywhere it stays where it is.
 
+A proxy that is cut from the one with the address says LEAVE, too, so that it does not take it; and so does one that is cut off from everything, since
+another one has taken it (proxysql_address_witness.py).
+
 keepalived is looked at, too: one that hangs would keep the address here, while another proxy takes it. It is killed, and systemd starts it again.
 
 What restarts ProxySQL on purpose holds the lock of the file "lease" meanwhile: this program then has no connection (it would be waited for), and its
@@ -22,12 +25,15 @@ import os
 import select
 import signal
 import socket
-import ssl
 import sys
 import time
 from pathlib import Path
 
 import pymysql
+
+# Where the role puts the other file; beside this one in the collection.
+sys.path += ["/usr/local/lib", str(Path(__file__).resolve().parent)]
+from proxysql_address_witness import AGAIN, unanswered, verifying, witnesses
 
 GOOD, WORSE, LEAVE = 0, -100, -254
 # Good answers in a row after which a bad proxy is good.
@@ -36,16 +42,9 @@ RISE = 2
 HURRY, TICK = 0.25, 0.05
 # keepalived hangs when it has not run for so many looks in a row, and for so many advertisements: another proxy takes the address after three.
 LOOKS, ADVERTS = 4, 4
+MEMBERS = "SELECT member_host, member_port FROM performance_schema.replication_group_members WHERE member_port > 0"
 # Without @@, which would tie ProxySQL's connection to the member to this session.
 QUERY = "SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = 'super_read_only'"
-
-
-def verifying(ca):
-    """TLS as clients that verify have it: a proxy whose certificate has expired is not good. Not the name, which is another one at each address."""
-    context = ssl.create_default_context(cafile=ca)
-    context.check_hostname = False
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    return context
 
 
 class Proxy:
@@ -53,6 +52,8 @@ class Proxy:
 
     def __init__(self, options, address):
         self.options, self.address, self.connection = options, address, None
+        # Whether its host gave no answer at all to the last question.
+        self.silent = False
 
     def close(self):
         if self.connection is not None:
@@ -64,28 +65,42 @@ class Proxy:
         host, _colon, port = self.address.rpartition(":")
         more = {"ssl_disabled": True} if pymysql.VERSION >= (1, 0) else {}
         if self.options.get("tls_ca"):
-            more = {"ssl": verifying(self.options["tls_ca"])}
+            # Not the name, which is another one at each address.
+            more = {"ssl": verifying(self.options["tls_ca"], names=False)}
         return pymysql.connect(
             host=host.strip("[]"), port=int(port), user=self.options["user"], password=self.options["password"].encode(),
             connect_timeout=timeout, read_timeout=timeout, write_timeout=timeout, autocommit=None, **more,
         )  # fmt: skip
 
+    def ask(self, query):
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"/* hostgroup={self.options['hostgroup']} */ {query}")
+            return cursor.fetchall()
+
     def problem(self, timeout, connect_timeout=None):
         """Why this proxy is not good, or ""."""
         notify("WATCHDOG=1")
+        self.silent = False
         try:
             if self.connection is None:
                 self.connection = self.connect(connect_timeout or timeout)
             self.connection._read_timeout = timeout
-            with self.connection.cursor() as cursor:
-                cursor.execute(f"/* hostgroup={self.options['hostgroup']} */ {QUERY}")
-                answer = cursor.fetchone()
+            answer = next(iter(self.ask(QUERY)), None)
         except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
+            self.silent = unanswered(error)
             self.close()
             return " ".join(str(error.args[-1] if error.args else error).split()) or type(error).__name__
         if not answer or answer[0] != "OFF":
             return f"the member that answers has super_read_only={answer[0] if answer else 'unknown'}"
         return ""
+
+    def members(self):
+        """(host, port) of the group's members, as the member behind this proxy sees them; none where it is not known."""
+        try:
+            return [(host, int(port)) for host, port in self.ask(MEMBERS)] if self.connection is not None else []
+        except (pymysql.Error, OSError, ValueError):
+            self.close()
+            return []
 
     def wait(self, seconds):
         """Until the time is over, or the proxy closes the connection."""
@@ -98,8 +113,8 @@ class Proxy:
 class Check:
     """What the number is now, and why."""
 
-    def __init__(self, own, peers, timeout, again):
-        self.own, self.peers, self.timeout, self.again = own, peers, timeout, again
+    def __init__(self, own, peers, timeout, again, witness=None):
+        self.own, self.peers, self.timeout, self.again, self.witness = own, peers, timeout, again, witness
         self.value, self.reason, self.good = None, "", RISE - 1
 
     def another(self):
@@ -111,12 +126,21 @@ class Check:
                 return True
         return False
 
-    def step(self, lease):
-        """Look once. lease: whether this proxy is about to be restarted."""
+    def cut_off(self):
+        """Whether neither a member's host nor another proxy's gives any answer, of a proxy that is not good."""
+        return self.witness is not None and self.witness.alone() and all(peer.silent for peer in self.peers)
+
+    def step(self, lease, cut=False):
+        """Look once. lease: whether this proxy is about to be restarted; cut: whether another one has the address, and is not heard."""
         if lease:
             self.own.close()
             self.good, self.value, self.reason = 0, WORSE, "it is about to be restarted"
-            return
+        else:
+            self.look()
+        if cut:
+            self.value, self.reason = LEAVE, "another proxy has the address, as members see, and is not heard"
+
+    def look(self):
         reason = self.own.problem(self.timeout)
         better = bool(reason) and self.another()
         if better:
@@ -124,7 +148,7 @@ class Check:
             reason = self.own.problem(self.again, HURRY)
         if reason:
             self.good = 0
-            self.value, self.reason = LEAVE if better else WORSE, reason
+            self.value, self.reason = LEAVE if better or self.cut_off() else WORSE, reason
             return
         self.good += 1
         if self.good >= RISE:
@@ -205,15 +229,25 @@ def notify(text):
 def run(options):
     directory = options["directory"]
     own = Proxy(options, options["own"])
-    check = Check(own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"], options["again"])
     keepalived = Keepalived(directory, options["advert"])
+    witness = witnesses(options, keepalived)
+    check = Check(
+        own, [Proxy(options, peer) for peer in options["peers"]], options["timeout"], options["again"], witness
+    )
     said = None
+
+    def cut():
+        now = time.monotonic()
+        if witness is not None:
+            witness.look(now)
+        return witness is not None and witness.cut(now)
+
     while True:
         if keepalived.hangs(time.monotonic()):
             print(f"keepalived has not run for {keepalived.patience} s: it is killed, and started again", flush=True)
             keepalived.end()
-        lease = leased(f"{directory}/lease")
-        check.step(lease)
+        lease, apart = leased(f"{directory}/lease"), cut()
+        check.step(lease, apart)
         now = (check.value, check.reason)
         if now != said and check.value is not None:
             # keepalived reads it when it is closed.
@@ -223,8 +257,10 @@ def run(options):
             print(f"{check.value}: {check.reason or 'good'}", flush=True)
             said = now
         notify("READY=1\nWATCHDOG=1")
+        if witness is not None and not lease and time.monotonic() - witness.asked >= AGAIN:
+            witness.follow(own.members(), time.monotonic())
         end = time.monotonic() + options["interval"]
-        while time.monotonic() < end and not own.wait(TICK) and leased(f"{directory}/lease") == lease:
+        while time.monotonic() < end and not own.wait(TICK) and (leased(f"{directory}/lease"), cut()) == (lease, apart):
             pass
 
 

@@ -176,6 +176,10 @@ def test_the_plan_of_two_proxies():
     assert first["check"] == dict(
         own="127.0.0.1:6033",
         peers=["192.0.2.127:6033"],
+        name="192.0.2.129",
+        others=["192.0.2.127"],
+        address="192.0.2.10",
+        router_id=10,
         user="monitor",
         hostgroup=2,
         interval=0.25,

@@ -34,7 +34,7 @@ def fixture_program(monkeypatch):
 
 def options(directory, **more):
     """The check's options, of a proxy without peers."""
-    own = dict(own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25)
+    own = dict(own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25, others=[], members_ca="")
     return dict(OPTIONS, directory=str(directory), **own, **more)
 
 
@@ -100,6 +100,83 @@ def test_a_second_good_answer_counts(program):
     assert own.asked == [(0.5, None), (0.5, None), (0.4, program.HURRY)]
 
 
+class Alone:
+    """A witness whose members are all silent, or are not."""
+
+    def __init__(self, silent):
+        self.silent = silent
+
+    def alone(self):
+        return self.silent
+
+
+@pytest.mark.parametrize(
+    ("members", "peer", "value"),
+    [(True, True, "LEAVE"), (True, False, "WORSE"), (False, True, "WORSE"), (None, True, "WORSE")],
+)
+def test_one_that_nothing_answers_is_cut_off_and_leaves_the_address(program, members, peer, value):
+    """Another one has taken it. Where a host answers, or members are not asked, it may be the last proxy."""
+    other = Proxy("timed out")
+    other.silent = peer
+    made = program.Check(Proxy("timed out"), [other], 0.5, 0.4, None if members is None else Alone(members))
+    made.step(False)
+    assert (made.value, made.reason) == (getattr(program, value), "timed out")
+
+
+def test_one_that_is_cut_from_the_other_leaves_it_there_and_is_good_as_soon_as_it_hears_it(program):
+    made = check(program, Proxy(""), Proxy(""))
+    for cut, value in ((False, program.GOOD), (True, program.LEAVE), (True, program.LEAVE), (False, program.GOOD)):
+        made.step(False, cut)
+        assert made.value == value
+    made.step(True, True)
+    assert made.value == program.LEAVE
+
+
+def test_which_members_there_are_is_asked_on_the_connection_that_is_there(program, monkeypatch):
+    proxy = program.Proxy(OPTIONS, "127.0.0.1:1")
+    assert proxy.members() == []
+    proxy.connection = Connection(("db0", "3306"))
+    assert proxy.members() == [("db0", 3306)]
+    proxy.connection = Connection(TimeoutError())
+    assert proxy.members() == [] and proxy.connection is None
+
+
+def test_silence_is_told_from_a_refusal(program):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        proxy = program.Proxy(OPTIONS, f"127.0.0.1:{free.getsockname()[1]}")
+        assert proxy.problem(0.5) and not proxy.silent
+    proxy.connect = lambda _timeout: (_ for _ in ()).throw(OSError(113, "No route to host"))
+    assert proxy.problem(0.5) and proxy.silent
+
+
+def test_a_cut_ends_the_pause_between_two_questions(program, monkeypatch, tmp_path):
+    """Within an interval of ten seconds."""
+    cuts = iter([False, False, True, True])
+    witness = type(
+        "Witness",
+        (),
+        {
+            "asked": float("inf"),
+            "look": lambda self, now: None,
+            "cut": lambda self, now: next(cuts),
+            "alone": lambda self: False,
+        },
+    )()
+    monkeypatch.setattr(program, "witnesses", lambda options, keepalived: witness)
+    seen = []
+
+    def step(_check, _lease, cut):
+        seen.append(cut)
+        if cut:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(program.Check, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        program.run(options(tmp_path, interval=10))
+    assert seen == [False, True]
+
+
 def test_it_is_good_again_after_two_good_answers(program):
     made = check(program, Proxy("refused", "refused", "refused", "refused", ""), Proxy(""))
     for value in (program.LEAVE, program.LEAVE, program.LEAVE, program.GOOD):
@@ -143,8 +220,8 @@ class Cursor:
         if isinstance(self.row, Exception):
             raise self.row
 
-    def fetchone(self):
-        return self.row
+    def fetchall(self):
+        return () if self.row is None else (self.row,)
 
 
 class Connection:
@@ -230,7 +307,7 @@ def test_a_lease_ends_the_pause_between_two_questions(program, monkeypatch, tmp_
     seen = threading.Event()
     descriptor = os.open(tmp_path / "lease", os.O_WRONLY | os.O_CREAT)
 
-    def step(_check, lease):
+    def step(_check, lease, _cut):
         if lease:
             seen.set()
             raise KeyboardInterrupt

@@ -82,6 +82,7 @@ def test_every_file_that_is_written_is_removed():
         for task in tasks[0]["block"]
     ]
     paths = [VARS.get(path.strip("{} "), path) for path in VARS["_proxysql_virtual_paths"]]
-    written = [VARS.get(dest.strip("{} "), dest) for dest in written if dest]
+    items = [item["dest"] for task in tasks[0]["block"] for item in task.get("loop", [])]
+    written = [VARS.get(dest.strip("{} "), dest) for dest in [*written, *items] if dest and dest != "{{ item.dest }}"]
     for dest in written:
         assert dest in paths
