@@ -140,6 +140,13 @@ class Check:
         if cut:
             self.value, self.reason = LEAVE, "another proxy has the address, as members see, and is not heard"
 
+    def give_up(self):
+        """Whether it is seen only now, and without another question, that this proxy is cut off."""
+        late = self.value == WORSE and bool(self.reason) and self.cut_off()
+        if late:
+            self.value = LEAVE
+        return late
+
     def look(self):
         reason = self.own.problem(self.timeout)
         better = bool(reason) and self.another()
@@ -226,6 +233,18 @@ def notify(text):
             to.send(text.encode())
 
 
+def say(options, check, before):
+    """Tell keepalived, and who reads the state, what is new; returns what has been told."""
+    now = (check.value, check.reason)
+    if now != before and check.value is not None:
+        # keepalived reads it when it is closed.
+        Path(f"{options['directory']}/priority").write_text(f"{check.value}\n", encoding="utf-8")
+        state = {"value": check.value, "reason": check.reason, "advert": options["advert"]}
+        replace(f"{options['directory']}/state.json", json.dumps(state) + "\n")
+        print(f"{check.value}: {check.reason or 'good'}", flush=True)
+    return now
+
+
 def run(options):
     directory = options["directory"]
     own = Proxy(options, options["own"])
@@ -248,20 +267,14 @@ def run(options):
             keepalived.end()
         lease, apart = leased(f"{directory}/lease"), cut()
         check.step(lease, apart)
-        now = (check.value, check.reason)
-        if now != said and check.value is not None:
-            # keepalived reads it when it is closed.
-            Path(f"{directory}/priority").write_text(f"{check.value}\n", encoding="utf-8")
-            state = {"value": check.value, "reason": check.reason, "advert": options["advert"]}
-            replace(f"{directory}/state.json", json.dumps(state) + "\n")
-            print(f"{check.value}: {check.reason or 'good'}", flush=True)
-            said = now
+        said = say(options, check, said)
         notify("READY=1\nWATCHDOG=1")
         if witness is not None and not lease and time.monotonic() - witness.asked >= AGAIN:
             witness.follow(own.members(), time.monotonic())
         end = time.monotonic() + options["interval"]
         while time.monotonic() < end and not own.wait(TICK) and (leased(f"{directory}/lease"), cut()) == (lease, apart):
-            pass
+            if check.give_up():
+                said = say(options, check, said)
 
 
 if __name__ == "__main__":

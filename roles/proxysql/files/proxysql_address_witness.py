@@ -5,8 +5,8 @@
 
 Two proxies that are cut from each other do not know it: the other one might as well be off. Members are a third place, which both of them reach. The proxy
 that has the address shows itself on each of them, for as long as its keepalived runs: it takes one of two locks, then the other one, and so on. One that
-does not hear its advertisements, and sees these locks change, must not take the address. A host that is off leaves a lock behind for as long as the member does
-not miss it, and that lock does not change.
+does not hear its advertisements, and sees these locks change, does not take the address, or gives it up when it has taken it just now. A host that is off
+leaves a lock behind for as long as the member does not miss it, and that lock does not change.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from pathlib import Path
 import pymysql
 
 # In intervals between two advertisements (another proxy takes the address after three). The next lock is taken after SHOW, and looked at after LOOK; the other
-# proxy is SILENT; a run of keepalived, and a change of the locks, is FRESH.
-SHOW, LOOK, SILENT, FRESH = 0.32, 0.2, 1.8, 1.6
+# proxy is SILENT; a run of keepalived, and a change of the locks, is FRESH; and until it is SETTLED, one that has taken the address looks for another one.
+SHOW, LOOK, SILENT, FRESH, SETTLED = 0.32, 0.2, 1.8, 1.6, 12
+# Of the time that the check waits for an answer: a host that is silent is known when the check has asked once.
+PART = 0.6
 # Seconds between two signs of life on a connection that has nothing else to do, and between two looks at which members there are.
 IDLE, AGAIN = 1, 5
 VRRP = 112
@@ -88,7 +90,7 @@ class Member(threading.Thread):
 
     def connect(self):
         host, port = self.address
-        timeout = self.options["timeout"]
+        timeout = PART * self.options["timeout"]
         self.connection = pymysql.connect(
             host=host, port=port, user=self.options["user"], password=self.options["password"].encode(),
             ssl=verifying(self.options["members_ca"], names=True),
@@ -112,23 +114,22 @@ class Member(threading.Thread):
     def turn(self):
         """One statement, and the seconds until the next one."""
         witness, advert = self.witness, self.options["advert"]
-        if witness.has:
-            self.seen = None
-            if witness.shows(time.monotonic()):
-                self.side = 1 - self.side
-                mine = locks(self.options["name"])
-                self.one("SELECT GET_LOCK(%s, 0), RELEASE_LOCK(%s)", mine[self.side], mine[1 - self.side])
-            return SHOW * advert
-        if not witness.looks(time.monotonic()):
-            self.seen = None
+        if witness.looks(time.monotonic()):
+            names = [lock for other in self.options["others"] for lock in locks(other)]
+            seen = self.one(f"SELECT {', '.join(['IS_USED_LOCK(%s)'] * len(names))}", *names)
+            if self.seen not in (None, seen):
+                self.changed = time.monotonic()
+            self.seen = seen
+            return LOOK * advert
+        self.seen = None
+        if witness.has is None:
             self.one("DO RELEASE_ALL_LOCKS()")
             return IDLE
-        names = [lock for other in self.options["others"] for lock in locks(other)]
-        seen = self.one(f"SELECT {', '.join(['IS_USED_LOCK(%s)'] * len(names))}", *names)
-        if self.seen not in (None, seen):
-            self.changed = time.monotonic()
-        self.seen = seen
-        return LOOK * advert
+        if witness.shows(time.monotonic()):
+            self.side = 1 - self.side
+            mine = locks(self.options["name"])
+            self.one("SELECT GET_LOCK(%s, 0), RELEASE_LOCK(%s)", mine[self.side], mine[1 - self.side])
+        return SHOW * advert
 
     def run(self):
         while not self.ends:
@@ -153,7 +154,8 @@ class Witness:
         self.members, self.asked = {}, float("-inf")
         # When an advertisement was heard, and when keepalived was seen to run.
         self.heard = self.ran = float("-inf")
-        self.has, self.runs = False, None
+        # Since when it has the address, or None.
+        self.has, self.runs, self.did = None, None, None
         # The members' threads wait for it: it is set for a moment when there is something to do at once.
         self.bell = threading.Event()
         self.family = socket.AF_INET6 if ":" in options["name"] else socket.AF_INET
@@ -168,13 +170,17 @@ class Witness:
             self.members[address] = self.member(self.options, address, self)
             self.members[address].start()
 
+    def settled(self, now):
+        """Whether this host has had the address for a while."""
+        return self.has is not None and now - self.has >= SETTLED * self.options["advert"]
+
     def shows(self, now):
-        """Whether this host has the address, and a keepalived that runs."""
-        return self.has and now - self.ran <= FRESH * self.options["advert"]
+        """Whether this host shows that it has the address: with a keepalived that runs."""
+        return self.settled(now) and now - self.ran <= FRESH * self.options["advert"]
 
     def looks(self, now):
         """Whether another one may have the address, and is not heard."""
-        return not self.has and now - self.heard >= SILENT * self.options["advert"]
+        return not self.settled(now) and now - self.heard >= SILENT * self.options["advert"]
 
     def cut(self, now):
         """Whether another one has the address, and is not heard."""
@@ -204,13 +210,16 @@ class Witness:
 
     def look(self, now):
         """Look once at this host."""
-        before = self.has, self.looks(now)
         self.listen(now)
         runs = self.keepalived.runs()
         if runs != self.runs:
             self.runs, self.ran = runs, now
-        self.has = present(self.options["address"])
-        if (self.has, self.looks(now)) != before:
+        if not present(self.options["address"]):
+            self.has = None
+        elif self.has is None:
+            self.has = now
+        before, self.did = self.did, (self.has, self.looks(now))
+        if self.did != before:
             self.bell.set()
             self.bell.clear()
 

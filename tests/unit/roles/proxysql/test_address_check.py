@@ -123,6 +123,31 @@ def test_one_that_nothing_answers_is_cut_off_and_leaves_the_address(program, mem
     assert (made.value, made.reason) == (getattr(program, value), "timed out")
 
 
+def test_that_it_is_cut_off_may_be_seen_later(program, monkeypatch, tmp_path):
+    """Within an interval of ten seconds, and without another question."""
+    members = Alone(False)
+    members.asked, members.look, members.cut = float("inf"), lambda now: None, lambda now: False
+    monkeypatch.setattr(program, "witnesses", lambda options, keepalived: members)
+    waits = []
+
+    def wait(_proxy, _seconds):
+        members.silent = True
+        waits.append((tmp_path / "priority").read_text())
+        return len(waits) == 3
+
+    def problem(proxy, *_timeouts):
+        proxy.silent = True
+        if waits:
+            raise KeyboardInterrupt
+        return "timed out"
+
+    monkeypatch.setattr(program.Proxy, "wait", wait)
+    monkeypatch.setattr(program.Proxy, "problem", problem)
+    with pytest.raises(KeyboardInterrupt):
+        program.run(options(tmp_path, interval=10) | {"peers": ["127.0.0.1:2"]})
+    assert waits == ["-100\n", "-254\n", "-254\n"]
+
+
 def test_one_that_is_cut_from_the_other_leaves_it_there_and_is_good_as_soon_as_it_hears_it(program):
     made = check(program, Proxy(""), Proxy(""))
     for cut, value in ((False, program.GOOD), (True, program.LEAVE), (True, program.LEAVE), (False, program.GOOD)):

@@ -95,7 +95,7 @@ def pair(program):
     server = Server()
     holder = made(program)
     other = made(program, name="192.0.2.127", others=["192.0.2.129"])
-    holder.has, holder.ran, other.heard = True, 100.0, 100.0
+    holder.has, holder.ran, other.heard = 50.0, 100.0, 100.0
     return server, holder, server.session(program, holder), other, server.session(program, other)
 
 
@@ -131,7 +131,7 @@ def test_one_whose_keepalived_hangs_shows_itself_no_more(program, clock):
         shows.turn()
         looks.turn()
         seen.append(other.cut(clock[0]))
-    assert not seen[-1] and holder.has
+    assert not seen[-1] and holder.has is not None
 
 
 def test_a_change_is_no_evidence_for_ever(program, clock):
@@ -150,12 +150,25 @@ def test_a_change_is_no_evidence_for_ever(program, clock):
     assert not other.cut(clock[0])
 
 
+def test_one_that_has_taken_it_just_now_gives_it_back(program, clock):
+    """It was too late to see that the other one has it, and works."""
+    server, holder, shows, other, looks = pair(program)
+    other.has = clock[0] = 100.75
+    for _look in range(3):
+        clock[0] += 0.1
+        holder.ran = other.ran = clock[0]
+        shows.turn()
+        looks.turn()
+        assert looks not in server.used.values()
+    assert other.cut(clock[0]) and not holder.looks(clock[0])
+
+
 def test_who_has_the_address_looks_for_no_other_and_gives_its_locks_back(program, clock):
     server, holder, shows, _other, _looks = pair(program)
     shows.turn()
     clock[0] += 10
     assert not holder.cut(clock[0]) and server.used
-    holder.has, holder.heard = False, clock[0]
+    holder.has, holder.heard = None, clock[0]
     assert shows.turn() == program.IDLE and not server.used
 
 
@@ -188,12 +201,15 @@ def test_a_look_at_this_host(program, monkeypatch):
     )
     monkeypatch.setattr(program, "present", lambda address: address == "192.0.2.10")
     witness.look(5.0)
-    assert (witness.has, witness.ran, rung) == (True, 5.0, [1])
-    witness.look(6.0)
-    assert witness.ran == 5.0 and not witness.shows(6.0) and witness.shows(5.3) and rung == [1]
+    assert (witness.has, witness.ran, rung) == (5.0, 5.0, [1]) and witness.looks(5.0)
+    witness.look(9.0)
+    assert (witness.has, witness.ran, rung) == (5.0, 5.0, [1, 1]) and not witness.looks(9.0) and not witness.shows(9.0)
     witness.keepalived.number += 1
-    witness.look(7.0)
-    assert witness.ran == 7.0
+    witness.look(10.0)
+    assert witness.ran == 10.0 and witness.shows(10.3) and rung == [1, 1]
+    monkeypatch.setattr(program, "present", lambda address: False)
+    witness.look(11.0)
+    assert witness.has is None and witness.looks(11.0) and not witness.shows(11.0)
 
 
 FIB = """Local:
