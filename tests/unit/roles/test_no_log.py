@@ -55,14 +55,18 @@ TELLS = {
     "names": "names of hosts",
     "_mysql_gr_stack": "a word, of what the hosts' servers say",
 }
+# Variables that hold secrets, which their text does not show.
+HOLD = {"_proxysql_settings"}  # variables by their names
 # Tasks that show nothing of the secrets from which their arguments are made.
 SHOWN = {
     ("ca.yml", "Make its key"): "community.crypto masks the passphrase",
     ("ca.yml", "Ask for its certificate"): "the same",
     ("ca.yml", "Sign it by itself"): "the same",
+    ("configure.yml", "Write the file for a first start"): "addresses only: no secret belongs into it",
+    ("preflight.yml", "Decide how this proxy takes part in the shared address"): "addresses, ports and priorities",
     ("probe.yml", "Look for credentials that still hold"): "the loop is over their numbers",
     ("service.yml", "Remove what the service no longer has"): "files without a text",
-    ("write_accounts.yml", "See at which hosts there are accounts of these names"): "names of accounts",
+    ("prune_accounts.yml", "See at which hosts there are accounts of these names"): "names of accounts",
 }
 # Options that Ansible masks by itself, since the module's specification says no_log.
 MASKED = {
@@ -106,7 +110,7 @@ def specs(role: str) -> list[tuple[str, dict]]:
 
 def secrets() -> set[str]:
     """Variables that hold a secret, or are made from one."""
-    found = set()
+    found = set(HOLD)
     made: list[tuple[str, str]] = []
     for role in ROLES:
         known = [(name, spec) for name, spec in specs(role) if name.startswith(f"{role}_")]
