@@ -47,7 +47,7 @@ def test_check_mode_on_blank_hosts_succeeds_and_installs_nothing(lab):
 def test_killed_at_any_task_and_run_again_it_converges_to_one_group(lab):
     """Each run is killed some tasks further than the one before it got to, from blank hosts to a finished cluster."""
     killed_in = []
-    for tasks in (6, 15, 24, 33, 42, 51, 60, 69):
+    for tasks in (6, 14, 24, 34, 44, 54):
         process = lab.start()
         seen, lines = 0, []
         for line in process.stdout:
@@ -139,15 +139,6 @@ def test_check_mode_on_a_converged_cluster_finds_nothing_to_change(lab):
     run = lab.site("--check", "--diff")
     assert run.code == 0, run
     assert set(run.changed.values()) == {0}, run
-
-
-def test_no_password_stands_in_the_output_of_a_verbose_run_with_diff(lab):
-    run = lab.site("--diff", "-vvv")
-    assert run.code == 0, run
-    secrets = {name: value for name, value in lab.secrets().items() if isinstance(value, str) and "{{" not in value}
-    assert len(secrets) >= 4
-    for name, value in secrets.items():
-        assert value not in run.output, f"the value of {name} was printed"
 
 
 def test_the_status_playbook_shows_members_and_hostgroups(lab):

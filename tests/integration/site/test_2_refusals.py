@@ -21,47 +21,84 @@ def refused(run, *words: str) -> None:
     assert set(run.changed.values()) <= {0}, run
 
 
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "mysql_gr_recovery_password",
-        "mysql_gr_peer_password",
-        "proxysql_admin_password",
-        "proxysql_monitor_password",
-    ],
-)
-def test_a_missing_password_is_named(lab, variable):
-    refused(lab.site("-e", f"{variable}="), variable)
+# A run names everything that its step finds, so each run is given several of them. Name: options of the run, and (setting, words of its sentence) of each.
+ON_PROXIES = ("--limit", "proxy")
+RUNS: dict[str, tuple[tuple[str, ...], list[tuple[str, tuple[str, ...]]]]] = {
+    "members": (
+        (),
+        [
+            ("mysql_gr_recovery_password=", ("mysql_gr_recovery_password",)),
+            ("mysql_gr_peer_password=", ("mysql_gr_peer_password",)),
+            ("mysql_gr_group_name=simkp", ("mysql_gr_group_name is 'simkp'", "UUID")),
+            ("mysql_gr_address=999.1.2.3", ("mysql_gr_address of db0 is '999.1.2.3'",)),
+            ("mysql_gr_server_id=130", ("mysql_gr_server_id 130 belongs to",)),
+            (
+                "mysql_gr_consistency=EVENTUAL",
+                ("mysql_gr_consistency is EVENTUAL", "mysql_gr_writers is all", "mysql_gr_writers_exceptions"),
+            ),
+        ],
+    ),
+    "words": (
+        (),
+        [
+            ("mysql_gr_install_method=magic", ("mysql_gr_install_method", "magic", "distribution")),
+            ("mysql_gr_port=seventy", ("mysql_gr_port", "seventy")),
+        ],
+    ),
+    "no choice": ((), [("mysql_gr_writers=two", ("mysql_gr_writers is 'two'", "one, primary, all"))]),
+    "another choice": (
+        (),
+        [
+            (
+                "mysql_gr_writers=one",
+                ("runs as mysql_gr_writers all", "mysql_gr_writers is 'one'", "distdb.mysql_ha.switch_mode"),
+            )
+        ],
+    ),
+    "renamed": (
+        (),
+        [("mysql_gr_single_primary=true", ("mysql_gr_single_primary is set, which mysql_gr_writers has replaced",))],
+    ),
+    "accounts": (
+        ("--tags", "proxysql_accounts"),
+        [("proxysql_monitor_password=", ("proxysql_monitor_password",))],
+    ),
+    "words of proxies": (
+        ON_PROXIES,
+        [("proxysql_install_method=magic", ("proxysql_install_method", "magic", "preinstalled"))],
+    ),
+    "proxies": (
+        ON_PROXIES,
+        [
+            ("proxysql_admin_password=", ("proxysql_admin_password",)),
+            (
+                "proxysql_max_writers=4",
+                ("proxysql_max_writers is 4 for writer hostgroup 2", "mysql_gr_writers is all", "1 to 3"),
+            ),
+            ("proxysql_connect_timeout=5", ("proxysql_connect_timeout", "5", "10 to 120000")),
+        ],
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("mysql_gr_group_name=simkp", ("mysql_gr_group_name", "simkp", "UUID")),
-        ("mysql_gr_address=999.1.2.3", ("999.1.2.3",)),
-        ("mysql_gr_server_id=130", ("mysql_gr_server_id", "130")),
-        ("mysql_gr_install_method=magic", ("mysql_gr_install_method", "magic", "distribution")),
-        ("proxysql_install_method=magic", ("proxysql_install_method", "magic", "preinstalled")),
-        ("mysql_gr_port=seventy", ("mysql_gr_port", "seventy")),
-        ("mysql_gr_writers=two", ("mysql_gr_writers is 'two'", "one, primary, all")),
-        (
-            "mysql_gr_writers=one",
-            ("runs as mysql_gr_writers all", "mysql_gr_writers is 'one'", "distdb.mysql_ha.switch_mode"),
-        ),
-        ("mysql_gr_single_primary=true", ("mysql_gr_single_primary is set, which mysql_gr_writers has replaced",)),
-        (
-            "mysql_gr_consistency=EVENTUAL",
-            ("mysql_gr_consistency is EVENTUAL", "mysql_gr_writers is all", "mysql_gr_writers_exceptions"),
-        ),
-        (
-            "proxysql_max_writers=4",
-            ("proxysql_max_writers is 4 for writer hostgroup 2", "mysql_gr_writers is all", "1 to 3"),
-        ),
-        ("proxysql_connect_timeout=5", ("proxysql_connect_timeout", "5", "10 to 120000")),
-    ],
-)
-def test_bad_input_is_named_with_its_value(lab, setting, words):
-    refused(lab.site("-e", setting), *words)
+@pytest.fixture(scope="module", params=RUNS)
+def refusal(lab, request):
+    options, settings = RUNS[request.param]
+    given = [argument for setting, _words in settings for argument in ("-e", setting)]
+    return request.param, lab.site(*options, *given)
+
+
+def sentences(run) -> str:
+    """What the run fails with, and nothing else that it says."""
+    return " ".join(" ".join(part.split("\n\n")[0].split()) for part in run.output.split("fatal: [")[1:])
+
+
+def test_bad_input_is_named_with_its_value(refusal):
+    name, run = refusal
+    refused(run)
+    said = sentences(run)
+    missing = [(setting, word) for setting, words in RUNS[name][1] for word in words if word not in said]
+    assert not missing, run
 
 
 def test_a_duplicate_server_uuid_is_refused_where_the_server_holds_group_data(lab):

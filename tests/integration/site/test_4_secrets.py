@@ -98,7 +98,7 @@ def test_a_dump_that_fails_says_why_and_not_with_which_password(lab, login, tmp_
     assert password[:32] not in run.output
 
 
-@pytest.mark.parametrize("verbosity", [(), ("-v",), ("-vvv",)])
+@pytest.mark.parametrize("verbosity", [(), ("-vvv",)])
 def test_an_account_that_cannot_be_written_is_named_without_any_password(lab, tmp_path, verbosity):
     users = [
         {"name": "simkpuser", "password": secrets.token_hex(16), "priv": "simkp.*:SELEKT"},
@@ -115,26 +115,28 @@ def test_an_account_that_cannot_be_written_is_named_without_any_password(lab, tm
     lab.sql("db0", "DROP USER IF EXISTS other")
 
 
-@pytest.mark.parametrize(
-    ("required", "shown"),
-    [
-        ({"subject": "/CN=app", "issuer": "/CN=ca"}, "REQUIRE SUBJECT '/CN=app' ISSUER '/CN=ca'"),
-        ({"x509": True}, "REQUIRE X509"),
-        (None, "REQUIRE NONE"),
-    ],
-)
-def test_what_an_account_requires_of_its_client_s_certificate_is_set(lab, tmp_path, required, shown):
+def test_what_an_account_requires_of_its_client_s_certificate_is_set(lab, tmp_path):
     """And not dropped without a word; another run changes nothing."""
-    account = {"name": "certified", "password": secrets.token_urlsafe(18)}
+    wanted = {
+        "named": ({"subject": "/CN=app", "issuer": "/CN=ca"}, "REQUIRE SUBJECT '/CN=app' ISSUER '/CN=ca'"),
+        "certified": ({"x509": True}, "REQUIRE X509"),
+        "anybody": (None, "REQUIRE NONE"),
+    }
+    users = [
+        {"name": name, "password": secrets.token_urlsafe(18), **({"tls_requires": required} if required else {})}
+        for name, (required, _shown) in wanted.items()
+    ]
     given = tmp_path / "users.json"
-    given.write_text(json.dumps({"mysql_gr_users": [dict(account, tls_requires=required) if required else account]}))
+    given.write_text(json.dumps({"mysql_gr_users": users}))
     try:
         for changed in (1, 0):
             run = lab.site("-e", f"@{given}", "--tags", "mysql_gr_content")
             assert run.code == 0 and sum(run.changed.values()) == changed, run
-        assert shown in lab.sql("db0", "SHOW CREATE USER certified@'%'")[0][0]
+        for name, (_required, shown) in wanted.items():
+            assert shown in lab.sql("db0", f"SHOW CREATE USER {name}@'%'")[0][0]
     finally:
-        lab.sql("db0", "DROP USER certified@'%'")
+        for name in wanted:
+            lab.sql("db0", f"DROP USER IF EXISTS {name}@'%'")
 
 
 def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_password(lab):

@@ -97,6 +97,8 @@ def test_a_running_group_keeps_it(lab):
     refused(lab, BACK, "MYSQL")
 
 
+# It joins as after an outage (below), and the playbook is the same on XCOM.
+@pytest.mark.long
 def test_restarted_one_by_one(lab):
     before = lab.started()
     run = lab.site(playbook="playbooks/rolling_restart.yml", timeout=900)
