@@ -4,7 +4,7 @@
 """Run suites of tests and end with one line that counts them all.
 
     python3 tools/run_tests.py SUITE [SUITE ...]
-    suites: all, lint, unit, lab, members, applications, proxysql, conformance, long, molecule, molecule:SCENARIO, outside, airgap
+    suites: all, lint, unit, lab, members, applications, conformance, long, molecule, molecule:SCENARIO, outside, airgap
 
 "all" is what "make test" runs: the lab's suites, and beside them those that need a second lab or none.
 Every suite runs, whatever happened in the one before it, so that one run shows all that is wrong.
@@ -35,14 +35,13 @@ LAB_SUITES = [
 PROXYSQL_SUITE = "tests/integration/proxysql"
 # A part of it needs live members, and no proxy's host.
 CONFORMANCE_SUITE = "tests/conformance"
-# Blanks the members again and again and spends most of its time waiting for them, so it has a lab of its own.
-MEMBERS = ["db0", "db1", "db2"]
+# Blanks the members again and again, so it is the last one in its lab, and not in the one of site: most of its time it waits.
 MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
 # What runs beside the lab's suites and takes as long as they do: lint, unit and conformance need no lab.
-BESIDE = ["members", "applications", "proxysql", "lint", "unit", "conformance"]
+BESIDE = ["members", "applications", "lint", "unit", "conformance"]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/site", PROXYSQL_SUITE, MEMBERS_SUITE]
@@ -187,14 +186,13 @@ def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
         tally.pytest(suite, suite, *arguments)
 
 
-def second_lab(tally: Tally, name: str, hosts: list[str], *suites: list[str], **environment: str) -> None:
+def second_lab(tally: Tally, name: str, *suites: list[str], **environment: str) -> None:
     """Suites, each with its arguments, on a converged lab of their own beside this checkout's lab."""
-    environment["LAB_NAME"] = name
+    environment.update(LAB_NAME=name, LAB_PREPARE="1")
     os.environ.update(environment)
-    site = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
     tally.command("passwords of the lab", ["lab/secrets"])
-    tally.command(f"lab {name} up", ["lab/up", *hosts])
-    tally.command(f"site of lab {name}", site if "proxy" in hosts else [*site, "--limit", "mysql_gr"])
+    tally.command(f"lab {name} up", ["lab/up"])
+    tally.command(f"site of lab {name}", ["ansible-playbook", "-i", "inventories/lab", "site.yml"])
     for suite in suites:
         lab_suite(tally, *suite)
     tally.command(f"lab {name} down", ["lab/down"])
@@ -203,16 +201,12 @@ def second_lab(tally: Tally, name: str, hosts: list[str], *suites: list[str], **
 
 
 def members(tally: Tally) -> None:
-    second_lab(tally, "members", MEMBERS, [CONFORMANCE_SUITE, "-m", "members"], [MEMBERS_SUITE])
+    """Modules of proxies and of members, in one lab: a blank one takes as long as many of their tests. The last one leaves no group."""
+    second_lab(tally, "members", [PROXYSQL_SUITE], [CONFORMANCE_SUITE, "-m", "members"], [MEMBERS_SUITE])
 
 
 def applications(tally: Tally) -> None:
-    choice = {"LAB_WRITERS": "one", "LAB_PREPARE": "1"}
-    second_lab(tally, "applications", [*MEMBERS, "proxy"], [APPLICATIONS_SUITE, *SHORT], **choice)
-
-
-def proxysql(tally: Tally) -> None:
-    second_lab(tally, "proxysql", [*MEMBERS, "proxy"], [PROXYSQL_SUITE], LAB_PREPARE="1")
+    second_lab(tally, "applications", [APPLICATIONS_SUITE, *SHORT], LAB_WRITERS="one")
 
 
 def lab(tally: Tally) -> None:
@@ -277,7 +271,6 @@ SUITES = {
     "lab": lab,
     "members": members,
     "applications": applications,
-    "proxysql": proxysql,
     "long": long,
     "conformance": conformance,
     "molecule": molecule,

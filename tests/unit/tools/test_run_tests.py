@@ -71,6 +71,6 @@ def test_make_test_leaves_no_suite_out(tool, monkeypatch):
     assert {entry[0] for entry in ran if str(entry[0]).startswith("tests/")} == folders - on_request
     assert ("tests/conformance", "-m", "members") in ran and ("tests/conformance", "-m", "not members") in ran
     steps = ("lab/up", "ansible-playbook", "lab/down")
-    for name in ("members", "applications", "proxysql"):
+    for name in ("members", "applications"):
         assert [entry[1] for entry in ran if entry[0] == name and entry[1] in steps] == list(steps)
     assert "LAB_NAME" not in os.environ
