@@ -11,35 +11,77 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from support import ROOT
 
-# Runs on a host until its standard input ends; the first line of that is JSON, name by text. Tells where they stood in the command lines and environments
-# of processes, as [name, kind, process].
+# The control node, among hosts.
+HERE = "control node"
+# Where programs leave temporary files; /root/.ansible is Ansible's.
+ON_HOSTS = ["/tmp", "/var/tmp", "/dev/shm", "/root"]
+# Where passwords are kept on purpose, for root and one service only. MySQL keeps the password of the recovery channel in a table of its own schema.
+KEPT = {
+    "db": r"/etc/mysql-gr-(wait\.json|leave\.cnf|guard\.json)|/run/mysql-gr\.loaded"
+    r"|/var/lib/mysql/(mysql\.ibd|undo_\d+|ibdata1|ib_logfile\d+|#innodb_redo/[^/]+|#ib_\d+_\d+\.dblwr)",
+    "proxy": r"/var/lib/proxysql/[^/]+|/etc/proxysql-address-check\.json",
+}
+
+# Runs until its standard input ends; the first line of that is JSON: texts (name by text), parent (of processes that did not begin from this one, nothing
+# is said; 0: of all), folders and since (of files that changed before, nothing is said). Tells where the texts stood in command lines and environments of
+# processes, and in files that others could read, as [name, kind, process or file].
 WATCH = r"""
-import glob, json, os, select, sys
-needles = {text.encode(): name for text, name in json.loads(sys.stdin.readline()).items()}
+import json, os, select, stat, sys
+wish = json.loads(sys.stdin.readline())
+needles = {text.encode(): name for text, name in wish["texts"].items()}
+seen, known, turn = set(), set(), 0
+def read(path):
+    try:
+        with open(path, "rb") as source:
+            return source.read()
+    except OSError:
+        return b""
+def mode(path):
+    try:
+        facts = os.lstat(path)
+        return facts.st_mode, facts.st_ctime
+    except OSError:
+        return 0, 0
+def look(kind, words, where):
+    seen.update((name, kind, where()) for text, name in needles.items() if text in words)
+def processes():
+    parents = {int(name): 0 for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()}
+    for one in parents if wish["parent"] else ():
+        words = read("/proc/%d/stat" % one).rpartition(b")")[2].split()
+        parents[one] = int(words[1]) if words else 0
+    for one in parents:
+        begin = one
+        while begin and begin != wish["parent"]:
+            begin = parents.get(begin, 0)
+        if begin == wish["parent"]:
+            yield one
 print("watching", flush=True)
-seen = set()
-while not select.select([sys.stdin], [], [], 0.01)[0]:
-    for path in glob.glob("/proc/[0-9]*"):
-        if path == "/proc/%d" % os.getpid():
-            continue
+while not select.select([sys.stdin], [], [], 0.03 if wish["parent"] else 0.01)[0]:
+    for one in processes():
         for kind in ("cmdline", "environ"):
-            try:
-                # Of root's processes the environment is root's alone.
-                if kind == "environ" and os.stat(path).st_uid == 0:
-                    continue
-                with open(path + "/" + kind, "rb") as source:
-                    words = source.read()
-                if any(text in words for text in needles):
-                    with open(path + "/comm") as source:
-                        seen |= {(name, kind, source.read().strip()) for text, name in needles.items() if text in words}
-            except OSError:
+            look(kind, read("/proc/%d/%s" % (one, kind)), lambda: read("/proc/%d/comm" % one).decode().strip())
+    turn += 1
+    for top in wish["folders"] if turn % 10 == 1 else ():
+        for folder, folders, files in os.walk(top):
+            # Where others cannot get in they can read nothing.
+            if not mode(folder)[0] & 0o001:
+                folders[:] = []
                 continue
+            for path in (os.path.join(folder, name) for name in files):
+                bits, changed = mode(path)
+                if stat.S_ISREG(bits) and bits & 0o004 and changed >= wish["since"] and (path, changed) not in known:
+                    known.add((path, changed))
+                    look("file", read(path), lambda: path)
 print(json.dumps(sorted(seen)), flush=True)
 """
 
@@ -81,14 +123,23 @@ print(json.dumps(sorted(seen)))
 
 @contextlib.contextmanager
 def watched(lab, hosts, texts: dict[str, str]) -> Iterator[dict]:
-    """Watch the processes of hosts for texts (name by text); gives a dict that holds, by host, what was seen when the block is over."""
+    """While the context lasts: where these texts are in processes and in files that others can read, on hosts, and here in what this process has started
+    (HERE). By host, known when the context is over."""
+    commands = {host: ["lab/podman", "exec", "-i", host, "python3", "-c", WATCH] for host in hosts}
+    commands[HERE] = [sys.executable, "-c", WATCH]
     watchers = {}
-    for host in hosts:
+    for host, command in commands.items():
+        folders = [str(Path.home() / ".ansible"), tempfile.gettempdir(), "/dev/shm"] if host == HERE else ON_HOSTS
+        wish = {
+            "texts": texts,
+            "parent": os.getpid() if host == HERE else 0,
+            "folders": folders,
+            "since": time.time() - 1,
+        }
         watchers[host] = subprocess.Popen(
-            ["lab/podman", "exec", "-i", host, "python3", "-c", WATCH], cwd=ROOT, env=lab.env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        watchers[host].stdin.write(json.dumps(texts) + "\n")
+            command, cwd=ROOT, env=lab.env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        watchers[host].stdin.write(json.dumps(wish) + "\n")
         watchers[host].stdin.flush()
         assert watchers[host].stdout.readline() == "watching\n"
     seen: dict = {}
@@ -98,6 +149,11 @@ def watched(lab, hosts, texts: dict[str, str]) -> Iterator[dict]:
         for host, watcher in watchers.items():
             output, _nothing = watcher.communicate("end\n", timeout=60)
             seen[host] = [tuple(entry) for entry in json.loads(output)]
+
+
+def stray(found, kept: str) -> list:
+    """Of places where a secret was found, those that are not for it, and those that others can read."""
+    return [entry for entry in found if not re.fullmatch(kept, entry[1]) or not entry[2] or int(entry[2], 8) & 0o007]
 
 
 def search_host(lab, host: str, texts: dict[str, str], since: float) -> list[tuple[str, str, str]]:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from pathlib import Path
 
 import pytest
 from support import ROOT, Lab, Run, wait_for
 from support_adopt import DOUBLE, PASSWORD, SHOP, same_everywhere, writer
+from support_secrets import HERE, KEPT, search_here, search_host, stray, watched
 
 pytestmark = [
     pytest.mark.operations,
     pytest.mark.claim(
-        "A group replicates from a server outside of it and takes over from it within two seconds, with every row.",
+        "A group replicates from a server outside of it and takes over from it within two seconds, with every row; its password is shown nowhere.",
         minutes=10,
     ),
 ]
@@ -57,7 +60,7 @@ class Source:
     """The server that the application has today, and the two commands."""
 
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+        self.lab, self.began = lab, time.time() - 1
         self.address = lab.command("lab/host", "address", "db3").stdout.strip()
         self.proxy = f"{lab.variable('proxy', 'proxysql_address')}:6033"
         users = [
@@ -84,6 +87,25 @@ class Source:
         run = self.run(name, *arguments)
         assert run.code == 0, run
         return run
+
+    def play_verbosely(self, name: str, *hosts: str) -> Run:
+        """Neither its output nor, while it runs, anything on these hosts or here shows a password."""
+        texts = self.texts()
+        with watched(self.lab, hosts, texts) as seen:
+            run = self.play(name, "-vvv", "--diff")
+        assert seen == dict.fromkeys((*hosts, HERE), [])
+        assert [text for text in texts if text in run.output] == []
+        return run
+
+    def texts(self) -> dict[str, str]:
+        """All passwords, by what they are."""
+        return {SECRET: "the source's", **{str(value): name for name, value in self.lab.secrets().items()}}
+
+    def kept(self, host: str) -> set[str]:
+        """Which passwords are on a member and where they are kept; nowhere else there is one."""
+        found = search_host(self.lab, host, self.texts(), self.began)
+        assert stray(found, KEPT["db"]) == [], host
+        return {name for name, _place, _mode in found}
 
     def refuse(self, name: str, *arguments: str) -> str:
         run = self.run(name, *arguments)
@@ -143,13 +165,15 @@ def test_a_source_that_cannot_work_is_refused_before_anything_is_copied(source, 
 def test_a_group_replicates_from_it_and_the_application_sees_nothing_of_it(source, lab):
     before = lab.started("db3")
     with writer(source.address) as seen:
-        run = source.play("replicate_from")
+        run = source.play_verbosely("replicate_from", *lab.members, "db3")
         print(f"replicate_from: {run.seconds:.0f} s")
         lab.one_group()
     assert seen["failed"] == 0 and seen["longest_gap"] < 5, seen["errors"]
     assert lab.started("db3") == before
     assert f"replicates from {source.address}:3306" in run.flat, run
     assert [lab.sql(member, CLOSED) for member in lab.members] == [[["1"]]] * 3
+    # The one with the channel has the source's password in MySQL's own table.
+    assert [member for member in lab.members if "the source's" in source.kept(member)] == [LEAD]
 
 
 def test_neither_it_nor_site_changes_anything_again(source):
@@ -194,7 +218,7 @@ def test_the_cut_over_costs_the_application_two_seconds_and_no_row(source, lab):
     run = source.play("cut_over", "--check")
     assert source.sql(CLOSED) == [["0"]] and lab.sql(LEAD, CLOSED) == [["1"]]
     with writer(source.address, source.proxy) as seen:
-        run = source.play("cut_over")
+        run = source.play_verbosely("cut_over", LEAD)
         # A moment of the application on the cluster.
         count = "SELECT COUNT(*) FROM shop.written"
         now = int(lab.sql("db0", count)[0][0])
@@ -208,6 +232,13 @@ def test_the_cut_over_costs_the_application_two_seconds_and_no_row(source, lab):
     assert {row[0] for row in source.sql(ids)} <= {row[0] for row in lab.sql("db0", ids)}
     assert lab.sql(LEAD, CHANNEL) == [] and source.sql(CLOSED) == [["1"]]
     assert [lab.sql(member, CLOSED) for member in lab.members] == [[["0"]]] * 3
+
+
+def test_no_password_is_where_it_is_not_needed(source, lab):
+    for member in lab.members:
+        assert source.kept(member)
+    here = search_here([Path.home() / ".ansible", Path("/tmp")], [], source.texts(), source.began)
+    assert here == []
 
 
 def test_it_is_over(source, lab):

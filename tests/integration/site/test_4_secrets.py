@@ -10,12 +10,14 @@ import json
 import os
 import re
 import secrets
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from support import wait_for
-from support_secrets import search_here, search_host, watched
+from support_secrets import HERE, KEPT, search_here, search_host, stray, watched
 
 pytestmark = [
     pytest.mark.integration,
@@ -27,21 +29,25 @@ pytestmark = [
 ]
 
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-# Where passwords are kept on purpose, for root and one service only. MySQL keeps the password of the recovery channel in a table of its own schema.
-KEPT = {
-    "db": r"/etc/mysql-gr-(wait\.json|leave\.cnf|guard\.json)|/run/mysql-gr\.loaded"
-    r"|/var/lib/mysql/(mysql\.ibd|undo_\d+|ibdata1|ib_logfile\d+|#innodb_redo/[^/]+|#ib_\d+_\d+\.dblwr)",
-    "proxy": r"/var/lib/proxysql/[^/]+|/etc/proxysql-address-check\.json",
-}
 
 
-def test_the_watcher_sees_a_password_in_a_command_line(lab):
+def test_the_watcher_sees_a_password_in_command_lines_environments_and_files(lab):
     """The positive control of the tests below."""
     needle = secrets.token_hex(16)
+    planted = Path(tempfile.gettempdir()) / f"planted-{os.getpid()}"
+    leave = f"umask 022; cat >{planted}; sleep 1; rm {planted}"
+    processes = {("needle", "cmdline", "sh"), ("needle", "environ", "sleep")}
     with watched(lab, ["db0"], {needle: "needle"}) as seen:
         lab.on("db0", "sh", "-c", "sleep 0.3; true", needle)
-        lab.on("db0", *AS_NOBODY, "env", f"PLANTED={needle}", "sleep", "0.3")
-    assert {("needle", "cmdline", "sh"), ("needle", "environ", "sleep")} <= set(seen["db0"])
+        lab.on("db0", "env", f"PLANTED={needle}", "sleep", "0.3")
+        lab.on("db0", *AS_NOBODY, "env", f"PLANTED={needle}", "python3", "-c", "import time; time.sleep(0.3)")
+        lab.give("db0", leave, needle)
+    assert processes | {("needle", "environ", "python3"), ("needle", "file", str(planted))} <= set(seen["db0"])
+    with watched(lab, [], {needle: "needle"}) as seen:
+        subprocess.run(["sh", "-c", "sleep 0.3; true", needle], check=True)
+        subprocess.run(["sleep", "0.3"], env={**os.environ, "PLANTED": needle}, check=True)
+        subprocess.run(["sh", "-c", leave], input=needle, text=True, check=True)
+    assert processes | {("needle", "file", str(planted))} <= set(seen[HERE])
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def test_backup_and_restore_show_the_login_password_to_nobody(lab, login, tmp_pa
     assert runs[1].output.count("holds what the backup holds") == 3
     for run in runs:
         assert password[:32] not in run.output
-    assert seen == dict.fromkeys(lab.members, [])
+    assert seen == dict.fromkeys((*lab.members, HERE), [])
     # The dump holds no accounts, and neither it nor its description is for others.
     texts = {str(value) for value in lab.secrets().values()} | {password}
     with gzip.open(tmp_path / "backup" / "schemas.sql.gz", "rt") as dump:
@@ -149,11 +155,6 @@ def test_accounts_of_the_group_that_cannot_be_written_are_named_without_any_pass
         assert "{{" in str(value) or str(value) not in run.output, name
 
 
-def stray(found, kept):
-    """Of places where a secret was found, those that are not for it, and those that others can read."""
-    return [entry for entry in found if not re.fullmatch(kept, entry[1]) or not entry[2] or int(entry[2], 8) & 0o007]
-
-
 def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
     """A run that writes every one of them, as verbose as it gets; then each host and the control node are searched. What is planted shows that each look
     finds something. The last one of this file: it leaves the monitor another password."""
@@ -210,8 +211,8 @@ def test_no_secret_is_where_it_is_not_needed(lab, tmp_path, monkeypatch):
         lab.sql("db0", f"DROP DATABASE IF EXISTS `{planted}`")
 
     assert {entry[1] for entry in seen["db0"] if entry[0] == "planted"} >= {"environ"}
-    assert {host: [entry for entry in seen[host] if entry[0] != "planted"] for host in hosts} == dict.fromkeys(
-        hosts, []
+    assert {host: [entry for entry in seen[host] if entry[0] != "planted"] for host in seen} == dict.fromkeys(
+        (*hosts, HERE), []
     )
     assert planted in run.output
     assert [name for text, name in texts.items() if name != "planted" and text in run.output] == []
