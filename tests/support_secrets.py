@@ -36,10 +36,10 @@ KEPT = {
 # is said; 0: of all), folders and since (of files that changed before, nothing is said). Tells where the texts stood in command lines and environments of
 # processes, and in files that others could read, as [name, kind, process or file].
 WATCH = r"""
-import json, os, select, stat, sys
+import json, os, select, stat, sys, threading, time
 wish = json.loads(sys.stdin.readline())
 needles = {text.encode(): name for text, name in wish["texts"].items()}
-seen, known, turn = set(), set(), 0
+seen, known = set(), set()
 def read(path):
     try:
         with open(path, "rb") as source:
@@ -54,35 +54,41 @@ def mode(path):
         return 0, 0
 def look(kind, words, where):
     seen.update((name, kind, where()) for text, name in needles.items() if text in words)
+parents = {}
 def processes():
-    parents = {int(name): 0 for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()}
-    for one in parents if wish["parent"] else ():
-        words = read("/proc/%d/stat" % one).rpartition(b")")[2].split()
-        parents[one] = int(words[1]) if words else 0
-    for one in parents:
+    there = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {os.getpid()}
+    for gone in set(parents) - there:
+        del parents[gone]
+    for new in there - set(parents) if wish["parent"] else ():
+        words = read("/proc/%d/stat" % new).rpartition(b")")[2].split()
+        parents[new] = int(words[1]) if words else 0
+    for one in there:
         begin = one
         while begin and begin != wish["parent"]:
             begin = parents.get(begin, 0)
         if begin == wish["parent"]:
             yield one
+def files():
+    while True:
+        for top in wish["folders"]:
+            for folder, folders, names in os.walk(top):
+                # Where others cannot get in they can read nothing.
+                if not mode(folder)[0] & 0o001:
+                    folders[:] = []
+                    continue
+                for path in (os.path.join(folder, name) for name in names):
+                    bits, changed = mode(path)
+                    if stat.S_ISREG(bits) and bits & 0o004 and changed >= wish["since"] and (path, changed) not in known:
+                        known.add((path, changed))
+                        look("file", read(path), lambda: path)
+        time.sleep(0.2)
+threading.Thread(target=files, daemon=True).start()
 print("watching", flush=True)
 while not select.select([sys.stdin], [], [], 0.03 if wish["parent"] else 0.01)[0]:
     for one in processes():
         for kind in ("cmdline", "environ"):
             look(kind, read("/proc/%d/%s" % (one, kind)), lambda: read("/proc/%d/comm" % one).decode().strip())
-    turn += 1
-    for top in wish["folders"] if turn % 10 == 1 else ():
-        for folder, folders, files in os.walk(top):
-            # Where others cannot get in they can read nothing.
-            if not mode(folder)[0] & 0o001:
-                folders[:] = []
-                continue
-            for path in (os.path.join(folder, name) for name in files):
-                bits, changed = mode(path)
-                if stat.S_ISREG(bits) and bits & 0o004 and changed >= wish["since"] and (path, changed) not in known:
-                    known.add((path, changed))
-                    look("file", read(path), lambda: path)
-print(json.dumps(sorted(seen)), flush=True)
+print(json.dumps(sorted(list(seen))), flush=True)
 """
 
 # Runs on a host; its standard input is JSON: texts (name by text) and since (of files that changed before, nothing is said). Tells in which files and

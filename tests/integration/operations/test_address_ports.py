@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.claim(
         "Behind nftables two proxies share an address: VRRP and the check's port are open between them alone, with a ProxySQL cluster the admin port, too, "
         "and closed again when the address is given up.",
-        minutes=6,
     ),
 ]
 

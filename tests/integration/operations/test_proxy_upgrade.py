@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.claim(
         "Two proxies are upgraded one after the other: no statement of a client that connects again fails, at a list of both or at their shared "
         "address; nobody at the address waits for two seconds.",
-        minutes=8,
     ),
 ]
 

@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.operations,
     pytest.mark.claim(
         "Rotation of passwords and renewal of certificates, as verbose as they get, leave no password, passphrase or key where it is not needed.",
-        minutes=8,
     ),
 ]
 

@@ -35,7 +35,7 @@ def test_the_watcher_sees_a_password_in_command_lines_environments_and_files(lab
     """The positive control of the tests below."""
     needle = secrets.token_hex(16)
     planted = Path(tempfile.gettempdir()) / f"planted-{os.getpid()}"
-    leave = f"umask 022; cat >{planted}; sleep 1; rm {planted}"
+    leave = f"umask 022; cat >{planted}; sleep 3; rm {planted}"
     processes = {("needle", "cmdline", "sh"), ("needle", "environ", "sleep")}
     with watched(lab, ["db0"], {needle: "needle"}) as seen:
         lab.on("db0", "sh", "-c", "sleep 0.3; true", needle)
@@ -44,8 +44,8 @@ def test_the_watcher_sees_a_password_in_command_lines_environments_and_files(lab
         lab.give("db0", leave, needle)
     assert processes | {("needle", "environ", "python3"), ("needle", "file", str(planted))} <= set(seen["db0"])
     with watched(lab, [], {needle: "needle"}) as seen:
-        subprocess.run(["sh", "-c", "sleep 0.3; true", needle], check=True)
-        subprocess.run(["sleep", "0.3"], env={**os.environ, "PLANTED": needle}, check=True)
+        subprocess.run(["sh", "-c", "sleep 1; true", needle], check=True)
+        subprocess.run(["sleep", "1"], env={**os.environ, "PLANTED": needle}, check=True)
         subprocess.run(["sh", "-c", leave], input=needle, text=True, check=True)
     assert processes | {("needle", "file", str(planted))} <= set(seen[HERE])
 
