@@ -64,6 +64,7 @@ SHOWN = {
     ("ca.yml", "Sign it by itself"): "the same",
     ("configure.yml", "Write the file for a first start"): "addresses only: no secret belongs into it",
     ("preflight.yml", "Decide how this proxy takes part in the shared address"): "addresses, ports and priorities",
+    ("peers.yml", "Decide how this proxy takes part in the shared address"): "the same",
     ("probe.yml", "Look for credentials that still hold"): "the loop is over their numbers",
     ("service.yml", "Remove what the service no longer has"): "files without a text",
     ("prune_accounts.yml", "See at which hosts there are accounts of these names"): "names of accounts",
