@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -195,9 +196,11 @@ def test_a_module_holds_the_lease_while_it_changes_something(run, world, places,
     (places.run / "lease").touch()
     seen = []
     real = world.connection
+    # Members are asked at the same time, and a look at the lock takes it for a moment.
+    alone = threading.Lock()
 
     def connection(**arguments):
-        with open(places.run / "lease") as handle:
+        with alone, open(places.run / "lease") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 seen.append("free")
