@@ -26,6 +26,12 @@ def address6_of(lab: Lab) -> str:
     return own and own.rpartition(":")[0] + ":120"
 
 
+def proxy_addresses(lab: Lab) -> dict[str, str]:
+    """By name; inventories/lab-proxy2 says the same."""
+    prefix = address_of(lab).rpartition(".")[0]
+    return {"proxy": f"{prefix}.129", "proxy2": f"{prefix}.127"}
+
+
 def holders(lab: Lab, address: str = "") -> list[str]:
     """The proxies that have the address now."""
     wanted = f" {address or address_of(lab)}/"

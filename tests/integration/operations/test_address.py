@@ -27,6 +27,7 @@ from support_address import (
     holders,
     kill,
     other,
+    proxy_addresses,
     start_again,
     watched,
 )
@@ -84,11 +85,6 @@ def networks(lab):
         f"{address_of(lab).rpartition('.')[0]}.0/24",
         *([f"{six.rpartition(':')[0]}:/64", "fe80::/10"] if six else []),
     ]
-
-
-def proxy_addresses(lab):
-    prefix = address_of(lab).rpartition(".")[0]
-    return {"proxy": f"{prefix}.129", "proxy2": f"{prefix}.127"}
 
 
 def versions(lab):

@@ -10,7 +10,18 @@ import time
 
 import pytest
 from support import second_proxy, wait_for
-from support_address import INVENTORY, PROXIES, address_of, both_good, holder, holders, kill, other, start_again
+from support_address import (
+    INVENTORY,
+    PROXIES,
+    address_of,
+    both_good,
+    holder,
+    holders,
+    kill,
+    other,
+    proxy_addresses,
+    start_again,
+)
 
 pytestmark = [
     pytest.mark.integration,
@@ -126,11 +137,11 @@ def test_a_proxy_that_is_removed_leaves_the_address_to_the_other_one(lab, shared
     for service in ("proxysql", "proxysql-address", "proxysql-address-check"):
         assert lab.on("proxy2", "systemctl", "is-active", service, check=False).strip() == "inactive"
     assert lab.on("proxy2", "systemctl", "is-enabled", "proxysql", check=False).strip() == "disabled"
-    assert lab.address("proxy2") not in lab.on(
-        "proxy", "cat", "/etc/proxysql-address.conf", "/etc/proxysql-address-check.json"
-    )
+    addresses = proxy_addresses(lab)
+    known = lab.on("proxy", "cat", "/etc/proxysql-address.conf", "/etc/proxysql-address-check.json")
+    assert addresses["proxy"] in known and addresses["proxy2"] not in known
     hosts = lab.sql("db0", "SELECT host FROM mysql.user WHERE user = 'monitor'")
-    assert [lab.address("proxy")] in hosts and [lab.address("proxy2")] not in hosts
+    assert [addresses["proxy"]] in hosts and [addresses["proxy2"]] not in hosts
 
     again = lab.site(*arguments, playbook=REMOVE)
     assert again.code == 0 and not any(again.changed.values()), again
