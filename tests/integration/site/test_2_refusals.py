@@ -90,7 +90,9 @@ def refusal(lab, request):
 
 def sentences(run) -> str:
     """What the run fails with, and nothing else that it says."""
-    return " ".join(" ".join(part.split("\n\n")[0].split()) for part in run.output.split("fatal: [")[1:])
+    said = " ".join(" ".join(part.split("\n\n")[0].split()) for part in run.output.split("fatal: [")[1:])
+    # In a text that YAML puts between single quotes, its own are doubled.
+    return said.replace("''", "'")
 
 
 def test_bad_input_is_named_with_its_value(refusal):
