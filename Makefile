@@ -176,7 +176,7 @@ vagrant-down: ## End what an interrupted "make vagrant-test" left running
 # Options for pytest, for instance TESTS="-k backup".
 TESTS ?=
 operations: site ## Planned work under load: no statement may fail (about 20 minutes; TESTS="-k backup" for a part)
-	@python -m pytest -s -m operations tests/integration/operations tests/integration/site/test_4_accounts.py $(TESTS)
+	@python -m pytest -s -m operations tests/integration/operations tests/integration/site/test_4_accounts.py tests/integration/proxysql/test_px_address.py $(TESTS)
 
 .PHONY: address
 address: site ## The proxies' shared address: each fault RUNS times under load of clients that know this address only (RUNS=5: 25 minutes; TESTS="-k frozen"), and their table in docs/measurements/address.md

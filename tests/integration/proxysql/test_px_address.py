@@ -118,6 +118,8 @@ def test_the_only_proxy_is_not_removed(lab, shared):
     assert lab.on("proxy", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "proxysql") == before
 
 
+# Five runs of playbooks: on request.
+@pytest.mark.operations
 def test_a_proxy_that_is_removed_leaves_the_address_to_the_other_one(lab, shared):
     both_good(lab)
     if holder(lab) == "proxy":
