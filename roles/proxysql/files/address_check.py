@@ -33,7 +33,7 @@ import pymysql
 
 # Where the role puts the other file; beside this one in the collection.
 sys.path += ["/usr/local/lib", str(Path(__file__).resolve().parent)]
-from proxysql_address_witness import AGAIN, unanswered, verifying, witnesses
+from proxysql_address_witness import AGAIN, present, unanswered, verifying, witnesses
 
 GOOD, WORSE, LEAVE = 0, -100, -254
 # Good answers in a row after which a bad proxy is good.
@@ -262,7 +262,9 @@ def run(options):
         return witness is not None and witness.cut(now)
 
     while True:
-        if keepalived.hangs(time.monotonic()):
+        # One that has given the address up, and hears no other, has no reason to run.
+        idle = check.value == LEAVE and not present(options["address"])
+        if keepalived.hangs(time.monotonic()) and not idle:
             print(f"keepalived has not run for {keepalived.patience} s: it is killed, and started again", flush=True)
             keepalived.end()
         lease, apart = leased(f"{directory}/lease"), cut()

@@ -24,9 +24,9 @@ from pathlib import Path
 import pymysql
 
 # In intervals between two advertisements (another proxy takes the address after three). The next lock is taken after SHOW, and looked at after LOOK; the other
-# proxy is SILENT; a change of the locks is FRESH; a keepalived that RUNS sends an advertisement, so that one that hangs shows nothing when another proxy
-# looks; until it is SETTLED, one that has taken the address looks for another one.
-SHOW, LOOK, SILENT, FRESH, RUNS, SETTLED = 0.32, 0.2, 1.8, 1.6, 1.25, 12
+# proxy is SILENT; a change of the locks, and a run of keepalived, is FRESH, so that one that hangs shows nothing when another proxy looks; until it is
+# SETTLED, one that has taken the address looks for another one.
+SHOW, LOOK, SILENT, FRESH, SETTLED = 0.32, 0.2, 1.8, 1.6, 12
 # Of the time that the check waits for an answer: a host that is silent is known when the check has asked once.
 PART = 0.6
 # Seconds between two signs of life on a connection that has nothing else to do, and between two looks at which members there are.
@@ -177,7 +177,7 @@ class Witness:
 
     def shows(self, now):
         """Whether this host shows that it has the address: with a keepalived that runs."""
-        return self.settled(now) and now - self.ran <= RUNS * self.options["advert"]
+        return self.settled(now) and now - self.ran <= FRESH * self.options["advert"]
 
     def looks(self, now):
         """Whether another one may have the address, and is not heard."""
@@ -213,8 +213,9 @@ class Witness:
         """Look once at this host."""
         self.listen(now)
         runs = self.keepalived.runs()
-        if runs != self.runs:
-            self.runs, self.ran = runs, now
+        if runs is not None and runs != self.runs:
+            self.ran = now
+        self.runs = runs
         if not present(self.options["address"]):
             self.has = None
         elif self.has is None:

@@ -34,7 +34,9 @@ def fixture_program(monkeypatch):
 
 def options(directory, **more):
     """The check's options, of a proxy without peers."""
-    own = dict(own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25, others=[], members_ca="")
+    own = dict(
+        own="127.0.0.1:1", peers=[], timeout=0.1, again=0.1, advert=0.25, others=[], members_ca="", address="192.0.2.10"
+    )
     return dict(OPTIONS, directory=str(directory), **own, **more)
 
 
@@ -402,6 +404,32 @@ def test_the_loop_kills_a_keepalived_that_hangs(program, tmp_path, monkeypatch):
     with pytest.raises(SystemExit):
         program.run(options(tmp_path, interval=0.01))
     assert ended == [1.0]
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_one_that_gave_the_address_up_may_stand_still(program, tmp_path, monkeypatch, has):
+    """Without advertisements of others it has nothing to do. One that still has the address hangs."""
+    ended, looks = [], []
+
+    class Still(program.Keepalived):
+        def hangs(self, now):
+            looks.append(now)
+            if len(looks) == 4:
+                raise KeyboardInterrupt
+            return len(looks) > 1
+
+        def end(self):
+            ended.append(len(looks))
+
+    def step(check, _lease, _cut):
+        check.value = program.LEAVE
+
+    monkeypatch.setattr(program, "Keepalived", Still)
+    monkeypatch.setattr(program, "present", lambda address: has)
+    monkeypatch.setattr(program.Check, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        program.run(options(tmp_path, interval=0))
+    assert ended == ([2, 3] if has else [])
 
 
 def test_the_check_of_the_shared_address_refuses_a_certificate_that_has_expired(program, tmp_path):

@@ -207,6 +207,10 @@ def test_a_look_at_this_host(program, monkeypatch):
     witness.keepalived.number += 1
     witness.look(10.0)
     assert witness.ran == 10.0 and witness.shows(10.3) and rung == [1, 1]
+    # One that was killed has not run.
+    witness.keepalived.number = None
+    witness.look(10.5)
+    assert witness.ran == 10.0
     monkeypatch.setattr(program, "present", lambda address: False)
     witness.look(11.0)
     assert witness.has is None and witness.looks(11.0) and not witness.shows(11.0)
