@@ -118,7 +118,8 @@ class Member(threading.Thread):
         if witness.looks(time.monotonic()):
             names = [lock for other in self.options["others"] for lock in locks(other)]
             seen = self.one(f"SELECT {', '.join(['IS_USED_LOCK(%s)'] * len(names))}", *names)
-            if self.seen not in (None, seen):
+            # One that gives the address up gives its lock back, which is no sign of it.
+            if self.seen not in (None, seen) and any(seen):
                 self.changed = time.monotonic()
             self.seen = seen
             return LOOK * advert

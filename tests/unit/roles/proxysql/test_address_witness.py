@@ -163,6 +163,18 @@ def test_one_that_has_taken_it_just_now_gives_it_back(program, clock):
     assert other.cut(clock[0]) and not holder.looks(clock[0])
 
 
+def test_one_that_gave_it_up_is_no_sign_of_itself(program, clock):
+    """It gives its lock back while the other proxy looks."""
+    _server, holder, shows, other, looks = pair(program)
+    shows.turn()
+    clock[0] += 0.6
+    looks.turn()
+    holder.has, holder.heard = None, clock[0]
+    shows.turn()
+    looks.turn()
+    assert not other.cut(clock[0])
+
+
 def test_who_has_the_address_looks_for_no_other_and_gives_its_locks_back(program, clock):
     server, holder, shows, _other, _looks = pair(program)
     shows.turn()
