@@ -22,6 +22,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -170,6 +171,8 @@ class Keepalived:
         self.files = [f"{directory}/{name}.pid" for name in ("vrrp", "keepalived")]
         self.patience, self.proc = ADVERTS * advert, proc
         self.seen, self.since, self.looks = None, 0.0, 0
+        # Whether it was stopped at the last look: that it was stopped counts as a run otherwise.
+        self.stopped = False
 
     def pid(self, path):
         """The process that a file names, if it is keepalived, or None."""
@@ -186,6 +189,7 @@ class Keepalived:
             status = Path(f"{self.proc}/{pid}/status").read_text(encoding="utf-8") if pid else ""
         except OSError:
             status = ""
+        self.stopped = re.search(r"^State:\s+T", status, re.MULTILINE | re.IGNORECASE) is not None
         return (pid, [line for line in status.splitlines() if "ctxt_switches" in line]) if status else None
 
     def hangs(self, now):

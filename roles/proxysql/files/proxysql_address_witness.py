@@ -214,7 +214,7 @@ class Witness:
         """Look once at this host."""
         self.listen(now)
         runs = self.keepalived.runs()
-        if runs is not None and runs != self.runs:
+        if runs not in (None, self.runs) and not self.keepalived.stopped:
             self.ran = now
         self.runs = runs
         if not present(self.options["address"]):

@@ -356,6 +356,14 @@ def test_a_keepalived_that_does_not_run_any_more_hangs(program, tmp_path):
     assert [kept.hangs(1.0 + look * 0.25) for look in range(6)] == [False] * 4 + [True] * 2
 
 
+def test_one_that_is_stopped_is_known(program, tmp_path):
+    proc = Proc(tmp_path)
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    assert kept.runs() and kept.stopped
+    (tmp_path / str(proc.vrrp) / "status").write_text("Name:\tT\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t1\n")
+    assert kept.runs() and not kept.stopped
+
+
 def test_few_looks_in_a_long_time_prove_nothing(program, tmp_path):
     """This program itself had no processor meanwhile."""
     Proc(tmp_path)

@@ -69,7 +69,7 @@ class Server:
 
 
 class Keepalived:
-    number = 0
+    number, stopped = 0, False
 
     def runs(self):
         return self.number
@@ -219,7 +219,10 @@ def test_a_look_at_this_host(program, monkeypatch):
     witness.keepalived.number += 1
     witness.look(10.0)
     assert witness.ran == 10.0 and witness.shows(10.3) and rung == [1, 1]
-    # One that was killed has not run.
+    # One that was stopped has not run, and one that was killed neither.
+    witness.keepalived.number, witness.keepalived.stopped = 7, True
+    witness.look(10.4)
+    assert witness.ran == 10.0
     witness.keepalived.number = None
     witness.look(10.5)
     assert witness.ran == 10.0
