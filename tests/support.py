@@ -214,6 +214,19 @@ class Lab:
         assert len(identifiers) == 1
 
 
+def kill_in(lab: Lab, playbook: str, task: str, which: int, *arguments: str) -> None:
+    """SIGKILL the control node some moments after this task has begun for the which-th time."""
+    process = lab.start(*arguments, playbook=playbook)
+    begun = 0
+    for line in process.stdout:
+        begun += line.startswith(f"TASK [{task}]")
+        if begun == which:
+            time.sleep(0.7)
+            kill_tree(process)
+            return
+    raise AssertionError(f"{playbook} has no task {task!r}, or ended before it: exit {process.wait()}")
+
+
 def kill_tree(process: subprocess.Popen) -> None:
     """SIGKILL the playbook and all its descendants: what a crash of the control node looks like.
 

@@ -53,6 +53,7 @@ from typing import Any, Dict, Optional
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import whole_days
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import host_of
 
 Row = Dict[str, Any]
@@ -140,16 +141,13 @@ def remark_rows(cluster: Row) -> list[Row]:
 SOON = 30
 
 
-def certificate_remark(certificate: Row | None, now: float) -> str:
-    """What an operator should know of the certificate that clients see."""
-    if not certificate:
-        return ""
+def certificate_remark(certificate: Row, days: dict[str, int]) -> str:
+    """What an operator should know of the certificate that clients see. days: for how many it and its CA's are valid."""
     if certificate.get("problem"):
         return f"clients that verify refuse its certificate: {certificate['problem']}"
-    days = int((certificate["expires"] - now) // 86400)
-    if days < SOON:
-        return f"its certificate for clients ends in {days} days: run distdb.mysql_ha.renew_certificates"
-    of_ca = int(((certificate.get("ca_expires") or certificate["expires"]) - now) // 86400)
+    if days["expires"] < SOON:
+        return f"its certificate for clients ends in {days['expires']} days: run distdb.mysql_ha.renew_certificates"
+    of_ca = days.get("ca_expires", SOON)
     return f"the CA of its certificate ends in {of_ca} days: another one is needed" if of_ca < SOON else ""
 
 
@@ -183,7 +181,7 @@ def certificate_rows(results: dict[str, Answer]) -> list[Row]:
         if certificate:
             now = time.time()
             days = {
-                name: int((certificate[name] - now) // 86400)
+                name: whole_days(certificate[name], now)
                 for name in ("expires", "ca_expires")
                 if certificate.get(name) is not None
             }
@@ -192,7 +190,7 @@ def certificate_rows(results: dict[str, Answer]) -> list[Row]:
                     "proxy": host,
                     "certificate": valid_for(days, "expires"),
                     "ca": valid_for(days, "ca_expires"),
-                    "remark": short(certificate_remark(certificate, now)),
+                    "remark": short(certificate_remark(certificate, days)),
                 }
             )
     return rows

@@ -96,6 +96,11 @@ def issuer_ends(certificate: Certificate, ca: str) -> int | None:
     return int(max(found)) if found else None
 
 
+def whole_days(ends: float, now: float) -> int:
+    """For how many whole days what ends then is valid; less than 0 where it is over."""
+    return int((ends - now) // 86400)
+
+
 def united(*texts: str) -> str:
     """The certificates of all these PEM files, each once and in their order."""
     return "".join(dict.fromkeys(block + "\n" for text in texts for block in blocks(text)))

@@ -192,7 +192,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import certificates, issuer_ends
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import certificates, issuer_ends, whole_days
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
@@ -243,7 +243,7 @@ def ca_days_left(cluster: Any) -> int | None:
     ca, cert = (read(os.path.join(files["datadir"] or "", files[part] or "")) for part in ("ca", "cert"))
     own = certificates(cert)
     ends = issuer_ends(own[0], ca) if own else None
-    return None if ends is None else int((ends - time.time()) // 86400)
+    return None if ends is None else whole_days(ends, time.time())
 
 
 def guard_of_host() -> Result:

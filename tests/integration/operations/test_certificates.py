@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
-import time
 from pathlib import Path
 
 import pytest
-from support import kill_tree
+from support import kill_in
 from support_certificates import CA, DAY
 
 pytestmark = [
@@ -161,19 +160,6 @@ def test_new_ones_of_another_ca_in_their_place(lab, under_load, tmp_path):
     unchanged(lab, *given(ca))
 
 
-def kill_in(lab, task, which, *arguments):
-    """SIGKILL the control node some moments after this task has begun for the which-th time."""
-    process = lab.start(*arguments, playbook=RENEW)
-    begun = 0
-    for line in process.stdout:
-        begun += line.startswith(f"TASK [{task}]")
-        if begun == which:
-            time.sleep(0.7)
-            kill_tree(process)
-            return
-    pytest.fail(f"the playbook has no task {task!r}, or ended before it: exit {process.wait()}")
-
-
 OWN = ("-e", "mysql_gr_tls=own_ca")
 
 
@@ -181,10 +167,10 @@ def test_a_move_whose_controller_was_killed_is_ended_by_the_next_run(lab, under_
     """Back to the own CA, which clients of the proxy trust all the time. Killed where the servers have read their certificates, and where a member has
     left the group, which is brought back first."""
     own = trusted(lab)
-    kill_in(lab, "distdb.mysql_ha.mysql_gr : Note which certificate it has read", 1, *OWN)
+    kill_in(lab, RENEW, "distdb.mysql_ha.mysql_gr : Note which certificate it has read", 1, *OWN)
     refused = lab.site(*OWN)
     assert refused.code != 0 and "is being moved to other certificates" in refused.flat, refused
-    kill_in(lab, "distdb.mysql_ha.mysql_gr : Leave the group for a moment", 2, *OWN)
+    kill_in(lab, RENEW, "distdb.mysql_ha.mysql_gr : Leave the group for a moment", 2, *OWN)
     refused = lab.site(*OWN)
     assert refused.code != 0 and "is being moved to other certificates" in refused.flat, refused
     back = lab.site(*OWN, playbook="playbooks/recover.yml")

@@ -11,10 +11,9 @@ import re
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
-from support import ROOT, kill_tree, second_proxy, wait_for
+from support import ROOT, kill_in, second_proxy, wait_for
 
 pytestmark = [
     pytest.mark.operations,
@@ -168,19 +167,6 @@ GROUP = (
 )
 
 
-def kill_in(lab, task, which, *arguments):
-    """SIGKILL the control node some moments after this task has begun."""
-    process = lab.start(*arguments, playbook="playbooks/switch_mode.yml")
-    begun = 0
-    for line in process.stdout:
-        begun += line.startswith(f"TASK [{task}]")
-        if begun == which:
-            time.sleep(0.7)
-            kill_tree(process)
-            return
-    pytest.fail(f"switch_mode has no task {task!r}, or ended before it: exit {process.wait()}")
-
-
 @contextlib.contextmanager
 def groups(lab):
     """Meanwhile, how many groups there are, and at how many of these looks there was more than one."""
@@ -218,7 +204,7 @@ def test_a_move_whose_controller_was_killed_is_finished_by_the_next_run(
             "playbooks/switch_mode.yml",
             *choose(after),
             name=name,
-            first=lambda: kill_in(cluster, task, which, *choose(after)),
+            first=lambda: kill_in(cluster, "playbooks/switch_mode.yml", task, which, *choose(after)),
         )
     as_chosen(cluster, after)
     assert seen["looks"] > 5 and not seen["several"], seen
