@@ -171,7 +171,9 @@ class Keepalived:
         self.files = [f"{directory}/{name}.pid" for name in ("vrrp", "keepalived")]
         self.patience, self.proc = ADVERTS * advert, proc
         self.seen, self.since, self.looks = None, 0.0, 0
-        # Whether it was stopped at the last look: that it was stopped counts as a run otherwise.
+        # What end() has killed. A process that dies goes to sleep, too, which is no run.
+        self.killed = ()
+        # Whether it was stopped or killed at the last look: that would count as a run otherwise.
         self.stopped = False
 
     def pid(self, path):
@@ -189,7 +191,8 @@ class Keepalived:
             status = Path(f"{self.proc}/{pid}/status").read_text(encoding="utf-8") if pid else ""
         except OSError:
             status = ""
-        self.stopped = re.search(r"^State:\s+T", status, re.MULTILINE | re.IGNORECASE) is not None
+        state = re.search(r"^State:\s+[TZX]", status, re.MULTILINE | re.IGNORECASE)
+        self.stopped = pid in self.killed or state is not None
         return (pid, [line for line in status.splitlines() if "ctxt_switches" in line]) if status else None
 
     def hangs(self, now):
@@ -203,7 +206,8 @@ class Keepalived:
 
     def end(self):
         """What is stopped takes no other signal. The service takes the address away when it ends."""
-        for pid in filter(None, map(self.pid, self.files)):
+        self.killed = tuple(filter(None, map(self.pid, self.files)))
+        for pid in self.killed:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         self.seen = None

@@ -364,6 +364,29 @@ def test_one_that_is_stopped_is_known(program, tmp_path):
     assert kept.runs() and not kept.stopped
 
 
+@pytest.mark.parametrize("state", ["Z (zombie)", "X (dead)"])
+def test_one_that_dies_has_not_run(program, tmp_path, state):
+    proc = Proc(tmp_path)
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    (tmp_path / str(proc.vrrp) / "status").write_text(f"Name:\tT\nState:\t{state}\nvoluntary_ctxt_switches:\t2\n")
+    assert kept.runs() and kept.stopped
+
+
+def test_one_that_was_killed_has_not_run_and_the_next_one_has(program, tmp_path, monkeypatch):
+    proc = Proc(tmp_path)
+    monkeypatch.setattr(program.os, "kill", lambda pid, number: None)
+    kept = program.Keepalived(tmp_path, 0.25, proc=str(tmp_path))
+    kept.end()
+    running = "State:\tR (running)\nvoluntary_ctxt_switches:\t2\n"
+    (tmp_path / str(proc.vrrp) / "status").write_text(running)
+    assert kept.runs() and kept.stopped
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "comm").write_text("keepalived\n")
+    (tmp_path / "8" / "status").write_text(running)
+    (tmp_path / "vrrp.pid").write_text("8\n")
+    assert kept.runs() and not kept.stopped
+
+
 def test_few_looks_in_a_long_time_prove_nothing(program, tmp_path):
     """This program itself had no processor meanwhile."""
     Proc(tmp_path)
