@@ -56,7 +56,7 @@ def shared(lab):
             proxy,
             "sh",
             "-c",
-            "command -v iptables || apt-get install --yes --no-install-recommends iptables",
+            "{ command -v iptables && command -v nft; } || apt-get install --yes --no-install-recommends iptables nftables",
             timeout=300,
         )
     with second_proxy(lab, "-i", "inventories/lab-address"):
@@ -71,20 +71,21 @@ def whole(lab, shared):
     holder(lab)
 
 
-def iptables(lab, host, action, *addresses):
-    for address in addresses:
-        program = "ip6tables" if ":" in address else "iptables"
-        lab.on(host, program, action, "INPUT", "-s", address, "-j", "DROP")
-        lab.on(host, program, action, "OUTPUT", "-d", address, "-j", "DROP")
+def iptables(lab, host, action, address):
+    lab.on(host, "iptables", action, "INPUT", "-s", address, "-j", "DROP")
+    lab.on(host, "iptables", action, "OUTPUT", "-d", address, "-j", "DROP")
 
 
-def networks(lab):
-    """All that there is around a proxy."""
-    six = address6_of(lab)
-    return [
-        f"{address_of(lab).rpartition('.')[0]}.0/24",
-        *([f"{six.rpartition(':')[0]}:/64", "fe80::/10"] if six else []),
-    ]
+# Every frame: what filters addresses lets ARP and neighbour discovery through, with which a host that is cut off goes on to claim the address.
+CUT = """
+add table netdev cut
+add chain netdev cut from { type filter hook ingress device eth0 priority 0; policy drop; }
+add chain netdev cut to { type filter hook egress device eth0 priority 0; policy drop; }
+"""
+
+
+def cut_off(lab, host):
+    lab.on(host, "sh", "-c", f"nft -f - <<'END'\n{CUT}END")
 
 
 def versions(lab):
@@ -118,8 +119,8 @@ FAULTS = {
     ),
     # From everything; the way that the test uses stays open.
     "cut_off": (
-        lambda lab, host: iptables(lab, host, "-I", *networks(lab)),
-        lambda lab, host: iptables(lab, host, "-D", *networks(lab)),
+        cut_off,
+        lambda lab, host: lab.on(host, "nft", "delete", "table", "netdev", "cut"),
     ),
     # From each other; clients and members reach both.
     "cut_from_each_other": (
