@@ -118,8 +118,8 @@ class Member(threading.Thread):
         if witness.looks(time.monotonic()):
             names = [lock for other in self.options["others"] for lock in locks(other)]
             seen = self.one(f"SELECT {', '.join(['IS_USED_LOCK(%s)'] * len(names))}", *names)
-            # One that gives the address up gives its lock back, which is no sign of it.
-            if self.seen not in (None, seen) and any(seen):
+            # A lock that is given back is no sign of it, whatever else is held: a session from before a cut keeps its lock until the member misses it.
+            if self.seen is not None and any(new not in (None, old) for new, old in zip(seen, self.seen)):
                 self.changed = time.monotonic()
             self.seen = seen
             return LOOK * advert

@@ -59,7 +59,8 @@ class Server:
 
     def one(self, session, statement, names):
         if statement.startswith("SELECT GET_LOCK"):
-            if self.used.setdefault(names[0], session) is session and self.used.get(names[1]) is session:
+            self.used.setdefault(names[0], session)
+            if self.used.get(names[1]) is session:
                 del self.used[names[1]]
         elif statement.startswith("SELECT IS_USED_LOCK"):
             return tuple(id(self.used[name]) if name in self.used else None for name in names)
@@ -173,6 +174,32 @@ def test_one_that_gave_it_up_is_no_sign_of_itself(program, clock):
     shows.turn()
     looks.turn()
     assert not other.cut(clock[0])
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_session_from_before_a_cut_keeps_its_lock_which_says_nothing(program, clock, before):
+    """The member has not missed it yet. The proxy shows itself with the other lock, which it gives back in the end."""
+    server, holder, shows, other, looks = pair(program)
+    lost = server.session(program, holder)
+    for _lock in range(before):
+        lost.turn()
+    clock[0] += 0.6
+    seen = []
+    for _look in range(4):
+        clock[0] += 0.1
+        holder.ran = clock[0]
+        shows.turn()
+        looks.turn()
+        seen.append(other.cut(clock[0]))
+    assert seen[-1] and lost in server.used.values()
+    # No change is new any more, and it gives its lock back, or holds none at this moment.
+    for _lock in range(2):
+        clock[0] += 1
+        looks.turn()
+        holder.has, holder.heard = None, clock[0]
+        shows.turn()
+        looks.turn()
+        assert not other.cut(clock[0])
 
 
 def test_who_has_the_address_looks_for_no_other_and_gives_its_locks_back(program, clock):
