@@ -6,7 +6,7 @@
 Two proxies that are cut from each other do not know it: the other one might as well be off. Members are a third place, which both of them reach. The proxy
 that has the address shows itself on each of them, for as long as its keepalived runs: it takes one of two locks, then the other one, and so on. One that
 does not hear its advertisements, and sees these locks change, does not take the address, or gives it up when it has taken it just now. A host that is off
-leaves a lock behind for as long as the member does not miss it, and that lock does not change.
+leaves a lock behind until the member misses it, and that lock does not change.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ import pymysql
 SHOW, LOOK, SILENT, FRESH, SETTLED = 0.32, 0.2, 1.8, 1.6, 12
 # Of the time that the check waits for an answer: a host that is silent is known when the check has asked once.
 PART = 0.6
-# Seconds between two signs of life on a connection that has nothing else to do, and between two looks at which members there are.
-IDLE, AGAIN = 1, 5
+# Seconds between two signs of life on a connection that has nothing else to do, between two looks at which members there are, and after which a member
+# ends a connection of which it hears nothing: one from before a cut keeps its lock until then.
+IDLE, AGAIN, MISSED = 1, 5, 3
 VRRP = 112
 
 
@@ -97,7 +98,7 @@ class Member(threading.Thread):
             ssl=verifying(self.options["members_ca"], names=True),
             connect_timeout=timeout, read_timeout=timeout, write_timeout=timeout, autocommit=None,
             # A lock is of this server alone: nothing of the group is waited for.
-            init_command="SET SESSION group_replication_consistency = 'EVENTUAL'",
+            init_command=f"SET SESSION group_replication_consistency = 'EVENTUAL', wait_timeout = {MISSED}",
         )  # fmt: skip
 
     def close(self):
