@@ -258,6 +258,8 @@ def reconnected(lab, user: str) -> None:
 @on_request
 def test_a_monitor_that_must_use_tls_is_refused_without_it_and_goes_on_with_it(lab):
     kinds = "SELECT DISTINCT CONNECTION_TYPE FROM performance_schema.threads WHERE PROCESSLIST_USER = 'monitor'"
+    client = "command -v mysql || apt-get install --yes --no-install-recommends mysql-client"
+    lab.on("proxy", "sh", "-c", client, timeout=300)
     assert ask(lab, "proxy", "monitor", ["SELECT 1"], tls=False) == ["ok"]
     try:
         run = lab.site(*TAGS, "-e", '{"proxysql_monitor_require_tls": true}')
