@@ -84,10 +84,6 @@ add chain netdev cut to { type filter hook egress device eth0 priority 0; policy
 """
 
 
-def cut_off(lab, host):
-    lab.on(host, "sh", "-c", f"nft -f - <<'END'\n{CUT}END")
-
-
 def versions(lab):
     """The servers' own words."""
     texts = {"MySQL": lab.sql("db0", "SELECT VERSION()")[0][0], "ProxySQL": lab.on("proxy", "proxysql", "--version")}
@@ -119,7 +115,7 @@ FAULTS = {
     ),
     # From everything; the way that the test uses stays open.
     "cut_off": (
-        cut_off,
+        lambda lab, host: lab.give(host, "nft -f -", CUT),
         lambda lab, host: lab.on(host, "nft", "delete", "table", "netdev", "cut"),
     ),
     # From each other; clients and members reach both.

@@ -100,6 +100,15 @@ def pair(program):
     return server, holder, server.session(program, holder), other, server.session(program, other)
 
 
+def give_up(holder, shows, looks, clock, after):
+    """The proxy with the address gives it up, and its lock back, between two looks of the other one."""
+    clock[0] += after
+    looks.turn()
+    holder.has, holder.heard = None, clock[0]
+    shows.turn()
+    looks.turn()
+
+
 def test_one_that_hears_it_asks_nothing_and_one_that_does_not_sees_it_at_a_member(program, clock):
     _server, holder, shows, other, looks = pair(program)
     assert shows.turn() == 0.32 * 0.25 and looks.turn() == program.IDLE and not other.cut(clock[0])
@@ -168,11 +177,7 @@ def test_one_that_gave_it_up_is_no_sign_of_itself(program, clock):
     """It gives its lock back while the other proxy looks."""
     _server, holder, shows, other, looks = pair(program)
     shows.turn()
-    clock[0] += 0.6
-    looks.turn()
-    holder.has, holder.heard = None, clock[0]
-    shows.turn()
-    looks.turn()
+    give_up(holder, shows, looks, clock, 0.6)
     assert not other.cut(clock[0])
 
 
@@ -194,11 +199,7 @@ def test_a_session_from_before_a_cut_keeps_its_lock_which_says_nothing(program, 
     assert seen[-1] and lost in server.used.values()
     # No change is new any more, and it gives its lock back, or holds none at this moment.
     for _lock in range(2):
-        clock[0] += 1
-        looks.turn()
-        holder.has, holder.heard = None, clock[0]
-        shows.turn()
-        looks.turn()
+        give_up(holder, shows, looks, clock, 1)
         assert not other.cut(clock[0])
 
 
@@ -367,6 +368,16 @@ def test_a_lost_connection_is_made_anew_at_once_and_silence_is_noted(program, mo
     member.connect = connect
     run(program, member, [1, pymysql.err.OperationalError(2013, "lost"), 1], lambda: pauses[:4] == [1, 0, 0.25, 1])
     assert [silent for _answer, silent in connections] == [False, False, True] and member.connection is None
+
+
+def test_a_member_misses_a_session_soon_and_waits_for_nothing_of_the_group(program, monkeypatch):
+    """With MySQL's own wait_timeout, one from before a cut would keep its lock for hours."""
+    given = {}
+    monkeypatch.setattr(program, "verifying", lambda ca, names: None)
+    monkeypatch.setattr(program.pymysql, "connect", lambda **options: given.update(options))
+    program.Member(OPTIONS, ("192.0.2.130", 3306), None).connect()
+    assert given["init_command"] == "SET SESSION group_replication_consistency = 'EVENTUAL', wait_timeout = 3"
+    assert program.IDLE < program.MISSED
 
 
 def test_a_member_is_verified_by_ca_and_name(program, tmp_path):
