@@ -19,6 +19,12 @@ options:
     description:
       - The group to diagnose, a UUID. Default is the name of the living group, else what the servers are configured for.
     type: str
+  events:
+    description:
+      - How many of the newest events of the managed server to return as RV(events) (0 to 1000). Needs MySQL 8.0.22; of an older server there are none.
+    type: int
+    default: 0
+    version_added: 1.1.0
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
   - distdb.mysql_ha.attributes.looks
@@ -185,6 +191,15 @@ guard:
       C(mode), C(decision), C(rule), C(reason), C(since), C(paused_until). Empty where none runs.
   returned: success
   type: dict
+events:
+  description:
+    - What happened to the managed server lately by its own error log, the newest first - its errors, and what concerns its group. C(at), seconds since 1970,
+      C(severity) (V(error), V(warning) or V(note)), C(code) and C(what). Statements in messages are left out.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{at: 1795799547.3, severity: warning, code: MY-011499, what: "Members removed from the group: 192.0.2.131:3306"}]
+  version_added: 1.1.0
 """
 
 import os
@@ -195,27 +210,36 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import certificates, issuer_ends, whole_days
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.events import STATEMENT, event
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import days_left
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import has_json_aggregates
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
+    has_error_log_table,
+    has_json_aggregates,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import read
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Result, conclude
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result, conclude
 
 ENDS = """SELECT VARIABLE_VALUE AS ends FROM performance_schema.global_status
  WHERE VARIABLE_NAME = 'Ssl_server_not_after'"""
+MOST_EVENTS = 1000
 FILES = "SELECT @@global.ssl_ca AS ca, @@global.ssl_cert AS cert, @@global.datadir AS datadir"
 
 
 def look(module: Any) -> Result:
     """Ask everybody, and say what it means."""
+    wanted = module.params["events"]
+    if not 0 <= wanted <= MOST_EVENTS:
+        raise Refusal(f"events: {wanted} is not allowed (allowed: 0 to {MOST_EVENTS})")
     cluster, facts, group_name = open_cluster(module.params)
     mine = facts[cluster.me]
     if mine.reachable and not is_live(mine) and not mine.version_error and has_json_aggregates(mine.version):
         cluster.look_at_data(history=True)
         facts = cluster.with_data(facts)
     certificate = certificate_of(cluster) if mine.reachable else {}
+    events = events_of(cluster, mine.version, wanted) if mine.reachable and not mine.version_error else []
     cluster.close()
     report = diagnose(cluster.members, facts, group_name)
     for text in report["warnings"]:
@@ -227,6 +251,7 @@ def look(module: Any) -> Result:
         "address": cluster.me,
         "certificate": certificate,
         "guard": guard_of_host(),
+        "events": events,
     }
 
 
@@ -246,6 +271,13 @@ def ca_days_left(cluster: Any) -> int | None:
     return None if ends is None else whole_days(ends, time.time())
 
 
+def events_of(cluster: Any, version: str, wanted: int) -> list[Result]:
+    """The newest events of the managed server."""
+    if not wanted or not has_error_log_table(version):
+        return []
+    return [event(row)._asdict() for row in cluster.local.query(STATEMENT, (wanted,))]
+
+
 def guard_of_host() -> Result:
     """What the guard says; nothing to an account that may not see it."""
     try:
@@ -257,7 +289,7 @@ def guard_of_host() -> Result:
 def main() -> None:
     """Entry point."""
     spec = cluster_options()
-    spec.update(group_name={"type": "str"})
+    spec.update(group_name={"type": "str"}, events={"type": "int", "default": 0})
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     conclude(module, lambda: look(module), pymysql_error=PYMYSQL_ERROR)
 

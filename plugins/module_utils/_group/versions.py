@@ -120,6 +120,11 @@ def has_persist(version: object) -> bool:
     return effective_version(version) >= (8, 0, 11)
 
 
+def has_error_log_table(version: object) -> bool:
+    """Whether the server shows its error log as a table."""
+    return effective_version(version) >= (8, 0, 22)
+
+
 def has_online_mode_switch(version: object) -> bool:
     """Whether the group's mode and primary can be switched while it is running."""
     return effective_version(version) >= (8, 0, 13)

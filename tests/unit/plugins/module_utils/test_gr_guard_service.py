@@ -643,6 +643,24 @@ def test_info_says_until_when_the_ca_is_valid_that_signed_the_certificate(run, w
     assert run(group_replication_info, on="db0")["certificate"]["ca_days_left"] is None
 
 
+def test_info_says_what_the_server_noted(run, world, guards):
+    world.group(*NAMES)
+    noted = {"at": "1795799547.302", "severity": "Warning", "code": "MY-011499", "what": "Members removed"}
+    world.servers["db0"].noted = [noted, noted]
+    assert run(group_replication_info, on="db0")["events"] == []
+    event = {"at": 1795799547.302, "severity": "warning", "code": "MY-011499", "what": "Members removed"}
+    assert run(group_replication_info, on="db0", events=1)["events"] == [event]
+    assert run(group_replication_info, on="db0", events=1000)["events"] == [event, event]
+    world.servers["db0"].version = "8.0.21"
+    assert run(group_replication_info, on="db0", events=9)["events"] == []
+
+
+@pytest.mark.parametrize("number", [-1, 1001])
+def test_info_refuses_a_number_of_events_that_is_not_allowed(run, world, number):
+    answer = run(group_replication_info, on="db0", events=number)
+    assert answer["failed"] and answer["msg"] == f"events: {number} is not allowed (allowed: 0 to 1000)"
+
+
 def test_info_says_what_the_guard_says(run, world, guards):
     world.group(*NAMES)
     assert run(group_replication_info, on="db0")["guard"] == {}
