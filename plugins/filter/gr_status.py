@@ -49,42 +49,25 @@ _value:
 """
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import whole_days
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.virtual import host_of
-
-Row = Dict[str, Any]
-# A registered result; None of a host that was not asked.
-Answer = Optional[Dict[str, Any]]
-
-# The better a state is, the more of the cluster did its witness see.
-ORDER = ("ONLINE", "ONLINE_PARTIAL", "SPLIT_BRAIN", "NO_QUORUM", "OFFLINE")
-
-
-LONGEST_REMARK = 160
-
-
-def short(text: object) -> str:
-    words = " ".join(str(text or "").split())
-    return words if len(words) <= LONGEST_REMARK else words[: LONGEST_REMARK - 1] + "…"
-
-
-def why_not(result: Answer) -> str:
-    return (result.get("msg") or "gave no answer") if result else "was not asked"
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.status_answers import (
+    SOON,
+    Answer,
+    Row,
+    guards_remark,
+    short,
+    why_not,
+    witness,
+)
 
 
 def member_rows(results: dict[str, Answer], addresses: dict[str, str]) -> list[Row]:
-    witnesses = [result["cluster"] for result in results.values() if result and result.get("cluster")]
-    witnesses.sort(
-        key=lambda cluster: (
-            ORDER.index(cluster["state"]) if cluster["state"] in ORDER else len(ORDER),
-            cluster["uncertain"],
-        )
-    )
-    cluster = witnesses[0] if witnesses else {"members": {}}
+    cluster = witness(results)
     rows = []
     for host, result in results.items():
         address = addresses.get(host, "")
@@ -117,13 +100,6 @@ def valid_for(certificate: Row, which: str = "days_left") -> str:
     return "" if days is None else "expired" if days < 0 else f"{days} days"
 
 
-def guards_remark(guard: Row) -> str:
-    """What an operator should know of a member's guard: why it does not bring the member back now, or would not."""
-    if guard.get("paused_until"):
-        return f"guard paused until {guard['paused_until']}"
-    return "" if guard.get("decision", "unchanged") == "unchanged" else f"guard: {guard.get('reason')}"
-
-
 def remark_rows(cluster: Row) -> list[Row]:
     """Members that the group has and the inventory has not, and what else an operator should know."""
     rows = []
@@ -135,10 +111,6 @@ def remark_rows(cluster: Row) -> list[Row]:
         if not text.startswith("members of the group that are not declared"):
             rows.append({"member": "", "remark": short(text)})
     return rows
-
-
-# Days before its end from which a proxy's certificate is mentioned.
-SOON = 30
 
 
 def certificate_remark(certificate: Row, days: dict[str, int]) -> str:
