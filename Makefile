@@ -163,6 +163,13 @@ browser: site ## The example application in a real browser, also while a member 
 	@dpkg --status chromium chromium-driver >/dev/null 2>&1 || apt-get install --yes --no-install-recommends chromium chromium-driver
 	python -m pip install --quiet --requirement examples/simkp/requirements.txt
 	lab/enter python -m pytest -m browser tests/integration/failover/test_browser.py
+	python -m pytest -m browser tests/integration/status
+
+.PHONY: status-page
+status-page: venv ## The status page in a real browser, by recorded answers: no lab (installs chromium and selenium; STATUS_PICTURES=docs/images renews its pictures)
+	@dpkg --status chromium chromium-driver >/dev/null 2>&1 || apt-get install --yes --no-install-recommends chromium chromium-driver
+	python -m pip install --quiet --requirement examples/simkp/requirements.txt
+	python -m pytest -m browser tests/integration/status
 
 .PHONY: vagrant-test
 vagrant-test: venv ## The Vagrantfile on real virtual machines, from a home-made box to "vagrant destroy" (root; half an hour and more)
