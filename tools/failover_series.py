@@ -228,7 +228,16 @@ class Work:
         )  # fmt: skip
         lines.append(dict(line, passed=line["passed"] and len(members("member_state = 'ONLINE'")) == 5))
         for host in reversed(list(hosts)):
-            line = self.planned("remove_member", mode, "remove_member", *five, "-e", f"operations_member={host}")
+            line = self.planned(
+                "remove_member",
+                mode,
+                "remove_member",
+                *five,
+                "-e",
+                f"operations_member={host}",
+                "-e",
+                "confirm=mysql_gr",
+            )
             del hosts[host]
             FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
             left = 3 + len(hosts)

@@ -155,11 +155,13 @@ def test_backup_and_restore_of_either_and_of_both(clusters, lab, tmp_path):
     assert json.loads((one / "backup.json").read_text())["schemas"] == ["shop"]
     lab.sql("db3", "INSERT INTO shop.either VALUES (1)")
     lab.sql("db0", "INSERT INTO simkp.either VALUES (1)")
+    replace = ("-e", "operations_replace=true", "-e")
     clusters.play(
-        "restore", "-e", f"operations_backup={one}", "-e", "operations_cluster=beta", "-e", "operations_replace=true"
+        "restore", "-e", f"operations_backup={one}", "-e", "operations_cluster=beta", *replace, "confirm=beta"
     )
     assert lab.sql("db4", "SELECT * FROM shop.either") == [] and lab.sql("db1", "SELECT * FROM simkp.either") == [["1"]]
-    clusters.play("restore", "-e", f"operations_backup={both}", "-e", "operations_replace=true")
+    clusters.play("restore", "-e", f"operations_backup={both}", *replace, "confirm=beta", code=1)
+    clusters.play("restore", "-e", f"operations_backup={both}", *replace, "confirm=alpha,beta")
     assert lab.sql("db1", "SELECT * FROM simkp.either") == []
     lab.sql("db0", "DROP TABLE simkp.either")
     lab.sql("db3", "DROP TABLE shop.either")
@@ -168,7 +170,7 @@ def test_backup_and_restore_of_either_and_of_both(clusters, lab, tmp_path):
 def test_a_new_member_of_the_second_cluster_comes_to_its_proxies(clusters, lab):
     address = lab.address("db0").rpartition(".")[0] + ".135"
     before = lab.started(*ALPHA, "db3", "db4")
-    clusters.play("remove_member", "-e", "operations_member=db5")
+    clusters.play("remove_member", "-e", "operations_member=db5", "-e", "confirm=beta")
     assert clusters.view("db3") == ["ONLINE"] * 2
     for proxy in ("proxy", "proxy1"):
         assert address not in {host for _hostgroup, host in clusters.servers(proxy)}
@@ -201,9 +203,9 @@ def test_survivors_go_on_without_those_that_are_lost(clusters, lab, tmp_path):
         lab.on(member, "systemctl", "kill", "--signal=STOP", "mysql")
     try:
         wait_for(lambda: clusters.view("db3").count("UNREACHABLE") == 2, 60, "two UNREACHABLE members")
-        run = clusters.play("force_quorum", "-e", '{"operations_lost": ["db4"]}', code=1)
+        run = clusters.play("force_quorum", "-e", '{"operations_lost": ["db4"], "confirm": "beta"}', code=1)
         assert not any(run.changed.values()), run
-        lost = ("-e", '{"operations_lost": ["db4", "db5"]}', "--limit", "db3")
+        lost = ("-e", '{"operations_lost": ["db4", "db5"], "confirm": "beta"}', "--limit", "db3")
         # Whoever is named as lost has to be off: they are ended before the others go on.
         for member in ("db4", "db5"):
             lab.command("lab/host", "stop", member)

@@ -108,8 +108,9 @@ def test_members_added_and_removed_cost_no_statement(lab, under_load):
         # Nobody was restarted for it, and the proxies know all five as writers.
         assert min(uptimes(lab)) >= before
         for member, rest in (("db4", ["-i", str(FIVE)]), ("db3", ["-i", str(FIVE)])):
-            under_load("playbooks/remove_member.yml", *rest, "-e", f"operations_member={member}")
-            again = lab.site(*rest, "-e", f"operations_member={member}", playbook="playbooks/remove_member.yml")
+            removed = (*rest, "-e", f"operations_member={member}", "-e", "confirm=mysql_gr")
+            under_load("playbooks/remove_member.yml", *removed)
+            again = lab.site(*removed, playbook="playbooks/remove_member.yml")
             assert again.code == 0 and unchanged(again), again
             hosts.pop(member)
             FIVE.write_text(yaml.safe_dump({"mysql_gr": {"hosts": hosts}}))
@@ -179,7 +180,13 @@ def test_backup_under_load_and_restore(lab, under_load, tmp_path):
         "db1",
         "INSERT INTO simkp.backup_probe (t) VALUES ('after'); UPDATE simkp.backup_probe SET t = 'other' WHERE t = 'z'",
     )
-    run = lab.site(*where, "-e", "operations_replace=true", playbook="playbooks/restore.yml", timeout=1200)
+    replace = (*where, "-e", "operations_replace=true")
+    refused = lab.site(*replace, playbook="playbooks/restore.yml", timeout=900)
+    assert refused.code != 0 and not any(refused.changed.values()), refused
+    assert "the schemas simkp of mysql_gr are dropped" in refused.flat
+    assert "(allowed: mysql_gr, the name of the cluster that this run changes" in refused.flat
+    confirmed = (*replace, "-e", "confirm=mysql_gr")
+    run = lab.site(*confirmed, playbook="playbooks/restore.yml", timeout=1200)
     assert run.code == 0, run
     assert run.output.count("holds what the backup holds") == 3
     for member in lab.members:
@@ -187,7 +194,7 @@ def test_backup_under_load_and_restore(lab, under_load, tmp_path):
     # A backup that is not what it says is found out.
     manifest = tmp_path / "backup" / "backup.json"
     manifest.write_text(manifest.read_text().replace('"content": "', '"content": "0'))
-    run = lab.site(*where, "-e", "operations_replace=true", playbook="playbooks/restore.yml", timeout=1200)
+    run = lab.site(*confirmed, playbook="playbooks/restore.yml", timeout=1200)
     assert run.code != 0 and "has the checksum" in run.flat
     lab.sql("db0", "DROP TABLE simkp.backup_probe")
 

@@ -127,7 +127,7 @@ def test_a_proxy_that_is_removed_leaves_the_address_to_the_other_one(lab, shared
         wait_for(lambda: holders(lab) == ["proxy2"], 10, "proxy2 has the address", every=0.05)
         start_again(lab, "proxy")
         both_good(lab)
-    arguments = (*INVENTORY, "-e", "operations_proxy=proxy2")
+    arguments = (*INVENTORY, "-e", "operations_proxy=proxy2", "-e", "confirm=mysql_gr")
     foreseen = lab.site(*arguments, "--check", playbook=REMOVE)
     assert foreseen.code == 0 and foreseen.changed["proxy2"], foreseen
     assert holders(lab) == ["proxy2"] and left_of_it(lab, "proxy2")

@@ -72,7 +72,7 @@ def test_backup_and_restore_show_the_login_password_to_nobody(lab, login, tmp_pa
     where = ("-e", f"operations_backup={tmp_path / 'backup'}")
     with watched(lab, lab.members, {password: "login password"}) as seen:
         runs = [lab.site(*given, *where, "-vvv", playbook="playbooks/backup.yml", timeout=900)]
-        restored = (*given, *where, "-e", "operations_replace=true", "-vvv")
+        restored = (*given, *where, "-e", "operations_replace=true", "-e", "confirm=mysql_gr", "-vvv")
         runs.append(lab.site(*restored, playbook="playbooks/restore.yml", timeout=900))
     assert [run.code for run in runs] == [0, 0], runs
     assert runs[1].output.count("holds what the backup holds") == 3

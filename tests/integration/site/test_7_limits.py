@@ -62,11 +62,17 @@ def test_a_backup_is_taken_from_any_member(lab, tmp_path):
 
 def test_one_member_is_fenced(lab):
     fenced = "SELECT @@super_read_only"
-    run = lab.site("--limit", "db2", playbook="playbooks/fence.yml")
+    # Without a terminal there is no question.
+    refused = lab.site("--limit", "db2", playbook="playbooks/fence.yml")
+    assert refused.code != 0 and "confirm: '' is not allowed (allowed: mysql_gr" in refused.flat, refused
+    assert lab.sql("db2", fenced)[0][0] == "0"
+    planned = lab.site("--limit", "db2", "--check", playbook="playbooks/fence.yml")
+    assert planned.code == 0 and "statements of applications that write fail on db2" in planned.flat, planned
+    run = lab.site("--limit", "db2", "-e", "confirm=mysql_gr", playbook="playbooks/fence.yml")
     assert run.code == 0, run
     try:
         assert [lab.sql(member, fenced)[0][0] for member in lab.members] == ["0", "0", "1"]
-        again = lab.site("--limit", "db2", playbook="playbooks/fence.yml")
+        again = lab.site("--limit", "db2", "-e", "confirm=mysql_gr", playbook="playbooks/fence.yml")
         assert again.code == 0 and not any(again.changed.values()), again
     finally:
         run = lab.site("--limit", "db2", playbook="playbooks/unfence.yml")

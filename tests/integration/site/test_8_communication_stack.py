@@ -117,7 +117,9 @@ def test_a_complete_outage_is_recovered(lab):
 
 
 def test_a_member_that_admits_no_application_stays_in_its_group(lab):
-    run = lab.site("--limit", "db2", "-e", "operations_fence=all", playbook="playbooks/fence.yml")
+    run = lab.site(
+        "--limit", "db2", "-e", "operations_fence=all", "-e", "confirm=mysql_gr", playbook="playbooks/fence.yml"
+    )
     assert run.code == 0, run
     assert lab.sql("db2", "SELECT @@offline_mode, @@super_read_only") == [["1", "1"]]
     token = write(lab)
@@ -140,7 +142,11 @@ def test_a_survivor_goes_on_without_those_that_are_lost(lab):
         for member in lost:
             lab.command("lab/host", "stop", member)
         run = lab.site(
-            "--limit", "db0", "-e", '{"operations_lost": ["db1", "db2"]}', playbook="playbooks/force_quorum.yml"
+            "--limit",
+            "db0",
+            "-e",
+            '{"operations_lost": ["db1", "db2"], "confirm": "mysql_gr"}',
+            playbook="playbooks/force_quorum.yml",
         )
         assert run.code == 0, run
         assert lab.view("db0") == {lab.address("db0"): "ONLINE"}

@@ -237,7 +237,7 @@ def test_a_row_that_only_the_absent_one_has_is_named_and_never_mixed_up_with_the
     # Somebody has read what it has alone, and gives that up.
     for member in others:
         lab.sql(member, "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
-    run = lab.site(*MAJORITY, "-e", "mysql_gr_clone=reprovision", "--tags", "mysql_gr")
+    run = lab.site(*MAJORITY, "-e", "mysql_gr_clone=reprovision", "-e", "confirm=mysql_gr", "--tags", "mysql_gr")
     assert run.code == 0, run
     assert seconds_until_whole(lab, time.monotonic(), 120) < 120
     assert ["a" * 32] not in lab.sql(away, "SELECT token FROM simkp.guarded")
@@ -268,7 +268,7 @@ def test_a_pause_holds_over_a_kill_and_resume_ends_it(lab):
 @pytest.mark.long
 def test_a_fenced_member_stays_out_until_unfence(lab):
     member = lab.members[2]
-    assert lab.site("--limit", member, playbook="playbooks/fence.yml").code == 0
+    assert lab.site("--limit", member, "-e", "confirm=mysql_gr", playbook="playbooks/fence.yml").code == 0
     kill(lab, member)
     wait_for(lambda: rule(lab, member) == "fenced", 60, "the guard stands aside")
     assert lab.site("--limit", member, playbook="playbooks/unfence.yml").code == 0

@@ -133,7 +133,9 @@ def test_the_whole_site_runs_behind_it(world, lab):
 @on_request
 def test_a_removed_member_is_shut_out_and_comes_back(world, lab):
     firewall, hosts, run = world
-    settings = json.dumps({"mysql_gr_firewall": firewall.kind, "operations_member": "db2", **firewall.settings})
+    settings = json.dumps(
+        {"mysql_gr_firewall": firewall.kind, "operations_member": "db2", "confirm": "mysql_gr", **firewall.settings}
+    )
     assert lab.site("-e", settings, playbook="playbooks/remove_member.yml").code == 0
     expect(hosts, firewall, "db2", ["db0"])
     expect(hosts, firewall, "db0", ["db2"])
