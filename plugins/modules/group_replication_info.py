@@ -99,6 +99,14 @@ cluster:
       description: Addresses of the ONLINE members that are PRIMARY.
       type: list
       elements: str
+    site:
+      description:
+        - Of a group that is one of two sites (M(distdb.mysql_ha.group_replication_site)), by its own history - C(role) (V(primary) or V(standby)), C(claim)
+          (number of the newest claim that it knows of), C(takes_writes), and of a standby its channel, C(source), C(running), C(behind) (transactions that
+          are received and not applied) and C(error). Empty of any other group, and where no primary answers.
+        - Whether the other site has a newer claim, only the other site knows.
+      type: dict
+      sample: {behind: 0, claim: 1, error: "", role: standby, running: true, source: "192.0.2.130:3306", takes_writes: false}
     partitions:
       description: Groups that the declared members are in - members, those ONLINE, whether they have quorum, name.
       type: list

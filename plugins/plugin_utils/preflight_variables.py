@@ -80,6 +80,31 @@ def evidence_problems(guard: str, evidence: str, evidences: list[str]) -> list[s
     return problems
 
 
+def site_problems(wishes: Wishes) -> list[str]:
+    """What stands against mysql_gr_other_site."""
+    other = wishes.get("other_site")
+    if not other:
+        return []
+    problems = []
+    if other not in wishes["other_sites"]:
+        problems.append(
+            f"mysql_gr_other_site is {other!r}; allowed is the inventory group of another cluster of this inventory."
+        )
+    if wishes["writers"] != "primary":
+        problems.append(
+            f"mysql_gr_other_site is {other!r}, and mysql_gr_writers is {wishes['writers']!r}: in multi-primary mode members open themselves. Allowed is "
+            "'primary'."
+        )
+    problems += secret_problems("mysql_gr_site_password", wishes["site_password"])
+    if len(str(wishes["site_password"] or "")) > LONGEST_RECOVERY_PASSWORD:
+        problems.append(
+            f"mysql_gr_site_password is too long; the replication channel takes at most {LONGEST_RECOVERY_PASSWORD} characters."
+        )
+    if any(str(option).replace("-", "_") == "init_file" for option in wishes["settings"] or {}):
+        problems.append("mysql_gr_settings contains init_file, which follows from mysql_gr_other_site.")
+    return problems
+
+
 def member_problems(members: Members, inventory_group: str, stack: str = "XCOM") -> list[str]:
     if not members:
         return [f"mysql_gr_inventory_group: the inventory group {inventory_group!r} has no hosts."]
@@ -205,6 +230,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
             " mysql_gr_start_on_boot true."
         )
     problems += evidence_problems(wishes["guard"], wishes["guard_evidence"], wishes["guard_evidences"])
+    problems += site_problems(wishes)
     if wishes["install_method"] == "package":
         if not wishes["packages"]:
             problems.append("mysql_gr_packages is empty; mysql_gr_install_method package needs the package files.")

@@ -20,11 +20,18 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.member_rules import decide, kind_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import BROKEN, UNREACHABLE, UNSUITABLE
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import (
+    CHANNEL,
+    all_claims,
+    channel_of,
+    role_of,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Partition,
     Situation,
     names,
+    transactions,
     undeclared,
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import communication_stack
@@ -65,6 +72,7 @@ def diagnose(members: list[str], facts: Facts, group_name: str | None = None) ->
         "writers": "" if shows is None else writers(single, shows.update_everywhere_checks),
         "communication_stack": "" if shows is None else communication_stack(shows.settings),
         "primaries": [address for address in (home.online if home else ()) if facts[address].role == "PRIMARY"],
+        "site": _site(whole),
         "partitions": [
             {
                 "members": part.addresses,
@@ -84,6 +92,29 @@ def _known_name(s: Situation) -> str:
     """The name of the group that lives, else one that a server is configured for."""
     living = [s.facts[address].group_name for part in s.quorate for address in part.addresses]
     return next((name for name in living + [s.facts[a].group_name for a in s.asked] if name), "")
+
+
+def _site(s: Situation) -> dict[str, Any]:
+    """Of a group that is one of two sites: what it is, by its own history, and from where it replicates. Empty of any other group."""
+    online = s.home.online if s.home else []
+    primary = next((a for a in online if s.facts[a].role == "PRIMARY"), "")
+    if not primary:
+        return {}
+    facts = s.facts[primary]
+    known = transactions(facts)
+    channel = channel_of(facts)
+    role = role_of(s.group, known, channel is not None)
+    if not role:
+        return {}
+    return {
+        "role": role,
+        "claim": max([known.last(uuid) for uuid in all_claims(known).uuids()], default=0),
+        "takes_writes": not facts.super_read_only,
+        "source": channel.address if channel else "",
+        "running": channel.runs if channel else False,
+        "behind": channel.behind if channel else 0,
+        "error": channel.error if channel else "",
+    }
 
 
 def _state(s: Situation, parts: list[Partition]) -> str:
@@ -110,6 +141,11 @@ def _warnings(s: Situation) -> list[str]:
         found += upgrade_under_way(
             {a: s.facts[a].version for a in s.home.addresses},
             [a for a in s.home.addresses if s.facts[a].super_read_only],
+        )
+    site = _site(s)
+    if site.get("role") == "primary" and not site["takes_writes"]:
+        found.append(
+            "this site was the one that writes, and takes no writes until the other one was asked (distdb.mysql_ha.open_site)"
         )
     strangers = undeclared(s.members, s.facts)
     if strangers:
@@ -154,7 +190,8 @@ def _member(s: Situation) -> dict[str, Any]:
         "gtid_executed": facts.gtid_executed,
         "received": facts.received,
         "errant": str(_errant(s)) if facts.reachable else "",
-        "replicates_from": [str(inbound) for inbound in facts.inbound],
+        # Of two sites, the primary of the standby receives; its secondaries only could.
+        "replicates_from": [str(one) for one in facts.inbound if one.channel != CHANNEL or facts.role == "PRIMARY"],
         "transactions_behind": own.transactions_behind if own else None,
         "transactions_to_certify": own.transactions_to_certify if own else None,
         "differing_settings": [f"{item.name}: {item.mine}, group: {item.theirs}" for item in differences],

@@ -190,6 +190,10 @@ class GtidSet:
         uuid = (uuid or "").lower()
         return self._make({key: pairs for key, pairs in self._sets.items() if key[0] == uuid})
 
+    def last(self, uuid: str) -> int:
+        """The largest number of this UUID's transactions; 0 where it has none."""
+        return max((pairs[-1][1] for key, pairs in self._sets.items() if key[0] == uuid.lower()), default=0)
+
     # -- Python ------------------------------------------------------------------------------------------------------
 
     def __sub__(self, other: Value) -> GtidSet:

@@ -34,6 +34,17 @@ STATEMENTS: dict[str, tuple[tuple[tuple[int, int, int], str | None], ...]] = {
     "add_purged": (((5, 7, 17), None), ((8, 0, 1), "SET GLOBAL gtid_purged = %s")),
     "stop_channel": (((5, 7, 17), "STOP SLAVE FOR CHANNEL %s"), ((8, 0, 22), "STOP REPLICA FOR CHANNEL %s")),
     "reset_channel": (((5, 7, 17), "RESET SLAVE ALL FOR CHANNEL %s"), ((8, 0, 22), "RESET REPLICA ALL FOR CHANNEL %s")),
+    "stop_receiver": (((5, 7, 17), "STOP SLAVE IO_THREAD FOR CHANNEL %s"), ((8, 0, 22), "STOP REPLICA IO_THREAD FOR CHANNEL %s")),
+    "start_channel": (((5, 7, 17), "START SLAVE FOR CHANNEL %s"), ((8, 0, 22), "START REPLICA FOR CHANNEL %s")),
+    # A channel between two groups. Only on the primary with AUTO_FAILOVER, last: a secondary without the channel is expelled then.
+    "change_source": (((5, 7, 17), None), ((8, 0, 27),
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST=%s, SOURCE_PORT={port}, SOURCE_USER=%s, SOURCE_PASSWORD=%s, SOURCE_SSL=1, SOURCE_SSL_CA=%s, "
+        "SOURCE_SSL_VERIFY_SERVER_CERT={verify}, SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=3, SOURCE_HEARTBEAT_PERIOD=2"
+        "{more} FOR CHANNEL %s")),
+    "forget_failover": (((5, 7, 17), None), ((8, 0, 27), "CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0 FOR CHANNEL %s")),
+    "add_managed_source": (((5, 7, 17), None), ((8, 0, 27),
+        "SELECT asynchronous_connection_failover_add_managed(%s, 'GroupReplication', %s, %s, {port}, '', 80, 60)")),
+    "delete_managed_source": (((5, 7, 17), None), ((8, 0, 27), "SELECT asynchronous_connection_failover_delete_managed(%s, %s)")),
     "set_as_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_set_as_primary(%s)")),
     "set_as_primary_timeout": (((5, 7, 17), None), ((8, 0, 29), "SELECT group_replication_set_as_primary(%s, {seconds})")),
     "switch_to_single_primary": (((5, 7, 17), None), ((8, 0, 13), "SELECT group_replication_switch_to_single_primary_mode()")),

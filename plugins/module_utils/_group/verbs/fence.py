@@ -14,6 +14,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.lease impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.operation import Operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import is_a_site
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Situation,
@@ -61,6 +62,15 @@ def fence(s: FenceSituation) -> Details:
 def fenced(s: FenceSituation) -> Details:
     """the fence that is wished is there"""
     return when(s.wish["fence"] != "none")
+
+
+@FENCE.rule(
+    "refuse",
+    "this group is one of two sites, and only the one that writes opens, once it has asked the other one (distdb.mysql_ha.open_site)",
+)
+def of_two_sites(s: FenceSituation) -> Details:
+    """no fence is wished, and this group, which has another site, is closed as a whole"""
+    return when(s.wish.get("action_enabled") is False and s.mine.role == "PRIMARY" and is_a_site(s.mine))
 
 
 @FENCE.rule("unfence", "to take away: {steps}")

@@ -21,6 +21,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options imp
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.present_rules import not_asked
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.rules import Decision, Details, Rule, Table, when
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import is_a_site
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import (
     Facts,
     Situation,
@@ -168,6 +169,15 @@ def unsettled(s: ModeSituation) -> Details:
     """a change is wished, and a member is RECOVERING"""
     moving = [entry.address for entry in s.mine.view.values() if entry.state == "RECOVERING"]
     return when(moving, members=names(moving))
+
+
+@PRIMARY.rule(
+    "refuse",
+    "this group is one of two sites, which stay in single-primary mode: in multi-primary mode members open themselves",
+)
+def of_two_sites(s: ModeSituation) -> Details:
+    """multi-primary mode is wished, and this group has another site"""
+    return when(s.mode == MULTI and is_a_site(s.mine))
 
 
 @PRIMARY.rule("switch_multi", "the group is in single-primary mode")

@@ -61,6 +61,9 @@ WISHES = {
 }  # fmt: skip
 
 
+SITES = {"other_site": "south", "other_sites": ["south"], "site_password": "c", "writers": "primary"}
+
+
 def look(hosts=None, probe=None, **wishes):
     """The findings for db0; probe changes what was seen on it."""
     hosts = HOSTS if hosts is None else hosts
@@ -158,6 +161,11 @@ def test_bad_members(hosts, words):
             {"guard": "full", "guard_evidence": "most"},
             ["mysql_gr_guard_evidence is 'most'; allowed are all and majority."],
         ),
+        ({**SITES, "writers": "one"}, ["mysql_gr_other_site is 'south', and mysql_gr_writers is 'one'"]),
+        ({**SITES, "other_sites": ["all", "west"]}, ["mysql_gr_other_site is 'south'; allowed is the inventory group"]),
+        ({**SITES, "site_password": ""}, ["mysql_gr_site_password is missing or empty"]),
+        ({**SITES, "site_password": "x" * 33}, ["mysql_gr_site_password is too long"]),
+        ({**SITES, "settings": {"init-file": "/x"}}, ["contains init_file, which follows from mysql_gr_other_site"]),
         (
             {"guard": "rejoin", "guard_evidence": "majority"},
             ["mysql_gr_guard_evidence is 'majority', and mysql_gr_guard is 'rejoin'"],
@@ -630,3 +638,7 @@ def test_words():
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert is_uuid(GROUP.upper())
     assert not is_uuid("x")
+
+
+def test_one_of_two_sites_is_set_up():
+    assert problems(**SITES, strict={"server_id": 130, "single_primary_mode": True}) == []

@@ -11,6 +11,7 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.gr_live_settings import 
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_data_hosts import ops_data_hosts
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_hostgroups import ops_hostgroups
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_restart_order import ops_restart_order
+from ansible_collections.distdb.mysql_ha.plugins.filter.ops_sites import ops_sites
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_upgrade_order import (
     Member,
     ops_upgrade_order,
@@ -383,3 +384,30 @@ def test_an_unknown_status_is_refused():
         AnsibleFilterError, match="status: 'gone' is not allowed .allowed: ONLINE, OFFLINE_SOFT, absent, admit"
     ):
         ops_hostgroups([GROUP], [], "gone")
+
+
+NORTH_AND_SOUTH = {
+    "n0": {"mysql_gr_inventory_group": "north", "mysql_gr_other_site": "south"},
+    "s0": {"mysql_gr_inventory_group": "south", "mysql_gr_other_site": "north"},
+    "w0": {"mysql_gr_inventory_group": "west"},
+}
+
+
+def test_the_two_sites_are_found():
+    groups = {"mysql_gr": list(NORTH_AND_SOUTH)}
+    assert ops_sites(groups, NORTH_AND_SOUTH, "south") == ["south", "north"]
+    assert ops_sites(groups, NORTH_AND_SOUTH, "south", alone=True) == ["south"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "site", "words"),
+    [
+        ({}, "", "operations_site: '' is not allowed .allowed: north, south"),
+        ({}, "west", "operations_site: 'west' is not allowed"),
+        ({"s0": {"mysql_gr_inventory_group": "south"}}, "north", "mysql_gr_other_site of north is 'south', whose own is ''"),
+        ({"n0": {}, "s0": {}}, "north", "no cluster of the inventory is one of two sites"),
+    ],
+)  # fmt: skip
+def test_sites_that_do_not_fit_are_refused(changes, site, words):
+    with pytest.raises(AnsibleFilterError, match=words):
+        ops_sites({"mysql_gr": list(NORTH_AND_SOUTH)}, {**NORTH_AND_SOUTH, **changes}, site)

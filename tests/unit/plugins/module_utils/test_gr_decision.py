@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import member_rules
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import member_rules, site_rules
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Schema, Source, Tables, mark_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Stats
@@ -472,6 +472,9 @@ def rendered():
         ("fence", fence.FENCE),
         ("provision", provision.PROVISION),
         ("cut_over", cut_over.CUT_OVER),
+        ("site_primary", site_rules.WRITES),
+        ("site_closed", site_rules.CLOSES),
+        ("site_standby", site_rules.FOLLOWS),
         ("guard", guard_rules.GUARD),
     ):
         lines = ["| # | rule | situation | decision | reason given | seen twice |", "|---|---|---|---|---|---|"]

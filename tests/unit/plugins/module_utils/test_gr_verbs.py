@@ -9,12 +9,14 @@ import copy
 
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, Recorder, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Inbound
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import claim_uuid
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs import fence, primary, quorum
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.fence import decide_fence
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.primary import decide_primary
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.quorum import decide_quorum
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
-from gr_model import MEMBERS, UUIDS, change, entry, facts_of, gone, group_of, said
+from gr_model import GROUP, MEMBERS, UUIDS, change, entry, facts_of, gone, group_of, said
 
 DB0, DB1, DB2 = MEMBERS
 U0, U1, U2 = (UUIDS[address] for address in MEMBERS)
@@ -66,6 +68,7 @@ PRIMARY = [
     ("not_online", group_of({**THREE, DB0: "RECOVERING"}), {"mode": SINGLE}, "refuse", "RECOVERING"),
     ("no_quorum", minority([DB0], [DB1, DB2]), {"mode": SINGLE}, "refuse", "1 of 3"),
     ("primary_of_multi", group_of(THREE), {"primary": DB1}, "refuse", "mode=single_primary"),
+    ("of_two_sites", single(gtid_executed=f"{claim_uuid(GROUP)}:1"), {"mode": MULTI}, "refuse", "single-primary mode"),
     ("old_member", view_versions(group_of(THREE), db1="8.0.12"), {"mode": SINGLE}, "refuse", "db1:3306 8.0.12"),
     ("target_absent", single(states={DB0: "ONLINE", DB1: "ONLINE"}), {"primary": DB2}, "refuse", "not in the group"),
     ("target_absent", single(states={**THREE, DB2: "RECOVERING"}), {"primary": DB2}, "refuse", "RECOVERING"),
@@ -125,6 +128,8 @@ FENCE = [
     ("unfence", swap(group_of(THREE), DB0, super_read_only=True, offline_mode=True), "none", None, "unfence",
      ["offline_mode=OFF", "read_only=OFF"]),
     ("unfence", swap(single(), DB0, super_read_only=True), "none", False, "unfence", ["read_only=OFF", "enable member action"]),
+    ("of_two_sites", swap(single(), DB0, super_read_only=True, inbound=[Inbound("site", "n0:3306")]), "none", False, "refuse", []),
+    ("of_two_sites", swap(single(), DB0, super_read_only=True, gtid_executed=f"{claim_uuid(GROUP)}:1"), "none", False, "refuse", []),
     ("not_fenced", group_of(THREE), "none", None, "unchanged", []),
     ("not_fenced", single(), "none", True, "unchanged", []),
     # A secondary, a stopped member and a minority stay read-only: that is the group's own doing.

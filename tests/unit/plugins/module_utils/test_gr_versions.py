@@ -37,7 +37,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "fixtures" / "gr_versions.json"
 VERSIONS = (
     "5.7.44", "8.0.20", "8.0.21", "8.0.22", "8.0.23", "8.0.26", "8.0.36", "8.2.0", "8.3.0", "8.4.0", "9.0.0", "9.5.0", "9.7.4", "26.7",
 )  # fmt: skip
-WORDS = {"name": "group_replication_start_on_boot", "port": 3306, "seconds": 60}
+WORDS = {"name": "group_replication_start_on_boot", "port": 3306, "seconds": 60, "verify": 1, "more": ""}
 WISHES = {
     "server_id": 130,
     "report_host": "192.0.2.130",

@@ -19,6 +19,7 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_primary,
     group_replication_provision,
     group_replication_restart,
+    group_replication_site,
 )
 
 BOOTSTRAP, INFO, PRIMARY = group_replication_bootstrap, group_replication_info, group_replication_primary
@@ -35,6 +36,15 @@ NEEDED = {
     RESTART: {},
     group_replication_provision: FROM,
     group_replication_cut_over: FROM,
+    group_replication_site: {
+        "state": "standby",
+        "group_name": "8f22f846-9922-4139-b2b7-097d185a93cb",
+        "other_group": "5f22f846-9922-4139-b2b7-097d185a93cb",
+        "other_name": "south",
+        "other_members": ["192.0.2.5"],
+        "site_user": "gr_site",
+        "site_password": "site-Secret-1",
+    },  # fmt: skip
 }
 UUID = "8f22f846-9922-4139-b2b7-097d185a93cb"
 GOOD = {
