@@ -101,6 +101,12 @@ release-check: ## The built collection in Galaxy's importer, its documentation, 
 outside: setup ## The built collection, used by a project of its own on the lab's hosts
 	@python3 tools/run_tests.py outside
 
+.PHONY: eda
+eda: venv ## The rulebook that answers alerts, in a real ansible-rulebook, with a stub instead of recover, and ansible-navigator (installs both, and Java 17)
+	@command -v java >/dev/null || apt-get install --yes --no-install-recommends openjdk-17-jre-headless
+	tools/venv eda
+	python -m pytest -m eda tests/eda
+
 .PHONY: airgap
 airgap: setup ## Installation from package files with checksums, the lab's network cut off
 	@python3 tools/run_tests.py airgap

@@ -18,8 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+# That of the base image in execution-environment.yml.
+IMAGE_PYTHON = "3.14"
 
 IMPORTER = """\
 [galaxy-importer]
@@ -89,13 +93,23 @@ def documentation(folder: Path, env: dict) -> bool:
 
 
 def execution_environment(folder: Path, env: dict) -> bool:
-    """ansible-builder makes a build context of the definition, and finds what the collection itself asks for."""
+    """ansible-builder makes a build context of the definition and finds what the collection asks for, and pip finds packages for all of it."""
     builder = BIN / "ansible-builder"
     create = [builder, "create", "-f", ROOT / "execution-environment.yml", "-c", folder / "context"]
     if run(create, cwd=folder, env=env)[0] or not (folder / "context" / "Containerfile").is_file():
         return False
-    code, output = run([builder, "introspect", folder / "collections"], cwd=folder, env=env)
-    return code == 0 and "netaddr" in output
+    needed = folder / "needed.txt"
+    code, output = run([builder, "introspect", "--write-pip", needed, folder / "collections"], cwd=folder, env=env)
+    if code or "netaddr" not in output:
+        return False
+    # The image itself needs a registry; whether there are packages for its Python that fit together, pip knows.
+    definition = yaml.safe_load((ROOT / "execution-environment.yml").read_text())["dependencies"]
+    core, runner = (definition[name]["package_pip"] for name in ("ansible_core", "ansible_runner"))
+    command = [
+        sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--target", folder / "nowhere",
+        "--python-version", IMAGE_PYTHON, "--only-binary", ":all:", core, runner, "--requirement", needed,
+    ]  # fmt: skip
+    return run(command, cwd=folder, env=dict(os.environ))[0] == 0
 
 
 def main() -> int:

@@ -39,6 +39,7 @@ SUITES = {
     "browser": Suite("make browser", "root, the lab, chromium"),
     "airgap": Suite("make airgap", "root, the lab"),
     "outside": Suite("make outside", "root, the lab"),
+    "eda": Suite("make eda", "Java 17"),
     "conformance": Suite("make conformance", "the stand-in; `LAB_PROXYSQL_BIN` for the real program too"),
     "integration": Suite("make integration", "root, the lab"),
     "unit": Suite("make unit", "nothing"),

@@ -54,8 +54,8 @@ def sentences(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
     cloned = [host for host in hosts if hostvars[host].get("mysql_gr_clone") == "reprovision"]
     if cloned:
         found.append(
-            f"mysql_gr_clone=reprovision: where {', '.join(cloned)} has transactions of its own, "
-            "its data are deleted and replaced by those of the group"
+            f"mysql_gr_clone=reprovision: where {' or '.join(cloned)} has transactions that the group lacks, "
+            "its data are deleted and replaced by the group's"
         )
     chosen = addresses(hostvars, hosts, "mysql_gr_bootstrap_from")
     if chosen:

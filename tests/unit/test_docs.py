@@ -40,7 +40,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 def sources() -> str:
     """Everything that can say a sentence, without the line breaks and joints of code."""
     text = ""
-    for pattern in ("plugins/**/*.py", "roles/**/*.yml", "roles/**/*.j2", "playbooks/**/*.yml"):
+    for pattern in ("plugins/**/*.py", "roles/**/*.yml", "roles/**/*.j2", "playbooks/**/*.yml", "extensions/**/*.yml"):
         for path in sorted(ROOT.glob(pattern)):
             text += path.read_text()
     text = re.sub(r'"\s*\n\s*f?"', "", text)
