@@ -9,6 +9,7 @@ Imported as `support` (pyproject.toml puts this folder on the path).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -100,6 +101,20 @@ def parse_recap(output: str) -> dict:
     return {match[1]: dict(zip(names, map(int, match.groups()[1:]))) for match in RECAP.finditer(output)}
 
 
+def remember(playbook: str, arguments: tuple, run: Run) -> None:
+    """With LAB_TIMES=FILE: what this run of a playbook took, a line of JSON; arguments may hold passwords and are left out but for --check."""
+    if os.environ.get("LAB_TIMES"):
+        line = {
+            "playbook": Path(playbook).stem,
+            "seconds": round(run.seconds, 1),
+            "code": run.code,
+            "check": "--check" in arguments,
+        }
+        line["changed"] = sum(run.changed.values())
+        with open(os.environ["LAB_TIMES"], "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
 class Lab:
     """The lab of this checkout."""
 
@@ -152,6 +167,7 @@ class Lab:
             kill_tree(process)
             raise
         run = Run(process.returncode, output, time.monotonic() - started, parse_recap(output))
+        remember(playbook, arguments, run)
         if run.code:
             # pytest shows it where the test fails; of a message that is no string it shows the beginning only.
             print(run)
