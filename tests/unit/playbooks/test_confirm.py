@@ -27,8 +27,17 @@ pytestmark = [
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = ROOT / "playbooks"
 # What each of them says in docs/reference/playbooks.md is read by the last tests.
-DESTRUCTIVE = ["fence", "force_quorum", "remove_member", "remove_proxy", "restore"]
-REQUESTING = ["add_member", "recover", "replace_member", "replicate_from", "rotate_passwords", "site", "switch_mode"]
+DESTRUCTIVE = ["fail_over_site", "fence", "force_quorum", "remove_member", "remove_proxy", "restore"]
+REQUESTING = [
+    "add_member",
+    "recover",
+    "replace_member",
+    "replicate_from",
+    "rotate_passwords",
+    "site",
+    "standby_site",
+    "switch_mode",
+]
 # "python -m ansible" looks for its commands in the package's metadata, which ansible-test hides.
 PROGRAM = [sys.executable, "-c", "from ansible.cli.playbook import main; main()", "-i", "localhost,"]
 ENVIRONMENT = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "TERM": "dumb", "ANSIBLE_FORCE_COLOR": "0"}  # fmt: skip
@@ -205,6 +214,10 @@ PLANS = {
         [ALPHA, BETA], {"operations_proxy": "proxy1", "others": ["proxy2"]},
         ["changes clusters alpha, beta:", "proxy1 takes no more clients;", "the applications are left with proxy2."],
     ),
+    "fail_over_site": (
+        [BETA], {"operations_site": "beta", "operations_give_up": "alpha"},
+        ["changes cluster beta:", "beta takes writes, and alpha is given up.", "what alpha committed and beta has not received is lost."],
+    ),
     "fence": (
         [ALPHA], {"operations_fence": "all"},
         ["applications are disconnected from db0, db1, db2 and not admitted until distdb.mysql_ha.unfence."],
@@ -296,7 +309,7 @@ def test_a_playbook_that_runs_site_or_joins_members_asks_before_its_first_change
     for path in PLAYBOOKS.glob("*.yml"):
         text = path.read_text()
         if re.search(
-            r"import_playbook: site\.yml|tasks_from: join\.yml|import_role:\n +name: distdb\.mysql_ha\.mysql_gr\n +vars",
+            r"import_playbook: site\.yml|tasks_from: join\.yml|name: distdb\.mysql_ha\.mysql_gr\n(?! +tasks_from)",
             text,
         ):
             assert path.stem in REQUESTING, path
