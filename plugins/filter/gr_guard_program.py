@@ -37,12 +37,12 @@ _value:
 
 from typing import Callable
 
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.guard_program import guard_program
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.host_program import host_program
 
 
 def gr_guard_program(first_line: str) -> str:
     """The program's text."""
-    return guard_program(first_line)
+    return host_program("mysql-gr-guard", first_line)
 
 
 class FilterModule:

@@ -25,7 +25,7 @@ from ansible_collections.distdb.mysql_ha.plugins.modules import (
     group_replication_fence,
     group_replication_info,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import guard_program
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import host_program
 from gr_model import GROUP
 from gr_servers import NAMES, Session
 
@@ -693,13 +693,13 @@ def plain_python(*arguments):
 
 
 def test_the_program_is_one_text_and_runs_where_there_is_no_ansible(tmp_path):
-    text = guard_program.guard_program("#!/usr/bin/python3")
-    guard_program.guard_program.cache_clear()
-    assert text == guard_program.guard_program("#!/usr/bin/python3") and text.isascii()
+    text = host_program.host_program("mysql-gr-guard", "#!/usr/bin/python3")
+    host_program.host_program.cache_clear()
+    assert text == host_program.host_program("mysql-gr-guard", "#!/usr/bin/python3") and text.isascii()
     program = tmp_path / "mysql-gr-guard"
     program.write_text(text)
     done = plain_python(program, "--version")
-    assert done.stdout.startswith(guard_program.collection_version() + "-"), done.stderr
+    assert done.stdout.startswith(host_program.collection_version() + "-"), done.stderr
     check = (
         f"import runpy, sys; runpy.run_path({str(program)!r}, run_name='guard'); "
         "import ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch as watch; "
@@ -711,7 +711,7 @@ def test_the_program_is_one_text_and_runs_where_there_is_no_ansible(tmp_path):
 
 def test_the_program_has_the_version_of_an_installed_collection(tmp_path):
     (tmp_path / "MANIFEST.json").write_text(json.dumps({"collection_info": {"version": "7.8.9"}}))
-    assert guard_program.collection_version(tmp_path) == "7.8.9"
+    assert host_program.collection_version(tmp_path) == "7.8.9"
 
 
 def test_a_bad_start_is_one_sentence(places, capsys):
