@@ -180,20 +180,23 @@ def previous_gtids(data: bytes) -> GtidSet:
     return GtidSet(",".join(parts))
 
 
-def read_log(path: str) -> Iterator[Head | Transaction]:
-    """The head of a file, then its whole transactions. What follows the last one is of a transaction that was not written to its end."""
+def read_log(path: str, start: int = 0) -> Iterator[Head | Transaction]:
+    """The head of a file, then its whole transactions. What follows the last one is of a transaction that was not written to its end.
+
+    start: where a transaction that was read before ended; then there is no head.
+    """
     with open(path, "rb") as source:
         if os.fstat(source.fileno()).st_size < len(MAGIC) + HEADER.size:
             raise LogError(f"{path}: is no binary log")
         with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if data[: len(MAGIC)] != MAGIC:
                 raise LogError(f"{path}: is no binary log")
-            yield from _read(data, path)
+            yield from _read(data, path, start)
 
 
-def _read(data: mmap.mmap, path: str) -> Iterator[Head | Transaction]:
-    at, size = len(MAGIC), len(data)
-    previous, in_head = GtidSet(""), True
+def _read(data: mmap.mmap, path: str, start: int) -> Iterator[Head | Transaction]:
+    at, size = start or len(MAGIC), len(data)
+    previous, in_head = GtidSet(""), not start
     while at + HEADER.size <= size:
         _time, kind, _server, length, _end, _flags = HEADER.unpack_from(data, at)
         if length < HEADER.size:

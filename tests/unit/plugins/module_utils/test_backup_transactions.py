@@ -102,3 +102,14 @@ def test_neighbours_become_one_interval():
     spans.add(Transaction(f"{A}:blue", 4, T, 0, 1))
     assert spans.gtids() == GtidSet(f"{A}:1-3:5-7:blue:4")
     assert spans.count == 7
+
+
+def test_a_file_that_grows_is_read_on(tmp_path):
+    file = tmp_path / "binlog.000001"
+    file.write_bytes(log(plain(A, 1, 1_000_000)))
+    _head, first = read_log(str(file))
+    assert list(read_log(str(file), first.end)) == []
+    with open(file, "ab") as out:
+        out.write(plain(A, 2, 2_000_000) + plain(A, 3, 3_000_000)[:-1])
+    (second,) = read_log(str(file), first.end)
+    assert (second.gtid, second.start) == (f"{A}:2", first.end)

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, distdb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stream of binary logs on real servers: a source that dies, gaps, hosts that are killed, places that go."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
+from backup_site import NAMES, wait_for
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.claim(
+        "Binary logs are stored at most 5 s behind, whatever dies; a gap is mended from another member, or said."
+    ),
+]
+
+
+LOSS = 5.0
+
+
+def streaming(host, seconds=40):
+    """Its source, once there is one."""
+    wait_for(lambda: host.state().get("state") == "streaming", seconds, f"{host.name} streaming: {host.said()}")
+    return NAMES.index(host.state()["source"])
+
+
+def rows(text):
+    """The times of rows in what mysqlbinlog writes with -vv."""
+    return [float(found) for found in re.findall(r"###   @2=([0-9.]+)", text)]
+
+
+def test_parts_become_a_whole_and_can_be_read(site):
+    begin = site.full()
+    host = site.hosts[0].start()
+    source = streaming(host)
+    for _time in range(3):
+        site.insert(count=5)
+        host.wait_stored(site.executed())
+    paths = {entry.path for entry in site.place.list("shop/timeline-0001/logs")}
+    assert [path for path in paths if ".d/" in path and path.endswith(".zst.age")], paths
+    found = site.plan()
+    assert found.reached == site.executed()
+    text = site.text(site.files(found))
+    assert len(rows(text)) == 15
+    # The file ends: it becomes one object.
+    site.servers[source].sql("FLUSH BINARY LOGS")
+    site.insert()
+    wait_for(lambda: any(log.complete for log in site.plan().steps), 30, "the whole file")
+    wait_for(lambda: host.state().get("spool", 1 << 30) < 1 << 20, 10, "the spool")
+    host.wait_stored(site.executed())
+    found = site.plan()
+    assert found.reached == site.executed() and found.steps[0].complete and len(found.steps[0].parts) == 1
+    site.text(site.files(found))
+    assert host.json("check", "--deep")["ok"]
+    assert host.json("list")["timelines"][0]["fulls"][0]["until"] == str(site.executed())
+    status = host.json("status")
+    assert status["state"] == "well" and status["leader"] == "backup0" and status["stream"]["behind"] < 3, status
+    assert begin != found.reached
+
+
+def test_the_source_is_killed_and_what_was_committed_5_s_before_is_there(site):
+    site.full()
+    host = site.hosts[0].start()
+    source = streaming(host)
+    others = [number for number in range(3) if number != source]
+    committed = site.start_load((source, *others))
+    wait_for(lambda: len(committed) > 200, 60, "load")
+    host.wait_stored(site.executed(others[0]))
+    # The member and the host in the same moment: what is in the place then is all there is.
+    killed = time.time()
+    host.kill()
+    site.servers[source].kill9(restart=False)
+    found = site.plan()
+    times = rows(site.text(site.files(found)))
+    assert times and max(times) > killed - LOSS, f"{killed - max(times):.1f} s are missing"
+    # It begins again, with another source; everything is there.
+    host.start()
+    assert streaming(host) != source
+    site.stop_load()
+    wanted = site.executed(others[0])
+    host.wait_stored(wanted)
+    found = site.plan()
+    assert found.reached.contains(wanted)
+    shutil.rmtree(site.top / "restored")
+    assert len(set(rows(site.text(site.files(found))))) == len(set(rows_of(site, others[0])))
+
+
+def rows_of(site, number):
+    """The times of the rows since the site began."""
+    return [float(row["at"]) for row in site.servers[number].sql("SELECT at FROM shop.t WHERE at > %s", site.began)]
+
+
+def test_the_source_is_killed_and_the_stream_goes_on_from_another_member(site):
+    site.full()
+    host = site.hosts[0].start()
+    source = streaming(host)
+    others = [number for number in range(3) if number != source]
+    committed = site.start_load((others[0],))
+    wait_for(lambda: len(committed) > 50, 60, "load")
+    site.servers[source].kill9(restart=False)
+    wait_for(lambda: host.state().get("source") in [NAMES[number] for number in others], 20, "another source")
+    worst = 0.0
+    end = time.monotonic() + 8
+    while time.monotonic() < end:
+        worst = max(worst, host.state().get("behind", 0.0))
+        time.sleep(0.2)
+    assert worst <= LOSS, worst
+    site.stop_load()
+    wanted = site.executed(others[0])
+    host.wait_stored(wanted)
+    found = site.plan()
+    assert found.reached.contains(wanted)
+    assert len({log.source for log in found.steps}) >= 1
+    site.text(site.files(found))
+
+
+def test_a_frozen_source_is_left(site):
+    site.full()
+    host = site.hosts[0].start()
+    source = streaming(host)
+    site.servers[source].freeze()
+    try:
+        wait_for(lambda: host.state().get("source") not in (None, NAMES[source]), 30, "another source")
+    finally:
+        site.servers[source].thaw()
+    site.insert((source + 1) % 3)
+    host.wait_stored(site.executed((source + 1) % 3))
+
+
+def test_what_is_deleted_in_the_place_is_mended_from_the_members(site):
+    site.full()
+    host = site.hosts[0].start()
+    source = streaming(host)
+    for _file in range(3):
+        site.insert(source, 3)
+        site.servers[source].sql("FLUSH BINARY LOGS")
+    site.insert(source)
+    host.wait_stored(site.executed(source))
+    wait_for(lambda: sum(log.complete for log in site.plan().steps) >= 3, 30, "whole files")
+    host.kill(signal.SIGTERM)
+    reached = site.plan().reached
+    victim = site.plan().steps[1].parts[0].path
+    os.unlink(site.place_at / "shop" / "timeline-0001" / victim)
+    assert not site.plan().reached.contains(reached)
+    assert host.run("check", check=False).returncode == 4
+    host.run("stream", "--once")
+    assert site.plan().reached.contains(reached)
+
+
+def test_a_gap_that_no_member_can_mend_is_said_and_a_full_ends_it(site):
+    site.full()
+    site.insert(0, 3)
+    for server in site.servers:
+        server.sql("FLUSH BINARY LOGS")
+        wait_for(
+            lambda server=server: GtidSet(server.sql("SELECT @@GLOBAL.gtid_executed AS g")[0]["g"]).contains(
+                site.executed()
+            ),
+            10,
+        )
+        newest = server.sql("SHOW BINARY LOGS")[-1]["Log_name"]
+        server.sql(f"PURGE BINARY LOGS TO '{newest}'")
+    host = site.hosts[0].start()
+    wait_for(lambda: host.state().get("state") == "gap", 30, "the gap")
+    site.insert(0, 2)
+    host.wait_stored(GtidSet(host.state()["stored_until"]))
+    status = host.json("status", check=False)
+    assert status["state"] == "alarm" and "gap" in [one["what"] for one in status["alarms"]]
+    wait_for(lambda: host.json("status", check=False)["full"]["due"], 30, "a full that is due")
+    assert "cannot be restored" in host.run("plan", "--after", str(site.executed()), check=False).stderr
+    host.kill(signal.SIGTERM)
+    site.full(name="later")
+    host.start()
+    streaming(host)
+    site.insert(0, 2)
+    host.wait_stored(site.executed())
+    assert site.plan().reached.contains(site.executed()) and site.plan().full.id == "later"
+    assert not host.json("status")["full"]["due"]
+
+
+def test_killed_at_any_moment_and_started_again(site):
+    site.full()
+    host = site.hosts[0]
+    committed = site.start_load((0, 1), each=0.01)
+    for number in range(8):
+        host.start()
+        time.sleep(0.7 + 0.45 * number)
+        host.kill()
+        if number % 3 == 2:
+            site.servers[number % 2].sql("FLUSH BINARY LOGS")
+        assert site.catalog().problems == [] or all("object" in one.problem for one in site.catalog().problems)
+    site.stop_load()
+    assert committed
+    host.run("stream", "--once")
+    wanted = site.executed()
+    found = site.plan()
+    assert found.reached.contains(wanted)
+    assert len(set(rows(site.text(site.files(found))))) == len(set(rows_of(site, 0)))
+
+
+def test_the_place_goes_and_comes_back(site):
+    site.full()
+    host = site.hosts[0].start()
+    streaming(host)
+    site.insert()
+    host.wait_stored(site.executed())
+    os.rename(site.place_at, site.top / "away")
+    site.insert(0, 5)
+    wait_for(lambda: host.state().get("kind") == "place_gone", 30, "an alarm")
+    status = host.json("status", check=False)
+    assert [one["what"] for one in status["alarms"]][:1] == ["place_gone"], status
+    assert not site.place_at.exists()
+    os.rename(site.top / "away", site.place_at)
+    host.wait_stored(site.executed())
+    wait_for(lambda: host.json("status", check=False)["state"] == "well", 10, "well")
+
+
+def test_the_second_host_takes_over_and_gives_back(site):
+    site.full()
+    first, second = site.hosts
+    first.start()
+    streaming(first)
+    second.start()
+    wait_for(lambda: second.state().get("state") == "standby", 20, "standby")
+    assert second.json("prune")["nothing"].startswith("backup0 is at work")
+    first.kill()
+    site.insert()
+    source = streaming(second, 60)
+    site.insert(source)
+    second.wait_stored(site.executed(source))
+    # Both at once: nothing of it does harm.
+    first.start()
+    streaming(first)
+    site.insert(source, 3)
+    first.wait_stored(site.executed(source))
+    wait_for(lambda: second.state().get("state") == "standby", 30, "standby")
+    assert site.plan().reached.contains(site.executed(source))
+    assert first.json("check", "--deep")["ok"]
+    site.text(site.files(site.plan()))
+
+
+def test_another_cluster_of_this_name_is_not_stored(site):
+    site.full()
+    gtids = site.executed()
+    record = next(iter(site.place.list("shop/timeline-0001/fulls"))).path
+    text = (site.place_at / record).read_text()
+    (site.place_at / record).write_text(text.replace(str(gtids), "11111111-1111-1111-1111-111111111111:1-5"))
+    done = site.hosts[0].run("stream", "--once", check=False)
+    assert done.returncode == 1 and "does not hold what the newest full backup holds" in done.stderr
+    assert not site.place.list("shop/timeline-0001/logs")
+    site.hosts[1].write(group_name="11111111-1111-1111-1111-111111111111")
+    done = site.hosts[1].run("list", check=False)
+    assert done.returncode == 1 and "is of cluster 'shop' with group" in done.stderr
