@@ -35,7 +35,7 @@ def _stream_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _stream(given: Arguments, settings: Settings) -> int:
-    from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.stream import stream
+    from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.service import stream
 
     return stream(settings, given.once)
 

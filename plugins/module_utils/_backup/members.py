@@ -80,7 +80,7 @@ class Members:
     def error(self) -> str:
         """Why members do not answer, in a sentence."""
         with self._lock:
-            return "; ".join(text for _name, text in sorted(self._errors.items()))
+            return "; ".join(text for _name, text in sorted(self._errors.items())) or "none has yet"
 
     def stop(self) -> None:
         """No more looks."""

@@ -15,6 +15,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import
 
 FRESH = 3.0  # seconds, after which a look at a member is too old
 LAG = 3.0  # seconds that a source may lack what another member has, or the stream what its source has
+BEGIN = 15.0  # seconds until the first byte of a source
 AVOIDED = 10.0  # seconds that a source is not taken again
 
 # Small parts of a file are united, so that an open file has few of them.
@@ -89,11 +90,11 @@ def ranked(views: Views, order: Sequence[str], current: str | None, avoided: Ite
 
 
 def trouble(
-    view: View | None, seen: Seen, received: GtidSet, idle: float, now: float, online: bool, others: bool
+    view: View | None, seen: Seen, received: GtidSet, came: int, idle: float, now: float, online: bool, others: bool
 ) -> str:
     """Why another source is needed; '' where none is.
 
-    idle: seconds since the last byte came; online: whether any member is ONLINE; others: whether there is another one that answers.
+    came: bytes that came; idle: seconds since the last of them; online: whether any member is ONLINE; others: whether there is another one that answers.
     """
     if view is None:
         return "does not answer"
@@ -102,8 +103,8 @@ def trouble(
     lacks = seen.without(now, view.executed)
     if others and lacks > LAG:
         return f"lacks for {lacks:.0f} s what another member has"
-    # One that sends what it had long ago is no trouble.
-    if idle > LAG and seen.without(now, received, view.executed) > LAG:
+    # One that sends what it had long ago is no trouble; nor is one that has only begun.
+    if idle > (LAG if came else BEGIN) and seen.without(now, received, view.executed) > LAG:
         return "does not send what it has"
     return ""
 

@@ -10,13 +10,9 @@ Private to this collection.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import Callable
@@ -44,7 +40,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.status imp
     STANDBY,
     STREAMING,
     WAITING,
-    lock_file,
     stream_file,
 )  # fmt: skip
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.store import Worker
@@ -74,13 +69,14 @@ class Trouble(Refusal):
 class Stream:
     """One host's stream."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None], alone: bool = False) -> None:
+        """alone: whichever other host is at work; two at once do no harm."""
         self.settings, self._say = settings, say
         self.members = Members(settings)
         self.stock = Stock()
         self.depot = Depot(settings, self.stock, say)
         self.looker = Worker()
-        self.others = hosts.Others(settings.hosts[: settings.hosts.index(settings.host)])
+        self.others = hosts.Others([] if alone else settings.hosts[: settings.hosts.index(settings.host)])
         self.counters: dict[str, int | None] = {}
         self.seen = Seen()
         self.source: View | None = None  # the member whose logs come
@@ -92,6 +88,7 @@ class Stream:
         self.counter = int(time.time())
         self._due: dict[str, float] = {}
         self._grew = (0, 0.0)
+        self._doubted = False
 
     # -- what is said ------------------------------------------------------------------------------------------------
     def tell(self, state: str, kind: str = "", error: str = "") -> None:
@@ -232,7 +229,14 @@ class Stream:
         views = self.views(now)
         online = any(view.state == "ONLINE" for view in views.values())
         why = self.dump.ended() or trouble(
-            views.get(self.source.member), self.seen, self.received, now - self._grew[1], now, online, len(views) > 1
+            views.get(self.source.member),
+            self.seen,
+            self.received,
+            self._grew[0],
+            now - self._grew[1],
+            now,
+            online,
+            len(views) > 1,
         )
         full = self.depot.full()
         if why:
@@ -324,7 +328,10 @@ class Stream:
 
         def verified(catalog: Catalog) -> None:
             why = self.stock.verified(catalog, had)
-            if why:
+            doubted, self._doubted = self._doubted, bool(why)
+            if why and not doubted:
+                self._due["verify"] = 0.0  # parts may just have been replaced while it was read
+            elif why:
                 self.leave(f"is left: {why}", time.monotonic(), avoid=False)
                 self.stock.forget()
 
@@ -351,49 +358,3 @@ class Stream:
         self.members.stop()
         self.tell(DOWN)
         self.report(time.monotonic())
-
-
-class Once:
-    """Whether everything is stored that the members had in the beginning."""
-
-    def __init__(self, running: Stream) -> None:
-        self._running, self._wanted = running, NOTHING
-        self._began = time.monotonic()
-
-    def done(self, now: float) -> bool:
-        """A Refusal where it cannot be."""
-        running = self._running
-        if now - self._began < 2:
-            # Each member has been looked at by then, if it answers at all.
-            self._wanted = NOTHING.union(self._wanted, *(view.executed for view in running.views(now).values()))
-            return False
-        if running.state == DOWN and running.kind and now - self._began > 15:
-            raise Trouble(running.kind, running.error)
-        return running.source is not None and running.depot.sender.idle and running.stock.stored.contains(self._wanted)
-
-
-def stream(settings: Settings, once: bool) -> int:
-    """Store binary logs until it is enough."""
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
-    spool = Path(settings.directory) / "spool"
-    spool.mkdir(parents=True, mode=0o700, exist_ok=True)
-    with open(lock_file(settings), "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refusal("a stream runs on this host already") from None
-        for left in spool.iterdir():
-            with contextlib.suppress(OSError):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-        running = Stream(settings, lambda text: print(text, flush=True))
-        enough = Once(running) if once else None
-        try:
-            while not ended.is_set():
-                running.turn(time.monotonic())
-                if enough and enough.done(time.monotonic()):
-                    break
-                ended.wait(TURN)
-        finally:
-            running.close()
-    return 0

@@ -206,7 +206,8 @@ class Folder:
             if entry.path.endswith(".json") and "/hosts/" not in entry.path:
                 target = Path(directory) / os.path.relpath(entry.path, prefix)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self.read(entry.path))
+                with contextlib.suppress(PlaceError):  # deleted in between
+                    target.write_bytes(self.read(entry.path))
 
     def delete(self, paths):
         for path in list(paths):

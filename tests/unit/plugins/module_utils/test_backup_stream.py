@@ -17,6 +17,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import (
     depot,
     hosts,
     members,
+    service,
     sources,
     status,
     store,
@@ -53,7 +54,7 @@ class World:
         self.monkeypatch = monkeypatch
         for module, name, value in (
             (stream, "PART_EACH", 0.05), (stream, "AGAIN", 0.05), (stream, "MEND", 0.2), (stream, "VERIFY", 0.3), (stream, "REPORT", 0.0),
-            (hosts, "BEAT", 0.1), (hosts, "STILL", 1.0), (members, "EACH", 0.05), (sources, "FRESH", 1.5), (sources, "LAG", 1.0),
+            (hosts, "BEAT", 0.1), (hosts, "STILL", 1.0), (members, "EACH", 0.05), (sources, "FRESH", 1.5), (sources, "LAG", 1.0), (sources, "BEGIN", 2.0),
             (store, "FIRST_WAIT", 0.05), (stream, "LAST", 10.0),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, value)
@@ -414,13 +415,13 @@ def test_until_everything_is_stored(world, capsys):
     world.servers.commit(3)
     world.servers[1].flush()
     wanted = world.servers.commit(3)
-    assert stream.stream(world.settings(), True) == 0
+    assert service.stream(world.settings(), True) == 0
     assert world.plan().reached == wanted
     assert "Secret" not in capsys.readouterr().out
     with open(status.lock_file(world.settings()), "w") as lock:
         status.fcntl.flock(lock, status.fcntl.LOCK_EX)
         with pytest.raises(Refusal, match="a stream runs on this host already"):
-            stream.stream(world.settings(), True)
+            service.stream(world.settings(), True)
 
 
 def test_the_end_by_a_signal_stores_what_came(world, monkeypatch):
@@ -442,7 +443,7 @@ def test_the_end_by_a_signal_stores_what_came(world, monkeypatch):
     thread = threading.Thread(target=act)
     try:
         thread.start()
-        codes.append(stream.stream(settings, False))
+        codes.append(service.stream(settings, False))
         thread.join()
     finally:
         signal.signal(signal.SIGTERM, old)
@@ -469,16 +470,18 @@ def test_what_is_trouble_with_a_source():
     seen.note(8.0, GtidSet(f"{GROUP}:1-6"))
     have = GtidSet(f"{GROUP}:1-6")
     one = view("db1", f"{GROUP}:1-6")
-    assert sources.trouble(one, seen, have, 0.0, 10.0, True, True) == ""
-    assert sources.trouble(None, seen, have, 0.0, 10.0, True, True) == "does not answer"
-    assert sources.trouble(view("db1", state=""), seen, have, 0.0, 10.0, True, True) == "is in no group"
-    assert "lacks for 10 s" in sources.trouble(view("db1", f"{GROUP}:1-4"), seen, have, 0.0, 10.0, True, True)
-    assert sources.trouble(view("db1", f"{GROUP}:1-5"), seen, have, 0.0, 10.0, True, True) == ""
+    assert sources.trouble(one, seen, have, 1, 0.0, 10.0, True, True) == ""
+    assert sources.trouble(None, seen, have, 1, 0.0, 10.0, True, True) == "does not answer"
+    assert sources.trouble(view("db1", state=""), seen, have, 1, 0.0, 10.0, True, True) == "is in no group"
+    assert "lacks for 10 s" in sources.trouble(view("db1", f"{GROUP}:1-4"), seen, have, 1, 0.0, 10.0, True, True)
+    assert sources.trouble(view("db1", f"{GROUP}:1-5"), seen, have, 1, 0.0, 10.0, True, True) == ""
     old = GtidSet(f"{GROUP}:1-3")
-    assert sources.trouble(one, seen, old, 9.0, 10.0, True, True) == "does not send what it has"
-    assert sources.trouble(one, seen, old, 1.0, 10.0, True, True) == "", "it is sending"
+    assert sources.trouble(one, seen, old, 1, 9.0, 10.0, True, True) == "does not send what it has"
+    assert sources.trouble(one, seen, old, 1, 1.0, 10.0, True, True) == "", "it is sending"
+    assert sources.trouble(one, seen, old, 0, 9.0, 10.0, True, True) == "", "it has only begun"
+    assert sources.trouble(one, seen, old, 0, 16.0, 10.0, True, True) == "does not send what it has"
     # Without another one, what it lacks is not asked for.
-    assert sources.trouble(view("db1", f"{GROUP}:1-4"), seen, GtidSet(f"{GROUP}:1-4"), 9.0, 10.0, True, False) == ""
+    assert sources.trouble(view("db1", f"{GROUP}:1-4"), seen, GtidSet(f"{GROUP}:1-4"), 1, 9.0, 10.0, True, False) == ""
 
 
 def test_for_how_long_something_is_not_stored():

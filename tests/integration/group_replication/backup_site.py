@@ -93,7 +93,7 @@ class Host:
         except (OSError, ValueError):
             return {}
 
-    def wait_stored(self, gtids, seconds=30):
+    def wait_stored(self, gtids, seconds=120):
         return wait_for(
             lambda: GtidSet(self.state().get("stored_until")).contains(gtids), seconds, f"{self.name}: storing {gtids}"
         )
