@@ -22,7 +22,7 @@ KEPT_VARIABLES = (
 )  # fmt: skip
 
 _MEMBER = """SELECT m.MEMBER_STATE AS state, m.MEMBER_ROLE AS role, @@GLOBAL.server_uuid AS uuid, @@GLOBAL.group_replication_group_name AS group_name,
- VERSION() AS version, @@GLOBAL.group_replication_single_primary_mode AS single,
+ VERSION() AS version, @@GLOBAL.gtid_executed AS executed, @@GLOBAL.group_replication_single_primary_mode AS single,
  s.COUNT_TRANSACTIONS_IN_QUEUE + s.COUNT_TRANSACTIONS_REMOTE_IN_APPLIER_QUEUE AS waiting
  FROM performance_schema.replication_group_members AS m LEFT JOIN performance_schema.replication_group_member_stats AS s USING (MEMBER_ID)
  WHERE m.MEMBER_ID = @@GLOBAL.server_uuid"""
@@ -41,6 +41,7 @@ class Member(NamedTuple):
     waiting: int  # transactions that it has not applied yet
     running: int  # statements
     variables: dict[str, str]
+    executed: str
 
 
 class Unreached(NamedTuple):
@@ -66,6 +67,7 @@ def look(name: str, connection: Connection) -> Member | Unreached:
         name, str(row["uuid"]).lower(), str(row["state"]), str(row["role"]), bool(int(row["single"])), str(row["group_name"]).lower(),
         str(row["version"]), int(row["waiting"] or 0), int(running[0]["value"]) if running else 0,
         {str(one["variable_name"]): str(one["value"]) for one in variables},
+        str(row["executed"]),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ GROUP = "8f22f846-9922-4139-b2b7-097d185a93cb"
 
 
 def member(name, role="SECONDARY", running=1, waiting=0, state="ONLINE", single=True, group=GROUP):
-    return Member(name, f"uuid-{name}", state, role, single, group, "9.7.4", waiting, running, {})
+    return Member(name, f"uuid-{name}", state, role, single, group, "9.7.4", waiting, running, {}, "")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,10 @@ def test_look():
         "group_name": GROUP.upper(),
         "version": "9.7.4",
         "waiting": None,
+        "executed": "x:1",
     }
     assert look("db0", Server([row])) == Member(
-        "db0", "abc", "ONLINE", "PRIMARY", True, GROUP, "9.7.4", 0, 4, {"innodb_page_size": "16384"}
+        "db0", "abc", "ONLINE", "PRIMARY", True, GROUP, "9.7.4", 0, 4, {"innodb_page_size": "16384"}, "x:1"
     )
     assert look("db0", Server([])) == Unreached("db0", "db0:3306 is in no group")
     assert look("db0", Server(ServerError("db0 does not answer"))) == Unreached("db0", "db0 does not answer")
