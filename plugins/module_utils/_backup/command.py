@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.look import LOOKING
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.making import MAKING
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.settings import FILE, Settings, read_settings
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -42,7 +43,7 @@ def _stream(given: Arguments, settings: Settings) -> int:
 
 # The commands by their names. Another part of the program adds its own here.
 COMMANDS: dict[str, Command] = {
-    **{name: Command(*parts) for name, parts in LOOKING.items()},
+    **{name: Command(*parts) for name, parts in {**LOOKING, **MAKING}.items()},
     "stream": Command("store binary logs as they are written (what the service does)", _stream_arguments, _stream),
 }
 EPILOG = "exit status: 0 done or well, 1 refused or failed, 2 wrong arguments"

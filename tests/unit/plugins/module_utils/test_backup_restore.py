@@ -16,7 +16,7 @@ import types
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import drill, making, rebuild, restore, snapshot
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import extract as extracting
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.command import COMMANDS, Command, main
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.command import main
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.coverage import CannotRestore
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.instance import Software
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
@@ -81,8 +81,6 @@ def world(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Software, "of", classmethod(lambda _cls, _mysqld, _user: Host()))
     monkeypatch.setattr(making, "place_of", lambda _settings: made.place)
     monkeypatch.setattr(DirectoryPlace, "mirror", lambda self, prefix, target: mirror(self, prefix, target))
-    for name, parts in making.MAKING.items():
-        monkeypatch.setitem(COMMANDS, name, Command(*parts))
     return made
 
 
