@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from typing import IO, Any, Callable, Iterator, Tuple
@@ -29,7 +31,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import (
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.coverage import Plan, Target
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.extract import Wish, extract, wish_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.full import FullBackup
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.instance import Software, make_directory
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.instance import Software, end_left_over
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.look import (
     catalog_from,
     place_of,
@@ -147,14 +149,20 @@ def _rebuild(
 
 
 @contextlib.contextmanager
-def _scratch(settings: Settings, name: str, keep: bool = False) -> Iterator[str]:
-    """A work directory below that of this host; it is removed in every case, and what a killed run left before."""
+def _scratch(settings: Settings, name: str) -> Iterator[str]:
+    """A work directory below that of this host, for one run at a time; nothing is left of it, nor of one that was killed."""
     work = os.path.join(settings.directory, "work", name)
     os.makedirs(os.path.dirname(work), mode=0o711, exist_ok=True)
-    try:
-        yield work
-    finally:
-        if not keep:
+    with open(f"{work}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refusal(f"{name} runs on this host already") from None
+        try:
+            end_left_over(os.path.join(work, "run"))
+            shutil.rmtree(work, ignore_errors=True)
+            yield work
+        finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
@@ -181,6 +189,8 @@ def _restore(given: Arguments, settings: Settings) -> int:
     plan = plan_of(given, settings, catalog_from(settings, place), place)
     with identity_of(given.identity, sys.stdin.buffer) as identity:
         rebuild = _rebuild(settings, place, plan, work, identity)
+        # Somebody waits for it: unlike the others it takes what the host has.
+        rebuild.software = rebuild.software._replace(nice=0)
         rebuilt, tables = restore.restore(rebuild, given.to, not given.no_compare, given.checksums)
     result = restore.report(rebuild, rebuilt, given.to, tables)
     show(given, result, lambda: restore.as_text(result))
@@ -310,7 +320,6 @@ def _drill(given: Arguments, settings: Settings) -> int:
 
     with identity_of(given.identity, sys.stdin.buffer) as identity, _scratch(settings, "drill") as work:
         rebuild = _rebuild(settings, place, plan, work, identity)
-        make_directory(work, rebuild.software)
         with rebuild.held():
             compared = drill.rehearse(rebuild, _snapshot(given, settings), later)
     result = drill.report(rebuild, compared, began, time.monotonic() - clock, settings.host)
@@ -334,15 +343,32 @@ def write_reports(directory: str, result: dict[str, Any]) -> None:
             out.write(text)
 
 
+def orderly(run: Callable[[Arguments, Settings], int]) -> Callable[[Arguments, Settings], int]:
+    """The command, which puts things in order when it is told to end, as the service manager does."""
+
+    def work(given: Arguments, settings: Settings) -> int:
+        before = signal.signal(signal.SIGTERM, told)
+        try:
+            return run(given, settings)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return work
+
+
+def told(_number: int, _frame: Any) -> None:
+    raise Refusal("it was told to end")
+
+
 Making = Tuple[str, Callable[[Parser], None], Callable[[Arguments, Settings], int], str]
 MAKING: dict[str, Making] = {
-    "full": ("make a full backup", _full_arguments, _full, ""),
-    "restore": ("make a data directory as it was at a point", _restore_arguments, _restore, ""),
-    "extract": ("take one schema or some tables out of a backup", _extract_arguments, _extract, ""),
+    "full": ("make a full backup", _full_arguments, orderly(_full), ""),
+    "restore": ("make a data directory as it was at a point", _restore_arguments, orderly(_restore), ""),
+    "extract": ("take one schema or some tables out of a backup", _extract_arguments, orderly(_extract), ""),
     "drill": (
         "restore the newest backup on the side, and compare it with the cluster",
         _drill_arguments,
-        _drill,
+        orderly(_drill),
         f"{DIFFERENT} the data differs",
     ),
 }

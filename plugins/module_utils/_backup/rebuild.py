@@ -39,6 +39,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 FETCHERS = 4
+UNPACKERS = 2
 WORKERS_MOST = 16
 
 Say = Callable[[str], None]
@@ -225,13 +226,23 @@ class Rebuild:
     def unpack(self) -> None:
         """The pieces into the data directory; each is removed once it is unpacked."""
         make_directory(self.datadir, self.software)
-        for one in self.missing_pieces():
-            with opened(self.fetched(one), self.identity, one.encrypted) as raw:
-                pieces.unpack(raw, self.datadir)
-            self.state["unpacked"].append(os.path.basename(one.path))
-            self._keep()
-            os.unlink(self.fetched(one))
+        with ThreadPoolExecutor(UNPACKERS) as pool:
+            running = [(one, pool.submit(self._unpack_one, one)) for one in self.missing_pieces()]
+            try:
+                for one, done in running:
+                    done.result()
+                    self.state["unpacked"].append(os.path.basename(one.path))
+                    self._keep()
+                    os.unlink(self.fetched(one))
+            except BaseException:
+                for _one, left in running:
+                    left.cancel()
+                raise
         owned_by(self.datadir, *self.software.owner())
+
+    def _unpack_one(self, one: Wanted) -> None:
+        with opened(self.fetched(one), self.identity, one.encrypted) as raw:
+            pieces.unpack(raw, self.datadir)
 
     def assemble(self) -> list[str]:
         """The files of the logs, in their order."""

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import types
 
@@ -317,8 +319,6 @@ def test_two_at_once(world):
 
 @contextlib.contextmanager
 def open_lock(work):
-    import fcntl
-
     os.mkdir(work)
     with open(os.path.join(work, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -392,7 +392,7 @@ def test_a_table(world, mysqldump):
     )
     assert dump.endswith("--skip-add-drop-table --triggers -- app t") and "--set-gtid-purged=OFF" in dump
     assert Instance.said.count("start") == 2, "without the accounts that count since the logs were applied"
-    assert os.listdir(world.top / "lib" / "work") == []
+    assert os.listdir(world.top / "lib" / "work") == ["extract.lock"]
 
 
 def test_a_schema_as_it_is_in_a_full_needs_its_pieces_only(world, mysqldump, monkeypatch):
@@ -433,6 +433,27 @@ def test_what_cannot_be_taken(world, mysqldump, arguments, problem):
     to = str(world.top / "x.sql")
     assert problem in world.run("extract", *arguments, "--to", to, code=1)
     assert not os.path.exists(to) and not os.path.exists(to + ".part")
+
+
+def test_one_at_a_time_and_nothing_of_a_killed_one(world, mysqldump):
+    left = world.top / "lib" / "work" / "extract" / "data"
+    left.mkdir(parents=True)
+    to = str(world.top / "x.sql")
+    with open(world.top / "lib" / "work" / "extract.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "extract runs on this host already" in world.run("extract", "--schema", "app", "--to", to, code=1)
+    assert left.exists()
+    world.run("extract", "--schema", "app", "--to", to)
+    assert not left.exists()
+
+
+def test_a_command_that_is_told_to_end(world, mysqldump, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(rebuild.pieces, "unpack", lambda _raw, _datadir: os.kill(os.getpid(), signal.SIGTERM))
+    to = str(world.top / "x.sql")
+    assert "it was told to end" in world.run("extract", "--schema", "app", "--to", to, code=1)
+    assert os.listdir(world.top / "lib" / "work") == ["extract.lock"] and not os.path.exists(to + ".part")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_dump_that_fails(world, mysqldump, monkeypatch):
@@ -483,7 +504,7 @@ def test_drill(world, member):
         and done["tables"] == 2
         and done["rows"] == 4
     )
-    assert os.listdir(world.top / "lib" / "work") == [], "the scratch directory is removed"
+    assert os.listdir(world.top / "lib" / "work") == ["drill.lock"], "the scratch directory is removed"
     endings = sorted(os.path.splitext(name)[1] for name in os.listdir(reports))
     assert endings == [".html", ".json", ".txt"]
     page = next(path for path in reports.iterdir() if path.suffix == ".html").read_text()
