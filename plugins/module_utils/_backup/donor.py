@@ -18,7 +18,7 @@ LAGGING = 500  # transactions that wait; a member at work has some
 # What a server on the copied data directory has to have too. The others it takes from its own option file.
 KEPT_VARIABLES = (
     "innodb_page_size", "innodb_data_file_path", "lower_case_table_names", "innodb_undo_directory", "innodb_directories", "partial_revokes",
-    "character_set_server", "collation_server", "default_authentication_plugin", "authentication_policy", "sql_mode", "time_zone",
+    "character_set_server", "collation_server", "default_authentication_plugin", "authentication_policy", "sql_mode", "time_zone", "innodb_redo_log_capacity",
 )  # fmt: skip
 
 _MEMBER = """SELECT m.MEMBER_STATE AS state, m.MEMBER_ROLE AS role, @@GLOBAL.server_uuid AS uuid, @@GLOBAL.group_replication_group_name AS group_name,

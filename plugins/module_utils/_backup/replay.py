@@ -228,11 +228,16 @@ def settings(relay_directory: str, workers: int, variables: dict[str, str], memo
         "replica_pending_jobs_size_max": str(1 << 30),
         # GTIDs and rows are in one log: after a crash both are of one moment.
         "innodb_flush_log_at_trx_commit": "0",
-        "innodb_redo_log_capacity": str(1 << 30),
+        "innodb_redo_log_capacity": str(redo_for(variables.get("innodb_redo_log_capacity", ""))),
         "innodb_io_capacity": "4000",
         "innodb_io_capacity_max": "20000",
         "innodb_buffer_pool_size": str(memory),
     }
+
+
+def redo_for(member: str) -> int:
+    """Bytes of the redo log: the member's, so that a restored server need not resize it, within limits."""
+    return min(max(int(member) if member.isdigit() else 0, 256 << 20), 4 << 30)
 
 
 def memory_for(available: int) -> int:

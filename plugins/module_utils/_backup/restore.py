@@ -19,8 +19,6 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.rebuild im
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
-REDO = 104857600  # bytes; the restored server has its own size from its first start on
-
 
 class RestoreError(Refusal):
     """The restore was not done, or not to its end."""
@@ -47,12 +45,14 @@ def work_of(target: str) -> str:
 
 
 def clean_stop(instance: Any, connection: Connection) -> None:
-    """Leave a data directory that needs no recovery, and that follows no server: its channels were those of the member that was copied."""
+    """Leave a data directory that needs no recovery, and that follows no server: its channels were those of the member that was copied.
+
+    The redo log keeps its size: mysqld (seen with 9.7.4) may not come to its end while it makes it smaller.
+    """
     for row in connection.query(
         "SELECT CHANNEL_NAME AS name FROM performance_schema.replication_applier_configuration"
     ):
         connection.query("RESET REPLICA ALL FOR CHANNEL %s", (row["name"],))
-    connection.query("SET GLOBAL innodb_redo_log_capacity = %s", (REDO,))
     connection.close()
     instance.stop()
 

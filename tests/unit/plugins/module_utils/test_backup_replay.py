@@ -288,6 +288,13 @@ def test_settings():
     assert found["relay_log"] == "/work/relay/relay" and found["replica_preserve_commit_order"] == "ON"
 
 
+@pytest.mark.parametrize(
+    "member, wanted", [("", 256 << 20), ("104857600", 256 << 20), ("2147483648", 2 << 30), (str(1 << 40), 4 << 30)]
+)
+def test_redo(member, wanted):
+    assert replay.redo_for(member) == wanted
+
+
 @pytest.mark.parametrize("available, wanted", [(0, 128 << 20), (4 << 30, 1 << 30), (1 << 40, 8 << 30)])
 def test_memory(available, wanted):
     assert replay.memory_for(available) == wanted
