@@ -62,7 +62,9 @@ RETURN = r"""
 _value:
   description: >-
     C(problems) (sentences; nothing is to be done where there is one), C(clusters) (a list of dicts with C(name), C(all) (every member), C(members)
-    (those of this run), C(lead) (the first of them) and C(proxies)), and of all these clusters together C(members), C(leads) and C(proxies).
+    (those of this run), C(lead) (the first of them), C(proxies) and C(backup_hosts) (of its C(mysql_backup_hosts), all members by default; none without a
+    C(mysql_backup_place))), of all these clusters together C(members), C(leads) and C(proxies), and C(backup_hosts) (those of this run) with
+    C(backup_problems) (sentences about them).
   type: dict
 """
 
@@ -80,6 +82,7 @@ class Cluster(NamedTuple):
     all: list[str]
     members: list[str]
     proxies: list[str]
+    backup_hosts: list[str] = []
 
     @property
     def lead(self) -> str:
@@ -115,6 +118,35 @@ def serves(
     return any(member in groups.get(named, []) for member in members)
 
 
+def backup_hosts(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Any], members: Sequence[str]) -> list[str]:
+    """The hosts that make the backups of the cluster that these members form, in their order: the first one that is up does. None without a place."""
+    if not members or value(hostvars, members[0], "mysql_backup_place") is None:
+        return []
+    named = value(hostvars, members[0], "mysql_backup_hosts") or list(members)
+    named = [named] if isinstance(named, str) else named
+    return list(dict.fromkeys(host for name in named for host in groups.get(name, [name])))
+
+
+def backup_problems(meant: Sequence[Cluster], known: Sequence[Cluster], everyone: Sequence[str]) -> list[str]:
+    """Sentences on hosts that cannot make the backups of these clusters."""
+    found = []
+    for entry in meant:
+        for host in entry.backup_hosts:
+            others = [
+                other.name for other in known if other.name != entry.name and host in other.backup_hosts + other.all
+            ]
+            if host not in everyone:
+                found.append(
+                    f"mysql_backup_hosts: '{host}' is not allowed (allowed: names of hosts and groups of the inventory)"
+                )
+            elif others:
+                found.append(
+                    f"mysql_backup_hosts: {host} is not allowed for cluster {entry.name}, as it belongs to {', '.join(others)} (allowed: hosts of one "
+                    f"cluster, or of none)"
+                )  # fmt: skip
+    return found
+
+
 def find_clusters(
     groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Any], hosts: Sequence[str]
 ) -> list[Cluster]:
@@ -125,7 +157,8 @@ def find_clusters(
     for name in names:
         members = [host for host in groups.get(name, []) if host in everyone]
         proxies = [proxy for proxy in groups.get("proxysql", []) if serves(groups, hostvars, proxy, members)]
-        found.append(Cluster(name, members, [host for host in members if host in hosts], proxies))
+        here = [host for host in members if host in hosts]
+        found.append(Cluster(name, members, here, proxies, backup_hosts(groups, hostvars, members)))
     return found
 
 
@@ -218,13 +251,21 @@ def proxy_targets(
     return result(problems, meant, [proxy for proxy in everyone if proxy in hosts])
 
 
-def result(problems: list[str], clusters: Sequence[Cluster], proxies: list[str]) -> dict[str, Any]:
+def result(
+    problems: list[str],
+    clusters: Sequence[Cluster],
+    proxies: list[str],
+    hosts: Sequence[str] = (),
+    backups: Sequence[str] = (),
+) -> dict[str, Any]:
     return {
         "problems": problems,
         "clusters": [dict(entry._asdict(), lead=entry.lead) for entry in clusters],
         "members": [host for entry in clusters for host in entry.members],
         "leads": [entry.lead for entry in clusters if entry.lead],
         "proxies": proxies,
+        "backup_hosts": [host for entry in clusters for host in entry.backup_hosts if host in hosts],
+        "backup_problems": list(backups),
     }
 
 
@@ -252,11 +293,16 @@ def ops_targets(
     if scope == "any":
         serving = [host for entry in meant for host in entry.proxies]
         here = [host for host in groups.get("proxysql", []) if host in hosts and (not wanted or host in serving)]
-        problems = [] if here and not wanted else problems_of(known, meant, scope, wanted, named, absent_ok)
+        backed = [host for entry in meant for host in entry.backup_hosts if host in hosts]
+        problems = [] if (here and not wanted) or backed else problems_of(known, meant, scope, wanted, named, absent_ok)
         proxies = here
     else:
         problems = problems_of(known, meant, scope, wanted, named, absent_ok)
-    return result(problems, chosen, proxies)
+    if scope == "any":
+        # Also clusters of which the run has backup hosts only.
+        chosen = [entry for entry in meant if entry.members or any(host in hosts for host in entry.backup_hosts)]
+    everyone = [host for names in groups.values() for host in names]
+    return result(problems, chosen, proxies, hosts, backup_problems(meant, known, everyone))
 
 
 class FilterModule:

@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = ("mysql_gr", "proxysql")
+ROLES = ("mysql_backup", "mysql_gr", "proxysql")
 # Keywords of a task whose content is not shown: how it is run, and variables of what it includes.
 UNSEEN = {"name", "when", "module_defaults", "vars", "tags", "register", "until", "retries", "delay", "changed_when", "failed_when", "no_log", "check_mode",
           "delegate_to", "delegate_facts", "become", "diff", "loop_control", "ignore_unreachable", "any_errors_fatal", "run_once", "notify", "args",
@@ -56,7 +56,10 @@ TELLS = {
     "_mysql_gr_stack": "a word, of what the hosts' servers say",
 }
 # Variables that hold secrets, which their text does not show.
-HOLD = {"_proxysql_settings"}  # variables by their names
+HOLD = {
+    "_proxysql_settings",  # variables by their names
+    "_mysql_backup_remotes_text",  # a template
+}
 # Tasks that show nothing of the secrets from which their arguments are made.
 SHOWN = {
     ("ca.yml", "Make its key"): "community.crypto masks the passphrase",
@@ -128,7 +131,7 @@ def secrets() -> set[str]:
             made += [
                 (name, str(value))
                 for name, value in given.items()
-                if name.startswith(("_", "mysql_gr", "proxysql", "operations"))
+                if name.startswith(("_", "mysql_backup", "mysql_gr", "proxysql", "operations"))
             ]
             if makes_a_key(task):
                 found.add(task["register"])

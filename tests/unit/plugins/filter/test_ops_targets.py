@@ -51,7 +51,14 @@ def test_a_limit_names_members_and_the_proxies_of_their_cluster_follow():
     found = targets(ONE, ["db1"])
     assert found["members"] == found["leads"] == ["db1"] and found["proxies"] == ["proxy"] and found["problems"] == []
     assert found["clusters"] == [
-        {"name": "mysql_gr", "all": ["db0", "db1", "db2"], "members": ["db1"], "proxies": ["proxy"], "lead": "db1"}
+        {
+            "name": "mysql_gr",
+            "all": ["db0", "db1", "db2"],
+            "members": ["db1"],
+            "proxies": ["proxy"],
+            "backup_hosts": [],
+            "lead": "db1",
+        }
     ]
 
 
@@ -161,3 +168,59 @@ def test_servers_are_compared_with_their_ports():
 def test_an_unknown_scope_is_refused():
     with pytest.raises(AnsibleFilterError, match="scope: 'some' is not allowed"):
         targets(ONE, None, scope="some")
+
+
+def backed(groups, hosts, of, **options):
+    """of: what each host has set."""
+    found = facts(groups)
+    for host, variables in of.items():
+        found.setdefault(host, {}).update(variables)
+    everyone = list(dict.fromkeys(host for names in groups.values() for host in names))
+    return ops_targets(groups, found, everyone if hosts is None else hosts, **options)
+
+
+PLACE = {"mysql_backup_place": "store:backups"}
+WITH_HOST = {**ONE, "backup": ["backup1", "backup2"]}
+
+
+def test_without_a_place_nobody_makes_backups():
+    found = backed(ONE, None, {})
+    assert found["backup_hosts"] == [] and found["clusters"][0]["backup_hosts"] == [] and found["backup_problems"] == []
+
+
+def test_members_make_backups_unless_others_are_named():
+    assert backed(ONE, None, {"db0": PLACE})["backup_hosts"] == ["db0", "db1", "db2"]
+    for named in ("backup", ["backup"], ["backup1", "backup2"]):
+        found = backed(WITH_HOST, None, {"db0": {**PLACE, "mysql_backup_hosts": named}})
+        assert found["backup_hosts"] == ["backup1", "backup2"] and found["backup_problems"] == []
+
+
+def test_the_order_of_backup_hosts_is_kept_and_a_limit_leaves_out():
+    of = {"db0": {**PLACE, "mysql_backup_hosts": ["backup2", "db1", "backup"]}}
+    found = backed(WITH_HOST, ["db0", "db1", "backup1"], of)
+    assert found["clusters"][0]["backup_hosts"] == ["backup2", "db1", "backup1"] and found["backup_hosts"] == [
+        "db1",
+        "backup1",
+    ]
+
+
+def test_a_limit_may_name_a_backup_host_alone_where_one_only_looks():
+    of = {"db0": {**PLACE, "mysql_backup_hosts": ["backup"]}}
+    found = backed(WITH_HOST, ["backup2"], of, scope="any")
+    assert found["backup_hosts"] == ["backup2"] and found["members"] == [] and found["problems"] == []
+    assert backed(WITH_HOST, ["backup2"], of)["problems"] != []
+
+
+@pytest.mark.parametrize(
+    ("of", "sentence"),
+    [
+        ({"db0": {**PLACE, "mysql_backup_hosts": ["backup7"]}},
+         "mysql_backup_hosts: 'backup7' is not allowed (allowed: names of hosts and groups of the inventory)"),
+        ({"db0": {**PLACE, "mysql_backup_hosts": ["db3"]}}, "mysql_backup_hosts: db3 is not allowed for cluster alpha, as it belongs to beta"),
+        ({"db0": {**PLACE, "mysql_backup_hosts": ["both"]}, "db3": {**PLACE, "mysql_backup_hosts": ["both"]}},
+         "mysql_backup_hosts: both is not allowed for cluster alpha, as it belongs to beta (allowed: hosts of one cluster, or of none)"),
+    ],
+)  # fmt: skip
+def test_backup_hosts_that_cannot_be_are_named(of, sentence):
+    found = backed(TWO, None, of)
+    assert found["problems"] == [] and any(sentence in problem for problem in found["backup_problems"])
