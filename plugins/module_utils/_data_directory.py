@@ -110,12 +110,17 @@ class Replacement:
         """done: the other one is in its place; begun: what was there is set aside; none."""
         if mark_of(self.places.path, MARK).get("name") == self.name:
             return "done"
-        return "begun" if mark_of(self.places.aside, WHOLE) else "none"
+        return "begun" if self._is_aside() else "none"
+
+    def _is_aside(self) -> bool:
+        """Whether all that was there is set aside; of a directory that was renamed and has no mark yet, too."""
+        here = self.places
+        return bool(mark_of(here.aside, WHOLE)) or (os.path.isdir(here.aside) and not os.path.isdir(here.path))
 
     def set_aside(self) -> None:
         """The directory is empty then, or not there."""
         here = self.places
-        if mark_of(here.aside, WHOLE):
+        if self._is_aside():
             return
         if here.mounted:
             os.makedirs(here.aside, exist_ok=True)
@@ -135,9 +140,10 @@ class Replacement:
     def put_back(self) -> None:
         """What was set aside, where nothing took its place."""
         here = self.places
-        if not mark_of(here.aside, WHOLE):
+        if not os.path.isdir(here.aside):
             return
-        os.unlink(f"{here.aside}/{WHOLE}")
+        if os.path.lexists(f"{here.aside}/{WHOLE}"):
+            os.unlink(f"{here.aside}/{WHOLE}")
         if here.mounted:
             for name in entries(here.aside):
                 os.rename(f"{here.aside}/{name}", f"{here.path}/{name}")
