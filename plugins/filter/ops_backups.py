@@ -40,9 +40,9 @@ _value:
   type: dict
 """
 
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
-Row = dict  # of a table
+Row = Dict[str, Any]
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

@@ -110,7 +110,7 @@ def recipient_problems(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}encrypt_to is not allowed {allowed}"
     elif any("SECRET" in str(key).upper() or "PRIVATE" in str(key).upper() for key in recipients):
         yield (
-            f"{PREFIX}encrypt_to holds a secret key, which has no business on hosts that make backups (allowed: its public key, age-keygen -y says it); "
+            "mysql_backup_encrypt_to holds a secret key, which has no business on hosts that make backups (allowed: its public key, age-keygen -y says it); "
             "make another one, this one may have been seen."
         )
     else:
@@ -140,7 +140,7 @@ def group_problems(settings: Settings, hostvars: Any) -> Iterator[str]:
     without = [member for member in members if (said(hostvars, member, "mysql_gr_clone") or "never") == "never"]
     if without:
         yield (
-            f"mysql_gr_clone: 'never' ({', '.join(without)}) is not allowed with {PREFIX}place (allowed: when_needed or reprovision, as backups are clones "
+            f"mysql_gr_clone: 'never' ({', '.join(without)}) is not allowed with mysql_backup_place (allowed: when_needed or reprovision, as backups are clones "
             f"of a member; the next run of site loads the plugin and restarts the members in turn)."
         )  # fmt: skip
 

@@ -21,10 +21,16 @@ pytestmark = [
 ]
 
 TABLES = ("orders", "audit")
+FILES = (
+    "/usr/local/sbin/mysql-gr-backup",
+    "/etc/mysql-gr-backup",
+    "/etc/systemd/system/mysql-gr-backup-*",
+    "/var/lib/mysql-gr-backup",
+)
 
 
 @pytest.fixture(scope="module")
-def backups(lab, converged):
+def backups(lab):
     found = Backups(lab)
     found.begin()
     run = found.play("site", timeout=1500)
@@ -174,12 +180,7 @@ def test_all_of_it_is_removed_again(lab, backups):
     run = backups.play("site", "-e", "mysql_backup_state=absent", timeout=900)
     assert run.code == 0, run
     for host in ("proxy", "db2"):
-        left = lab.on(
-            host,
-            "sh",
-            "-c",
-            "ls -d /usr/local/sbin/mysql-gr-backup /etc/mysql-gr-backup /etc/systemd/system/mysql-gr-backup-* /var/lib/mysql-gr-backup 2>/dev/null || true",
-        )
+        left = lab.on(host, "sh", "-c", f"ls -d {' '.join(FILES)} 2>/dev/null || true")
         assert left.strip() == "", left
     assert lab.sql("db0", "SELECT user FROM mysql.user WHERE user = 'gr_backup'") == []
     again = backups.play("site", "-e", "mysql_backup_state=absent")
