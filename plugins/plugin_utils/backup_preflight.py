@@ -140,8 +140,8 @@ def group_problems(settings: Settings, hostvars: Any) -> Iterator[str]:
     without = [member for member in members if (said(hostvars, member, "mysql_gr_clone") or "never") == "never"]
     if without:
         yield (
-            f"mysql_gr_clone: 'never' ({', '.join(without)}) is not allowed with mysql_backup_place (allowed: when_needed or reprovision, as backups are clones "
-            f"of a member; the next run of site loads the plugin and restarts the members in turn)."
+            f"mysql_gr_clone: 'never' ({', '.join(without)}) is not allowed with mysql_backup_place (allowed: when_needed or reprovision, as backups are "
+            f"clones of a member; the next run of site loads the plugin and restarts the members in turn)."
         )  # fmt: skip
 
 

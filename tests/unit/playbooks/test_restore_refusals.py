@@ -67,6 +67,9 @@ CASES = {
         CAN, {"mysql_backup_place": "/srv/backup"},
         "mysql_backup_place: /srv/backup is a directory of backup1, db1, which localhost does not have"),
     "place here": (CAN, {"mysql_backup_place": "/srv/backup", "operations_plan_now": {"seed": "db1"}}, ""),
+    "limit": (
+        CAN, {"operations_run": {**RUN, "backup_hosts": ["db1"]}},
+        "--limit leaves out backup1, which makes backups and has to stand still while shop is restored."),
     "bad hosts": (CAN, {"operations_run": {**RUN, "backup_problems": ["backup7 is nobody."]}}, "backup7 is nobody."),
     "stranger": (
         FORMER, {"mysql_gr_status": {"cluster": {"undeclared": ["192.0.2.9:3306 (u) ONLINE"]}}},
