@@ -13,6 +13,7 @@ from ansible_collections.distdb.mysql_ha.plugins.filter.backup_addresses import 
 from ansible_collections.distdb.mysql_ha.plugins.filter.backup_drill_report import backup_drill_report
 from ansible_collections.distdb.mysql_ha.plugins.filter.backup_preflight import backup_preflight
 from ansible_collections.distdb.mysql_ha.plugins.filter.ops_backups import ops_backups
+from ansible_collections.distdb.mysql_ha.plugins.filter.ops_differences import ops_differences
 
 pytestmark = [
     pytest.mark.unit,
@@ -219,3 +220,19 @@ def test_the_report_of_a_drill_says_what_came_of_it():
     assert json.loads(backup_drill_report(DRILL, "json", "shop"))["cluster"] == "shop"
     with pytest.raises(AnsibleFilterError, match="form: 'pdf' is not allowed"):
         backup_drill_report(DRILL, "pdf", "shop")
+
+
+def test_tables_that_differ_are_named():
+    wanted = {
+        "a.b": {"rows": 3, "checksum": 7},
+        "a.c": {"rows": 0, "checksum": None},
+        "a.d": {"rows": 1, "checksum": 5},
+    }
+    assert ops_differences({**wanted, "a.c": {"rows": 0, "checksum": 0}}, wanted) == []
+    found = {"a.b": {"rows": 2, "checksum": 7}, "a.d": {"rows": 1, "checksum": 6}, "a.e": {"rows": 1, "checksum": 1}}
+    assert ops_differences(found, wanted) == [
+        "a.b has 2 rows instead of 3",
+        "a.c is missing",
+        "a.d has another checksum",
+        "a.e is there and was not",
+    ]
