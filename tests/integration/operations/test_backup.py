@@ -103,7 +103,7 @@ def fatal(lab, backups):
         ("before", (), "holds data"),
         ("before", ("-e", "confirm=other"), "allowed is the name of the cluster: -e confirm=lab"),
         ("yesterday", ("-e", f"confirm={CLUSTER}"), "allowed is one of them"),
-        ("gtid:8f22f846-9922-4139-b2b7-097d185a93cb:1-99999999", ("-e", f"confirm={CLUSTER}"), ""),
+        ("gtid:8f22f846-9922-4139-b2b7-097d185a93cb:1-99999999", ("-e", f"confirm={CLUSTER}"), "cannot be restored"),
         ("latest", ("-e", f"confirm={CLUSTER}", "-e", "operations_identity="), "operations_identity is needed"),
         ("latest", ("-e", f"confirm={CLUSTER}", "-e", "operations_seed=db7"), "operations_seed: 'db7' is not allowed"),
         ("latest", ("-e", f"confirm={CLUSTER}", "--limit", "db0,db1,proxy"), "--limit leaves out db2"),
