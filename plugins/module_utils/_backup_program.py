@@ -56,6 +56,8 @@ def ask(
         answer = json.loads(done.output)
     except ValueError:
         answer = None
+    if isinstance(answer, dict) and answer.get("failed"):
+        raise Refusal(str(answer.get("msg") or sentence(done)), code=done.code, kind=answer.get("kind") or "")
     if isinstance(answer, dict):
         return answer, done.code
     raise Refusal(sentence(done), code=done.code)

@@ -129,6 +129,16 @@ def test_its_sentence_is_the_modules(call):
     assert "said nothing" in call(mysql_backup_info, "no json", "", 3)["msg"]
 
 
+def test_a_failure_as_json_is_a_failure(call):
+    done = call(
+        mysql_backup_info,
+        '{"failed": true, "msg": "the place is full", "kind": "full"}',
+        "mysql-gr-backup: the place is full",
+        1,
+    )
+    assert done["failed"] and done["msg"] == "the place is full" and done["kind"] == "full"
+
+
 def test_a_host_without_the_program_says_so(call):
     done = call(mysql_backup_info, program="/no/such/mysql-gr-backup")
     assert done["failed"] and "there is no /no/such/mysql-gr-backup" in done["msg"]
