@@ -165,12 +165,13 @@ class Replacement:
             os.rename(f"{source}/{name}", f"{here.path}/{name}")
         if os.path.isdir(here.aside):
             for name in filter(STAYS.match, os.listdir(here.aside)):
-                if not os.path.lexists(f"{here.path}/{name}"):
-                    shutil.copy2(f"{here.aside}/{name}", f"{here.path}/{name}")
+                shutil.copy2(f"{here.aside}/{name}", f"{here.path}/{name}")
         if os.path.lexists(f"{here.path}/{UUID}"):
             os.unlink(f"{here.path}/{UUID}")
         if owner is not None:
             self._own(owner)
+        else:
+            os.chmod(here.path, 0o750)
         write_mark(here.path, MARK, {"name": self.name})
         shutil.rmtree(source, ignore_errors=True)
 
