@@ -46,6 +46,12 @@ options:
   gtid:
     description: With O(command=timeline), the GTID set that the cluster was restored to. Required then.
     type: str
+  checksums:
+    description: >-
+      With O(command=restore), whether the answer has the checksum of each table, and not its rows alone. With O(command=full), whether the backup has them, so
+      that later restores compare them; the copy is read once more.
+    type: bool
+    default: false
   identity:
     description:
       - The secret key of age, as text, that one of C(mysql_backup_encrypt_to) belongs to. Needed for whatever reads backups that are encrypted.
@@ -126,8 +132,9 @@ def point_of(params: dict[str, Any]) -> list[str]:
 def arguments_of(params: dict[str, Any]) -> list[str]:
     """The command and its arguments."""
     command = params["command"]
+    checksums = ["--checksums"] if params["checksums"] and command in ("full", "restore") else []
     if command == "full":
-        return ["full", "--now"]
+        return ["full", "--now", *checksums]
     if command == "timeline":
         if not params["gtid"] or not params["timeline"]:
             raise Refusal("gtid, timeline: both are needed for command timeline (allowed: what the restore returned)")
@@ -136,7 +143,7 @@ def arguments_of(params: dict[str, Any]) -> list[str]:
     if command in TARGETED:
         if not params["to"]:
             raise Refusal(f"to: is needed for command {command} (allowed: an absolute path)")
-        found += ["--to", params["to"]]
+        found += ["--to", params["to"], *checksums]
     if command == "extract":
         if bool(params["schema"]) == bool(params["table"]):
             raise Refusal("schema, table: one of them is needed for command extract (allowed: one of them)")
@@ -169,6 +176,7 @@ def main() -> None:
             schema=dict(type="str"),
             table=dict(type="str"),
             gtid=dict(type="str"),
+            checksums=dict(type="bool", default=False),
             identity=dict(type="str", no_log=True),
             program=dict(type="path", default=PROGRAM),
             timeout=dict(type="int", default=86400),

@@ -100,13 +100,13 @@ def fatal(lab, backups):
 @pytest.mark.parametrize(
     ("target", "arguments", "sentence"),
     [
-        ("before", (), "holds data"),
-        ("before", ("-e", "confirm=other"), "allowed is the name of the cluster: -e confirm=lab"),
-        ("yesterday", ("-e", f"confirm={CLUSTER}"), "allowed is one of them"),
-        ("gtid:8f22f846-9922-4139-b2b7-097d185a93cb:1-99999999", ("-e", f"confirm={CLUSTER}"), "cannot be restored"),
-        ("latest", ("-e", f"confirm={CLUSTER}", "-e", "operations_identity="), "operations_identity is needed"),
-        ("latest", ("-e", f"confirm={CLUSTER}", "-e", "operations_seed=db7"), "operations_seed: 'db7' is not allowed"),
-        ("latest", ("-e", f"confirm={CLUSTER}", "--limit", "db0,db1,proxy"), "--limit leaves out db2"),
+        ("before", (), "confirm: '' is not allowed (allowed: mysql_gr, the name of the cluster that this run changes"),
+        ("before", ("-e", "confirm=other"), "confirm: 'other' is not allowed (allowed: mysql_gr"),
+        ("yesterday", ("-e", "confirm=mysql_gr"), "allowed is one of them"),
+        ("gtid:8f22f846-9922-4139-b2b7-097d185a93cb:1-99999999", ("-e", "confirm=mysql_gr"), "cannot be restored"),
+        ("latest", ("-e", "confirm=mysql_gr", "-e", "operations_identity="), "operations_identity is needed"),
+        ("latest", ("-e", "confirm=mysql_gr", "-e", "operations_seed=db7"), "operations_seed: 'db7' is not allowed"),
+        ("latest", ("-e", "confirm=mysql_gr", "--limit", "db0,db1,proxy"), "--limit leaves out db2"),
     ],
 )
 def test_a_restore_that_cannot_be_touches_nothing(lab, backups, fatal, target, arguments, sentence):
@@ -118,9 +118,9 @@ def test_a_restore_that_cannot_be_touches_nothing(lab, backups, fatal, target, a
 
 def test_the_cluster_is_restored_to_just_before_the_drop(lab, backups, fatal):
     gtid, wanted = fatal
-    checked = backups.restore(f"before:{gtid}", "-e", f"confirm={CLUSTER}", "--check")
+    checked = backups.restore(f"before:{gtid}", "-e", "confirm=mysql_gr", "--check")
     assert checked.code == 0 and lab.sql("db0", "SHOW TABLES FROM simkp LIKE 'orders'") == [], checked
-    run = backups.restore(f"before:{gtid}", "-e", f"confirm={CLUSTER}", timeout=1500)
+    run = backups.restore(f"before:{gtid}", "-e", "confirm=mysql_gr", timeout=1500)
     assert run.code == 0, run
     lab.one_group()
     for host in lab.members:
@@ -142,7 +142,7 @@ def test_one_table_comes_back_beside_the_running_cluster(lab, backups, fatal):
     part = ("-e", "operations_table=simkp.orders")
     refused = backups.restore(f"before:{gtid}", *part)
     assert refused.code != 0 and "simkp.orders: 1 tables are there" in refused.flat, refused
-    run = backups.restore(f"before:{gtid}", *part, "-e", "operations_replace=true")
+    run = backups.restore(f"before:{gtid}", *part, "-e", "operations_replace=true", "-e", "confirm=mysql_gr")
     assert run.code == 0, run
     wait_for(
         lambda: all(backups.rows(host, "simkp.orders") == rows for host in lab.members),
@@ -168,7 +168,7 @@ def test_a_damaged_piece_is_found_before_anything_is_touched(lab, backups):
     before = lab.started()
     lab.on("proxy", "sh", "-c", "for f in $(find /srv/store -name 'piece-*'); do mv $f $f.away; done")
     try:
-        run = backups.restore("latest", "-e", f"confirm={CLUSTER}")
+        run = backups.restore("latest", "-e", "confirm=mysql_gr")
         assert run.code != 0 and "there is no full backup to begin with" in run.flat, run
         assert backups.play("backups", "-e", "operations_deep=true").code != 0
     finally:

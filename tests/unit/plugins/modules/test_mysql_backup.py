@@ -151,6 +151,8 @@ def test_a_host_without_the_program_says_so(call):
         ({"command": "restore", "to": "/x", "target": f"before:{GTID}"}, f"restore --before {GTID} --to /x --json"),
         ({"command": "restore", "to": "/x", "full": "F1", "timeline": 2, "identity": "AGE"},
          "restore --latest --full F1 --timeline 2 --to /x --identity - --json"),
+        ({"command": "restore", "to": "/x", "checksums": True}, "restore --latest --to /x --checksums --json"),
+        ({"command": "full", "checksums": True}, "full --now --checksums --json"),
         ({"command": "extract", "to": "/x", "schema": "shop"}, "extract --latest --to /x --schema shop --json"),
         ({"command": "extract", "to": "/x", "table": "shop.a"}, "extract --latest --to /x --table shop.a --json"),
         ({"command": "drill", "identity": "AGE"}, "drill --identity - --json"),
