@@ -17,7 +17,8 @@ options:
   _input:
     description: >-
       The role's variables - C(cluster), C(hosts), C(place), C(shared), C(remotes), C(encrypt_to), C(user), C(password), C(level), C(every), C(fulls),
-      C(days), C(bandwidth), C(place_bandwidth), C(directory), C(spool_limit), C(reserve), C(inventory_group) and C(members).
+      C(days), C(bandwidth), C(place_bandwidth), C(directory), C(spool_limit), C(reserve), C(drill_schedule), C(drill_identity), C(inventory_group)
+      and C(members).
     type: dict
     required: true
   hostvars:

@@ -119,6 +119,15 @@ def recipient_problems(settings: Settings) -> Iterator[str]:
                 yield f"{PREFIX}encrypt_to: '{key}' is not allowed {allowed}"
 
 
+def drill_problems(settings: Settings) -> Iterator[str]:
+    """Drills by the clock need the key that nobody hands over."""
+    identity = settings["drill_identity"]
+    if identity and not re.search(r"AGE-SECRET-KEY-|PRIVATE KEY", str(identity)):
+        yield f"{PREFIX}drill_identity is not allowed (allowed: a secret key of age or ssh, as text; its value is not shown)"
+    elif settings["drill_schedule"] and settings["encrypt_to"] and not identity:
+        yield f"{PREFIX}drill_schedule: '{settings['drill_schedule']}' needs {PREFIX}drill_identity, as backups are encrypted."
+
+
 def account_problems(settings: Settings) -> Iterator[str]:
     user, password = settings["user"], settings["password"]
     if not isinstance(user, str) or not 0 < len(user) <= LONGEST_ACCOUNT:
@@ -151,6 +160,7 @@ def problems(settings: Settings, hostvars: Any) -> list[str]:
         *place_problems(settings),
         *recipient_problems(settings),
         *account_problems(settings),
+        *drill_problems(settings),
         *number_problems(settings),
         *size_problems(settings),
         *group_problems(settings, hostvars),

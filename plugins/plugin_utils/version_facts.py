@@ -46,6 +46,12 @@ FACTS: dict[str, tuple[tuple[tuple[int, int, int], Any], ...]] = {
     "revoke_if_exists": (((5, 7, 17), False), ((8, 0, 30), True)),
     # Privileges by which the peer account renews the group's configuration before a killed member starts (roles/mysql_gr/files/wait.py).
     "renewal_privileges": (((5, 7, 17), []), ((8, 0, 13), ["GROUP_REPLICATION_ADMIN"])),
+    # Privileges of the account by which backups are made: to clone, to read binary logs, and to read tables at one moment for a drill.
+    "backup_privileges": (
+        ((5, 7, 17), ["RELOAD", "REPLICATION CLIENT", "REPLICATION SLAVE", "SELECT"]),
+        ((8, 0, 17), ["BACKUP_ADMIN", "RELOAD", "REPLICATION CLIENT", "REPLICATION SLAVE", "SELECT"]),
+        ((8, 0, 23), ["BACKUP_ADMIN", "FLUSH_TABLES", "REPLICATION CLIENT", "REPLICATION SLAVE", "SELECT"]),
+    ),
     # Authentication plugin of accounts; empty: the server's default.
     "auth_plugin": (((5, 7, 17), ""), ((8, 0, 4), "caching_sha2_password")),
     # How often the server hashes a password, if nobody says it (caching_sha2_password_digest_rounds).

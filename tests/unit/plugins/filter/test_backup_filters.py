@@ -39,6 +39,8 @@ WELL = {
     "directory": "/var/lib/mysql-gr-backup",
     "spool_limit": "2G",
     "reserve": "512M",
+    "drill_schedule": "",
+    "drill_identity": "",
     "inventory_group": "mysql_gr",
     "members": ["db0", "db1"],
 }
@@ -54,6 +56,10 @@ def test_what_can_work_is_not_refused():
     assert said() == []
     assert said(place="/srv/backup", hosts=["backup1"], remotes={}) == []
     assert said(place="/srv/backup", shared=True) == []
+    assert (
+        said(drill_schedule="weekly", encrypt_to=[]) == []
+        and said(drill_schedule="weekly", drill_identity="AGE-SECRET-KEY-1X") == []
+    )
     assert said(encrypt_to=[]) == [] and said(encrypt_to=["ssh-ed25519 AAAAC3Nz me@there"]) == []
 
 
@@ -83,6 +89,8 @@ def test_what_can_work_is_not_refused():
         ({"spool_limit": "much"}, "mysql_backup_spool_limit: 'much' is not allowed (allowed: a size such as 2G, at least 64M)"),
         ({"reserve": "1M"}, "mysql_backup_reserve: '1M' is not allowed"),
         ({"directory": "backup"}, "mysql_backup_directory: 'backup' is not allowed"),
+        ({"drill_schedule": "weekly"}, "mysql_backup_drill_schedule: 'weekly' needs mysql_backup_drill_identity"),
+        ({"drill_identity": "age1abc"}, "mysql_backup_drill_identity is not allowed"),
         ({"cluster": "../other"}, "mysql_backup_cluster: '../other' is not allowed (allowed: letters, digits and ._-, at most 64)"),
         ({"members": []}, "mysql_backup_inventory_group: the inventory group 'mysql_gr' has no hosts"),
     ],
