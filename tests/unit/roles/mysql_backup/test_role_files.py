@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 
 import jinja2
@@ -20,13 +21,15 @@ UNITS = VARIABLES["_mysql_backup_unit_names"]
 pytestmark = pytest.mark.unit
 
 
-def unit(name: str, place: str = "") -> configparser.ConfigParser:
+def unit(name: str, place: str = "", identity: str = "") -> configparser.ConfigParser:
     """A unit as Ansible would write it."""
     folder = jinja2.FileSystemLoader(ROLE / "templates")
     environment = jinja2.Environment(loader=folder, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["regex_replace"] = lambda text, _pattern, _new: f" {text}" if text else ""
+    environment.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)
     text = environment.get_template(f"{name}.j2").render(
         mysql_backup_cluster="shop", mysql_backup_schedule="daily", mysql_backup_directory="/var/lib/mysql-gr-backup",
+        mysql_backup_drill_schedule="weekly", mysql_backup_drill_identity=identity,
+        _mysql_backup_identity_file="/etc/mysql-gr-backup/identity", _mysql_backup_reports="/var/lib/mysql-gr-backup/drills",
         _mysql_backup_local_place=place, _mysql_backup_program_file="/usr/local/sbin/mysql-gr-backup",
     )  # fmt: skip
     found = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
@@ -62,6 +65,21 @@ def test_a_service_is_hardened_and_runs_the_program(name):
     assert ("CAP_SETUID" in service["CapabilityBoundingSet"]) == (command == "full")
 
 
+def test_a_drill_has_its_key_where_there_is_one():
+    command = "/usr/bin/python3 -I -B /usr/local/sbin/mysql-gr-backup drill"
+    assert (
+        unit("mysql-gr-backup-drill.service")["Service"]["ExecStart"]
+        == f"{command} --report /var/lib/mysql-gr-backup/drills"
+    )
+    service = unit("mysql-gr-backup-drill.service", identity="# a\nAGE-SECRET-KEY-1X\n")["Service"]
+    assert (
+        service["ExecStart"]
+        == f"{command} --identity /etc/mysql-gr-backup/identity --report /var/lib/mysql-gr-backup/drills"
+    )
+    assert service["ProtectSystem"] == "strict" and "ExecStartPost" not in service
+    assert unit("mysql-gr-backup-drill.timer")["Timer"]["OnCalendar"] == "weekly"
+
+
 def test_a_directory_as_the_place_can_be_written():
     assert (
         unit("mysql-gr-backup-stream.service", "/srv/backup")["Service"]["ReadWritePaths"]
@@ -74,11 +92,14 @@ def test_the_timer_makes_up_for_what_was_missed():
 
 
 def test_files_with_secrets_are_roots_alone():
-    tasks = yaml.safe_load((ROLE / "tasks" / "program.yml").read_text())
+    tasks = [
+        task for name in ("program", "drill") for task in yaml.safe_load((ROLE / "tasks" / f"{name}.yml").read_text())
+    ]
     secret = [task for task in tasks if task.get("no_log")]
     assert {task["ansible.builtin.copy"]["dest"] for task in secret} == {
         "{{ _mysql_backup_remotes_file }}",
         "{{ _mysql_backup_config_file }}",
+        "{{ _mysql_backup_identity_file }}",
     }
     assert all(task["ansible.builtin.copy"]["mode"] == "0600" for task in secret)
 
@@ -90,5 +111,6 @@ def test_everything_that_is_written_is_removed():
         "_mysql_backup_folder",
         "mysql_backup_directory",
         "_mysql_backup_unit_names",
+        "_mysql_backup_drill_units",
     ):
         assert name in removed
