@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import configparser
-import re
 from pathlib import Path
 
 import jinja2
@@ -25,7 +24,6 @@ def unit(name: str, place: str = "", identity: str = "") -> configparser.ConfigP
     """A unit as Ansible would write it."""
     folder = jinja2.FileSystemLoader(ROLE / "templates")
     environment = jinja2.Environment(loader=folder, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)
     text = environment.get_template(f"{name}.j2").render(
         mysql_backup_cluster="shop", mysql_backup_schedule="daily", mysql_backup_directory="/var/lib/mysql-gr-backup",
         mysql_backup_drill_schedule="weekly", mysql_backup_drill_identity=identity,
