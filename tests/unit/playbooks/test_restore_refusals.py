@@ -70,6 +70,9 @@ CASES = {
     "limit": (
         CAN, {"operations_run": {**RUN, "backup_hosts": ["db1"]}},
         "--limit leaves out backup1, which makes backups and has to stand still while shop is restored."),
+    "two sites": (
+        CAN, {"mysql_gr_other_site": "beta"},
+        "mysql_gr_other_site: shop and beta are two sites, and the other one would keep what is lost here, under numbers that come again"),
     "bad hosts": (CAN, {"operations_run": {**RUN, "backup_problems": ["backup7 is nobody."]}}, "backup7 is nobody."),
     "stranger": (
         FORMER, {"mysql_gr_status": {"cluster": {"undeclared": ["192.0.2.9:3306 (u) ONLINE"]}}},
