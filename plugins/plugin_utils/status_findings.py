@@ -118,11 +118,38 @@ def no_writer(s: Seen) -> Iterator[Finding]:
     asked = [row for row in primaries if row["closed"] is not None]
     if not primaries:
         yield Finding(CRITICAL, s.name, "No ONLINE member is PRIMARY: nothing can be written.", s.run("recover"), "troubleshooting.md")  # fmt: skip
+    elif (s.cluster.get("site") or {}).get("role") == "standby":
+        return  # of two sites, the one that follows; `standby` judges it
     elif asked and len(asked) == len(primaries) and all(row["closed"] for row in asked):
+        if (s.cluster.get("site") or {}).get("role") == "primary":
+            yield Finding(
+                CRITICAL, s.name, "This site was the one that writes, and takes no writes until the other one was asked.",
+                f"distdb.mysql_ha.open_site -e operations_site={s.name}", "how-to/second-site.md",
+            )  # fmt: skip
+            return
         yield Finding(
             CRITICAL, s.name, f"Every primary is read-only ({', '.join(row['host'] for row in asked)}): nothing can be written.",
             f"If a fence is no longer wanted: {s.run('unfence')}", "how-to/fence.md",
         )  # fmt: skip
+
+
+@rule
+def standby(s: Seen) -> Iterator[Finding]:
+    """of two sites, the one that follows: whether it does, and takes no writes"""
+    site = s.cluster.get("site") or {}
+    if site.get("role") != "standby":
+        return
+    do = f"distdb.mysql_ha.standby_site -e operations_site={s.name}"
+    if site["takes_writes"]:
+        yield Finding(CRITICAL, s.name, "It is the standby of another site, and takes writes.", do, "how-to/second-site.md")  # fmt: skip
+    elif not site["running"] or site["error"]:
+        yield Finding(
+            CRITICAL, s.name, f"It is the standby of another site, and does not follow it: {site['error'] or 'its channel is stopped'}.", do,
+            "how-to/second-site.md",
+        )  # fmt: skip
+    else:
+        source = f"{site['source']}, {site['behind']} transactions behind"
+        yield Finding(NOTE, s.name, f"It is the standby of another site; it replicates from {source}.")
 
 
 @rule

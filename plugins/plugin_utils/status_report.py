@@ -133,6 +133,7 @@ def cluster_report(name: str, results: Mapping[str, Answer], addresses: Mapping[
         "mode": cluster.get("mode", ""),
         "writers": cluster.get("writers", ""),
         "communication_stack": cluster.get("communication_stack", ""),
+        "site": dict(cluster.get("site") or {}),
         "primaries": list(cluster.get("primaries") or []),
         "quorum": {
             "declared": len(rows),

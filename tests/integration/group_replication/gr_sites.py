@@ -28,7 +28,12 @@ PEER_TABLES = (
     "FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE LIKE '''gr_peer''%%'"
 )
 ACTION = "'mysql_disable_super_read_only_if_primary', 'AFTER_PRIMARY_ELECTION'"
-# As the role writes it (mysql_gr_other_site).
+# As the role writes them for mysql_gr_writers: primary and mysql_gr_other_site.
+SETTINGS = """skip_replica_start=ON
+replica_net_timeout=10
+loose-group_replication_member_expel_timeout=0
+loose-group_replication_consistency=BEFORE_ON_PRIMARY_FAILOVER
+"""
 INIT = (ROOT / "roles" / "mysql_gr" / "files" / "site.sql").read_text(encoding="utf-8")
 
 
@@ -66,7 +71,7 @@ class SiteServer(LocalServer):
         ):
             assert old in text
             text = text.replace(old, new)
-        return text + f"skip_replica_start=ON\nreplica_net_timeout=10\ninit_file={self.dir}/site.sql\n"
+        return text + SETTINGS + f"init_file={self.dir}/site.sql\n"
 
     def base(self):
         """Both sites copy one."""

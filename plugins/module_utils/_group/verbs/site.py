@@ -14,7 +14,7 @@ from typing import Any, Mapping
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import operation
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.cluster import Cluster, Facts
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import (
     check_cluster_options,
@@ -40,6 +40,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.verbs.site_
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result
 
 ANSWER = 120.0  # seconds that the managed server has for one statement
+OPENING = ("take_over", "fail_over", "open")
+LOCK = "distdb.mysql_ha:site"  # held while a site is opened
 KEEPS_UP = 1.0  # seconds within which a site that keeps up has what this one has executed
 _ACTION = (
     "SELECT ENABLED AS enabled FROM performance_schema.replication_group_member_actions WHERE NAME = %s AND EVENT = %s"
@@ -171,15 +173,39 @@ class SiteChange(Member):
             self.close_site()
             # One that came back is closed first, and follows then.
             return bool(self.params["state"] == STANDBY)
-        elif action in ("take_over", "fail_over"):
-            self.channel.leave()
-            self.open_site(details["number"])
-        elif action == "open":
-            self.channel.leave()
-            self.open_site(0)
+        elif action in OPENING:
+            return self.locked(decision)
         elif action == "claim":
             self.claim(details["number"])
         return False
+
+    def locked(self, decision: Decision) -> bool:
+        """Open this site under the lock on its primary and on the other one's, if that is still the decision: two runs do not open both. Whether it is
+        not, and another decision follows."""
+        held: list[Connection] = []
+        try:
+            # The same order everywhere.
+            for address in sorted(filter(None, (self.me, self.situation.other.primary))) if not self.check_mode else ():
+                where = self.local if address == self.me else self.other.connection(address)
+                if where.query("SELECT GET_LOCK(%s, 2) AS got", (LOCK,))[0]["got"] != 1:
+                    raise Refusal(
+                        f"another run opens one of the sites: it holds the lock '{LOCK}' on {address}; run again"
+                    )
+                held.append(where)
+            now = decision if self.check_mode else self.look()
+            self.refuse(now)
+            if now.action != decision.action:
+                return True
+            self.decision = now
+            self.channel.leave()
+            self.open_site(now.details["number"] if now.action != "open" else 0)
+            return False
+        finally:
+            for where in held:
+                try:
+                    where.query("SELECT RELEASE_LOCK(%s) AS released", (LOCK,))
+                except ServerError:
+                    where.close()  # the lock ends with its connection
 
     # -- what is waited for --------------------------------------------------------------------------------------------
     def awaited(self, decision: Decision) -> Decision:
@@ -237,13 +263,19 @@ class SiteChange(Member):
 
     def open_site(self, number: int) -> None:
         """Claim, where that is new; and take writes. What stands in the history first is what counts if this run ends in between."""
-        if self.mine.super_read_only:
+        closed = self.mine.super_read_only
+        if closed:
             self.run_statement("SET GLOBAL super_read_only = OFF")
-        if number:
-            self.claim(number)
-        if self.wish["opens"] is False:
-            self.execute("enable_member_action", MAKE_WRITABLE)
-        self.run_statement("SET GLOBAL read_only = OFF")
+        try:
+            if number:
+                self.claim(number)
+            if self.wish["opens"] is False:
+                self.execute("enable_member_action", MAKE_WRITABLE)
+            self.run_statement("SET GLOBAL read_only = OFF")
+        except ServerError:
+            if closed and self.local.is_open:
+                self.run_statement("SET GLOBAL super_read_only = ON")
+            raise
 
     def claim(self, number: int) -> None:
         """An empty transaction, which is committed by a majority of the group."""

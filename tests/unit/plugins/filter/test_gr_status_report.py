@@ -50,6 +50,27 @@ def entry(host, **values):
     return change
 
 
+def a_site(closed=True, **values):
+    """The group is one of two sites."""
+    found = {
+        "role": "standby",
+        "claim": 1,
+        "takes_writes": False,
+        "source": "n0:3306",
+        "running": True,
+        "behind": 3,
+        "error": "",
+        **values,
+    }
+
+    def change(members):
+        for answer in members.values():
+            answer["member"]["super_read_only"] = closed
+            answer["cluster"]["site"] = found
+
+    return change  # fmt: skip
+
+
 # -- the whole ---------------------------------------------------------------------------------------------------------
 def test_all_is_well():
     report = reported()
@@ -155,6 +176,11 @@ def test_a_host_that_ansible_does_not_reach():
          "critical", "mysql_gr: No ONLINE member is PRIMARY: nothing can be written."),
         (on(**{h: {"member": {"super_read_only": True}} for h in HOSTS}), "critical",
          "mysql_gr: Every primary is read-only (db0, db1, db2): nothing can be written."),
+        (a_site(), "note", "mysql_gr: It is the standby of another site; it replicates from n0:3306, 3 transactions behind."),
+        (a_site(running=False), "critical", "mysql_gr: It is the standby of another site, and does not follow it: its channel is stopped."),
+        (a_site(error="Duplicate entry"), "critical", "mysql_gr: It is the standby of another site, and does not follow it: Duplicate entry."),
+        (a_site(closed=False, takes_writes=True), "critical", "mysql_gr: It is the standby of another site, and takes writes."),
+        (a_site(role="primary"), "critical", "mysql_gr: This site was the one that writes, and takes no writes until the other one was asked."),
         (on(db0={"cluster": {"uncertain_because": ["the members' views differ", "db9 could not be asked: x"]}}), "warning",
          "mysql_gr: Uncertain: the members' views differ."),
         (on(db0={"cluster": {"warnings": ["db0: group_replication_bootstrap_group is ON"]}}), "warning",

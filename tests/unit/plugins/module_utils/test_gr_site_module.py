@@ -36,6 +36,8 @@ class SiteSession(Session):
 
     def change(self, text, args):
         server = self.server
+        if "GET_LOCK" in text:
+            return [{"got": getattr(server, "site_lock", 1)}]
         if text.startswith("CHANGE REPLICATION SOURCE TO SOURCE_HOST"):
             server.inbound = [
                 a_channel(
@@ -257,6 +259,38 @@ def test_a_planned_switch_over(at, two):
     assert done["after"]["opens"] and not done["after"]["super_read_only"]
     assert at(on="s1", state="primary")["statements"] == ["RESET REPLICA ALL FOR CHANNEL 'site'"]
     assert not at(on="s1", state="primary")["changed"]
+
+
+def test_two_runs_do_not_open_both_sites(at, two):
+    two.close()
+    two.north.servers["n0"].site_lock = 0
+    done = at(state="primary")
+    assert "another run opens one of the sites: it holds the lock 'distdb.mysql_ha:site' on n0:3306" in done["msg"]
+    assert not done["statements"]
+
+
+def test_what_is_decided_under_the_lock_counts(at, two, monkeypatch):
+    """north has been opened again meanwhile."""
+    two.close()
+    looked = site.SiteChange.look
+
+    def look(self):
+        two.north.servers["n0"].globals.update(read_only=0, super_read_only=0)
+        two.north.servers["n0"].action = 1
+        return looked(self)
+
+    monkeypatch.setattr(site.SiteChange, "look", look)
+    done = at(state="primary")
+    assert (done["rule"], done["statements"]) == ("both", [])
+
+
+def test_a_claim_that_fails_leaves_the_site_closed(at, two):
+    two.close()
+    two.south.refused["SET gtid_next"] = pymysql.err.OperationalError(
+        3100, "Error on observer while running replication hook"
+    )
+    done = at(state="primary")
+    assert done["failed"] and two.south.servers["s0"].globals["super_read_only"] and not two.south.servers["s0"].action
 
 
 def test_what_does_not_come_in_time_ends_the_switch_over_before_anything_is_opened(at, two):
