@@ -19,6 +19,7 @@ from gr_sites import GROUPS, Sites, Writer, wait
 
 RUNS = range(int(os.environ.get("RUNS", "1")))
 LONG = 300.0
+NOWHERE = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
 
 pytestmark = [
     pytest.mark.members,
@@ -167,7 +168,7 @@ def test_a_site_that_was_down_as_a_whole_opens_when_it_has_seen_the_other(sites,
     writes.begin()
     assert not writes.primary().writable()
     # As long as the other site is not seen, it stays so.
-    refused = writes.run(writes.primary(), "primary", other_members=["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])
+    refused = writes.run(writes.primary(), "primary", other_members=NOWHERE)
     assert refused["rule"] == "unseen" and not writes.primary().writable(), refused
     opened = writes.all("primary")
     assert opened["rule"] == "reopen" and writes.primary().writable(), opened
@@ -225,6 +226,30 @@ def test_a_fail_over_says_what_may_be_lost_and_the_old_site_comes_back_closed(si
     assert not any(server.writable() for server in old.servers)
     note("fail-over", turn=turn, receiver_cut=cut, opened_after=round(opened, 1), lost=len(lost), named=alone.count() if lost else 0, rows=len(words),
          claim=took["site"]["claim"])  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", RUNS)
+def test_two_sites_that_do_not_see_each_other_may_both_write_and_the_older_claim_is_closed(sites, turn):
+    """What no one can prevent, and docs/how-to/second-site.md says: the old site never went down."""
+    old, new = roles(sites)
+    took = new.all("primary", give_up=old.name, other_members=NOWHERE)
+    assert took["decision"] == "fail_over", took
+    assert old.primary().writable() and new.primary().writable()
+    for half in (old, new):
+        half.primary().sql("INSERT INTO shop.t (v) VALUES (%s)", f"{half.name} {turn} {time.time()}")
+    refused = [half.run(half.primary(), "primary") for half in (old, new)]
+    assert [one["rule"] for one in refused] == ["both", "both"] and f"{new.name} has the newest claim" in refused[0][
+        "msg"
+    ], refused
+    began = time.monotonic()
+    answer = old.run(old.primary(), "standby")
+    seconds = time.monotonic() - began
+    alone = GtidSet(old.primary().gtids()) - GtidSet(new.primary().gtids())
+    assert answer["rule"] == "errant" and str(alone) in answer["msg"] and alone.count() == 1, (answer, alone)
+    assert not any(server.writable() for server in old.servers) and new.primary().writable()
+    assert new.run(new.primary(), "primary")["rule"] == "writes"
+    renewed(sites, old, new)
+    note("both wrote, the older closed", turn=turn, closed_after=round(seconds, 1), named=alone.count())
 
 
 def renewed(sites, old, new):
