@@ -244,7 +244,9 @@ class SiteChange(Member):
     # -- writing -------------------------------------------------------------------------------------------------------
     def close_site(self) -> None:
         """No member of this group takes writes any more, whoever is elected."""
-        if self.wish["opens"] is not False:
+        # The group's own setting, which only the primary changes.
+        acts = self.wish["opens"] is not False and self.situation.is_primary
+        if acts:
             if self.mine.super_read_only:
                 # MySQL does that with super_read_only=OFF only; read_only stays ON meanwhile.
                 self.run_statement("SET GLOBAL super_read_only = OFF")
@@ -255,7 +257,7 @@ class SiteChange(Member):
             self.local.query(f"SET SESSION lock_wait_timeout = {int(self.params['closed_timeout'])}")
             self.run_statement("SET GLOBAL super_read_only = ON")
         except ServerError as error:
-            if self.wish["opens"]:
+            if acts:
                 self.execute("enable_member_action", MAKE_WRITABLE)
             raise Refusal(
                 f"{error}; this site takes writes as before: a statement may have run for longer than closed_timeout"

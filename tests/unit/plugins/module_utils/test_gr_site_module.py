@@ -369,6 +369,7 @@ def test_the_old_site_is_closed_when_it_comes_back_and_what_it_has_alone_is_name
 def test_a_secondary_that_takes_writes_is_closed(at, two):
     server = two.south.servers["s1"]
     server.globals.update(read_only=0, super_read_only=0)
+    server.action = 1  # which only the primary changes
     assert at(on="s1", state="standby")["statements"] == ["SET GLOBAL super_read_only = ON"]
 
 
