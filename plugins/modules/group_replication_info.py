@@ -210,30 +210,24 @@ events:
   version_added: 1.1.0
 """
 
-import os
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import certificates, issuer_ends, whole_days
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.certificate import certificate_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import PYMYSQL_ERROR
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.events import STATEMENT, event
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import running
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import cluster_options, open_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.situation import is_live
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import days_left
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions import (
     has_error_log_table,
     has_json_aggregates,
 )
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import read
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal, Result, conclude
 
-ENDS = """SELECT VARIABLE_VALUE AS ends FROM performance_schema.global_status
- WHERE VARIABLE_NAME = 'Ssl_server_not_after'"""
 MOST_EVENTS = 1000
-FILES = "SELECT @@global.ssl_ca AS ca, @@global.ssl_cert AS cert, @@global.datadir AS datadir"
 
 
 def look(module: Any) -> Result:
@@ -246,7 +240,7 @@ def look(module: Any) -> Result:
     if mine.reachable and not is_live(mine) and not mine.version_error and has_json_aggregates(mine.version):
         cluster.look_at_data(history=True)
         facts = cluster.with_data(facts)
-    certificate = certificate_of(cluster) if mine.reachable else {}
+    certificate = certificate_of(cluster.local, time.time()) if mine.reachable else {}
     events = events_of(cluster, mine.version, wanted) if mine.reachable and not mine.version_error else []
     cluster.close()
     report = diagnose(cluster.members, facts, group_name)
@@ -261,22 +255,6 @@ def look(module: Any) -> Result:
         "guard": guard_of_host(),
         "events": events,
     }
-
-
-def certificate_of(cluster: Any) -> Result:
-    """What the managed server says of the certificate that it has read."""
-    rows = cluster.local.query(ENDS)
-    ends = str(rows[0]["ends"]) if rows else ""
-    return {"expires": ends, "days_left": days_left(ends, time.time()), "ca_days_left": ca_days_left(cluster)}
-
-
-def ca_days_left(cluster: Any) -> int | None:
-    """For how many whole days the CA's certificate is valid, by the server's files."""
-    files = cluster.local.query(FILES)[0]
-    ca, cert = (read(os.path.join(files["datadir"] or "", files[part] or "")) for part in ("ca", "cert"))
-    own = certificates(cert)
-    ends = issuer_ends(own[0], ca) if own else None
-    return None if ends is None else whole_days(ends, time.time())
 
 
 def events_of(cluster: Any, version: str, wanted: int) -> list[Result]:

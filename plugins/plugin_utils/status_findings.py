@@ -261,7 +261,7 @@ def queues(s: Seen) -> Iterator[Finding]:
                 row["host"],
                 f"Flow control slows the writers of the whole group down: {'; '.join(over)}.",
                 "Find what it waits for: disk, CPU, locks, or one very large transaction.",
-                "troubleshooting.md",
+                "runbooks/MysqlGrFlowControl.md",
             )
         elif (row["behind"] or 0) >= BEHIND and row["state"] == "ONLINE":
             yield Finding(
@@ -269,7 +269,7 @@ def queues(s: Seen) -> Iterator[Finding]:
                 row["host"],
                 f"It is {row['behind']:,} transactions behind.",
                 "Reads there are old. Find what it waits for: disk, CPU, locks, or one very large transaction.",
-                "troubleshooting.md",
+                "runbooks/MysqlGrApplyQueue.md",
             )
 
 

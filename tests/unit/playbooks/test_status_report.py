@@ -84,6 +84,18 @@ def test_a_file_is_replaced_in_one_step(here):
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+def test_metrics_are_for_the_account_of_node_exporter_too(here):
+    """And the age of each cluster's backup is in them."""
+    (here / "backups/beta").mkdir(parents=True)
+    (here / "backups/beta/backup.json").write_text('{"at": "2026-11-27T17:20:00.000000Z"}')
+    done = run(here, "-e", "status_format=prometheus", "-e", "status_fails_on=never", "-e", "operations_backup=backups")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (here / "status.prom").read_text().splitlines()[
+        -1
+    ] == 'mysql_gr_backup_timestamp_seconds{cluster="beta"} 1795800000'
+    assert stat.S_IMODE((here / "status.prom").stat().st_mode) == 0o644
+
+
 def test_check_mode_shows_the_difference_and_writes_nothing(here, written):
     before = (here / "status.json").read_bytes()
     done = run(here, "-e", "status_format=html", "-e", "status_file=status.json", "--check", "--diff")
@@ -95,7 +107,7 @@ def test_check_mode_shows_the_difference_and_writes_nothing(here, written):
 
 @pytest.mark.parametrize(
     ("option", "allowed"),
-    [("status_format=xml", "text, json, html"), ("status_fails_on=always", "critical, warning, never")],
+    [("status_format=xml", "text, json, html, prometheus"), ("status_fails_on=always", "critical, warning, never")],
 )
 def test_other_values_are_refused_before_anything_is_done(here, option, allowed):
     done = run(here, "-e", option)

@@ -15,6 +15,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
@@ -96,6 +97,18 @@ def resume() -> int:
     return 0
 
 
+def metrics(path: str | None) -> int:
+    """Print the metrics of this member, or write them."""
+    from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import measure
+
+    text = measure.metrics()
+    if path is None:
+        print(text, end="")
+    else:
+        measure.put(Path(path), text)
+    return 0
+
+
 def main(version: str, arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(
@@ -109,10 +122,14 @@ def main(version: str, arguments: Sequence[str] | None = None) -> int:
     paused = commands.add_parser("pause", help="let it stand aside for a while, over restarts and boots, too")
     paused.add_argument("duration", type=seconds, help="90s, 30m, 2h, 1d")
     commands.add_parser("resume", help="end a pause")
+    measured = commands.add_parser("metrics", help="metrics of this member, for node_exporter's textfile collector")
+    measured.add_argument("--write", metavar="FILE", help="replace this file, instead of printing them")
     given = parser.parse_args(arguments)
     try:
         if given.command == "status":
             return status(given.json)
+        if given.command == "metrics":
+            return metrics(given.write)
         if given.command == "pause":
             return pause(given.duration)
         return resume() if given.command == "resume" else run(version)

@@ -17,7 +17,14 @@ from types import SimpleNamespace
 import pymysql
 import pytest
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import command, expulsion, host, watch
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data, Tables
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import (
+    command,
+    expulsion,
+    host,
+    measure,
+    watch,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.watch import UNWELL, WELL, Watch
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 from ansible_collections.distdb.mysql_ha.plugins.modules import (
@@ -620,6 +627,85 @@ def test_a_full_disk_does_not_end_the_guard(places, monkeypatch):
     memory = host.Memory()
     memory.note(seen(up=1.0, view=("db0:3306",), state="ONLINE"), now=100.0)
     assert memory.view == ("db0:3306",)
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+def test_metrics_are_those_of_the_member(world, guards, places, capsys, tmp_path):
+    world.group(*NAMES)
+    guards.turn("db0")
+    world.servers["db0"].transactions = {"longest": 7, "largest": 8}
+    assert command.main("1.0.0", ["metrics"]) == 0
+    printed = capsys.readouterr().out
+    names = f'{{group_name="{GROUP}",member="db0:3306"}}'
+    for line in (f"mysql_gr_up{names} 1", f"mysql_gr_quorum_margin{names} 1", f"mysql_gr_guard_up{names} 1",
+                 f"mysql_gr_planned{names} 0", f"mysql_gr_longest_transaction_seconds{names} 7"):  # fmt: skip
+        assert line in printed.splitlines()
+    assert "peer-Secret-1" not in printed
+    # The same, in a file that node_exporter's account may read.
+    target = tmp_path / "mysql_gr.prom"
+    target.write_text("before")
+    target.chmod(0o600)
+    before = target.stat().st_ino
+    old = os.umask(0o077)
+    try:
+        assert command.main("1.0.0", ["metrics", "--write", str(target)]) == 0
+    finally:
+        os.umask(old)
+    assert target.read_text().startswith("# HELP mysql_gr_up") and target.stat().st_ino != before
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in tmp_path.glob("*.prom*")] == ["mysql_gr.prom"]
+
+
+def test_metrics_change_nothing_and_look_at_tables_once_an_hour(world, guards, places, monkeypatch):
+    world.group(*NAMES)
+    guards.turn("db0")
+    server, clock = world.servers["db0"], [time.time()]
+    monkeypatch.setattr(measure.time, "time", lambda: clock[0])
+    looked = []
+    monkeypatch.setattr(
+        measure, "look", lambda ask, history: looked.append(history) or Data(without_key=Tables(2, ["a.b"]))
+    )
+    server.statements.clear()
+    for seconds, expected in ((0, 1), (3599, 1), (3600, 2), (-9999, 3)):
+        clock[0] += seconds
+        assert 'kind="without_key",member="db0:3306"} 2' in measure.metrics()
+        assert looked == [False] * expected
+    assert not [text for text in server.statements if not text.startswith(("SELECT", "SET SESSION", "SET @@SESSION"))]
+
+
+def test_metrics_of_a_server_that_is_down(world, guards, places):
+    world.group(*NAMES)
+    guards.turn("db0")
+    world.servers["db0"].alive = False
+    text = measure.metrics()
+    names = f'{{group_name="{GROUP}",member="db0:3306"}}'
+    assert f"mysql_gr_up{names} 0" in text and f"mysql_gr_writable{names} 0" in text
+    assert "mysql_gr_quorum_margin" not in text
+
+
+def test_metrics_of_a_server_that_ends_meanwhile(world, guards, places, monkeypatch):
+    def ends(*_arguments):
+        raise measure.ServerError("gone", lost=True)
+
+    world.group(*NAMES)
+    guards.turn("db0")
+    monkeypatch.setattr(measure, "certificate_of", ends)
+    assert "mysql_gr_quorum_margin" in measure.metrics()
+
+
+def test_a_server_that_was_told_to_stop_is_out_on_purpose(world, guards, places, monkeypatch):
+    world.group(*NAMES)
+    guards.turn("db0")
+    (places.kept / lease.LEAVING).touch()
+    assert f'mysql_gr_planned{{group_name="{GROUP}",member="db0:3306"}} 1' in measure.metrics()
+    now = time.time()
+    monkeypatch.setattr(measure.time, "time", lambda: now + 301)
+    assert f'mysql_gr_planned{{group_name="{GROUP}",member="db0:3306"}} 0' in measure.metrics()
+
+
+def test_metrics_without_options_are_refused_in_one_sentence(places, capsys):
+    assert command.main("1.0.0", ["metrics"]) == 1
+    assert capsys.readouterr().err == f"mysql-gr-guard: {lease.OPTIONS}: members, member, group_name must be given\n"
 
 
 def test_info_says_until_when_the_certificate_is_valid(run, world, guards):
