@@ -51,8 +51,9 @@ clean: down ## Remove the lab's image and caches too
 	@lab/clean
 
 .PHONY: lint
-lint: venv ## yamllint, ansible-lint, ruff, vagrant validate, and the checks of this project's own files
+lint: venv ## yamllint, ansible-lint, ruff, vagrant validate, promtool, and the checks of this project's own files
 	@tools/vagrant-validate --install
+	tools/promtool-check --install
 	python3 tools/run_tests.py lint
 
 .PHONY: unit
@@ -86,6 +87,7 @@ conformance: venv ## The same tests on the stand-in and, with LAB_PROXYSQL_BIN, 
 .PHONY: test
 test: setup application-tools ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@tools/vagrant-validate --install
+	tools/promtool-check --install
 	python3 tools/run_tests.py all
 
 .PHONY: matrix

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,7 @@ LINT = [
     ["check-jsonschema", "--builtin-schema", "vendor.dependabot", *github("dependabot.yml")],
     ["antsibull-changelog", "lint"],
     ["tools/vagrant-validate"],
+    ["tools/promtool-check"],
 ]
 
 
@@ -162,10 +164,20 @@ def live_group() -> list[str]:
     ]
 
 
+def has_promtool() -> bool:
+    return bool(shutil.which("promtool")) or (ROOT / ".cache/promtool/usr/bin/promtool").exists()
+
+
 def lint(tally: Tally) -> None:
     for command in LINT:
         if command == ["tools/vagrant-validate"] and os.environ.get("LINT_WITHOUT_VAGRANT") == "1":
             print("\n=== lint vagrant-validate: left out (LINT_WITHOUT_VAGRANT=1)", flush=True)
+            tally.skipped += 1
+            continue
+        if command == ["tools/promtool-check"] and not has_promtool():
+            print(
+                "\n=== lint promtool-check: left out, promtool is missing (tools/promtool-check --install)", flush=True
+            )
             tally.skipped += 1
             continue
         tally.command(f"lint {command[1] if command[0] == 'python3' else command[0]}", command)
