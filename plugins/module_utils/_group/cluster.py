@@ -59,8 +59,8 @@ class Cluster:
         """The connection to a declared member."""
         return self.local if address == self.me else self.peers[address]
 
-    def gather(self, only: Iterable[str] | None = None) -> Facts:
-        """The facts of all declared members (or of some) by address, asked at the same time."""
+    def gather(self, only: Iterable[str] | None = None, within: float | None = None) -> Facts:
+        """The facts of all declared members (or of some) by address, asked at the same time. within: seconds, after which who has not answered does not."""
         wanted = self.members if only is None else list(only)
         found: Facts = {}
 
@@ -78,7 +78,7 @@ class Cluster:
         for thread in threads:
             thread.start()
         # A server that hangs in the middle of an answer is bounded by the read timeout; this is the bound on everything.
-        end = time.monotonic() + 4 * (self.connect_timeout + 10)
+        end = time.monotonic() + (4 * (self.connect_timeout + 10) if within is None else within)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
         return self.with_data(

@@ -18,19 +18,25 @@ from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.certificate import certificate_of
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection, ServerError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import (
+    Connection,
+    ServerError,
+    login_connection,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import look, without_waiting
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.diagnosis import diagnose
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import lock_name
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import read, running, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.metrics import exposition, member_samples
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import open_cluster
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_cluster_options, make_cluster
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 NEEDED = ("members", "member", "group_name")
 TABLES = "tables"  # the file with what is known of them
 FRESH = 3600.0  # seconds for which that counts: to look is work for a server with many tables
 WORK = 300.0  # seconds after the order to stop a server, for which it is out on purpose
-ANSWER = 10.0  # seconds that the own server has for a statement
+TOGETHER = 8.0  # seconds that all members together have: one that is frozen must not let the others' values grow old
+ANSWER = 5.0  # seconds that the own server has for a statement
 KINDS = ("without_key", "other_engines", "cascading")
 _OPEN = """SELECT COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS longest, COALESCE(MAX(trx_rows_modified), 0) AS largest
  FROM information_schema.INNODB_TRX"""
@@ -63,7 +69,11 @@ def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
     missing = [name for name in NEEDED if not options.get(name)]
     if missing:
         raise Refusal(f"{lease.OPTIONS}: {', '.join(missing)} must be given")
-    cluster, facts, group_name = open_cluster({**options, "connect_timeout": 5, "config_file": ""})
+    params = {**options, "connect_timeout": 5, "config_file": ""}
+    members, me = check_cluster_options(params)
+    group_name = options["group_name"]
+    cluster = make_cluster(params, members, str(me), login_connection(params), lock_name(group_name))
+    facts = cluster.gather(within=TOGETHER)
     stopped = lease.marked_at(lease.LEAVING)
     found: dict[str, Any] = {
         "address": cluster.me,
@@ -73,7 +83,7 @@ def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
         "planned": stopped is not None and 0 <= now - stopped < WORK,
     }
     # The options say it, also where no server does.
-    found["cluster"]["group_name"] = options["group_name"]
+    found["cluster"]["group_name"] = group_name
     try:
         if facts[cluster.me].reachable and not facts[cluster.me].version_error:
             cluster.local.timeout(ANSWER)
@@ -81,10 +91,8 @@ def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
             found["transactions"] = cluster.local.query(_OPEN)[0]
             found["refused_tables"] = refused_tables(cluster.local, now)
     except ServerError:
-        # It has ended meanwhile, or hangs: what it did not say is not known.
+        # It has ended meanwhile, or hangs: what it did not say is not known. Connections end with the process; a frozen server's could not be closed.
         pass
-    finally:
-        cluster.close()
     return found
 
 

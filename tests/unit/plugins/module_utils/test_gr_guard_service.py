@@ -703,6 +703,29 @@ def test_a_server_that_was_told_to_stop_is_out_on_purpose(world, guards, places,
     assert f'mysql_gr_planned{{group_name="{GROUP}",member="db0:3306"}} 0' in measure.metrics()
 
 
+@pytest.mark.parametrize(("frozen", "up"), [("db0", 0), ("db2", 1)])
+def test_a_frozen_server_does_not_let_metrics_grow_old(world, guards, places, monkeypatch, frozen, up):
+    """Neither the own one, nor a peer: it counts as one that does not answer."""
+    world.group(*NAMES)
+    guards.turn("db0")
+    thaws, ask = threading.Event(), measure.make_cluster.__globals__["Cluster"]._ask
+
+    def hangs(self, address):
+        if address == f"{frozen}:3306":
+            thaws.wait(60)
+        return ask(self, address)
+
+    monkeypatch.setattr(measure.make_cluster.__globals__["Cluster"], "_ask", hangs)
+    monkeypatch.setattr(measure, "TOGETHER", 0.5)
+    began = time.monotonic()
+    text = measure.metrics()
+    thaws.set()
+    assert time.monotonic() - began < 30
+    names = f'{{group_name="{GROUP}",member="db0:3306"}}'
+    assert f"mysql_gr_up{names} {up}" in text and f"mysql_gr_uncertain{names} 1" in text
+    assert ("mysql_gr_quorum_margin" in text) == bool(up)
+
+
 def test_metrics_without_options_are_refused_in_one_sentence(places, capsys):
     assert command.main("1.0.0", ["metrics"]) == 1
     assert capsys.readouterr().err == f"mysql-gr-guard: {lease.OPTIONS}: members, member, group_name must be given\n"
