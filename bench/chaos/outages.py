@@ -30,7 +30,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]
 
 import plan  # noqa: E402
-from chaos import COMMANDS, RECORDS, USER, Chaos, write_between  # noqa: E402
+from chaos import COMMANDS, PATIENCE, RECORDS, USER, Chaos, write_between  # noqa: E402
 from failover_report import read_lines  # noqa: E402
 from support import wait_for  # noqa: E402
 
@@ -40,6 +40,7 @@ PAGE = ROOT / "docs" / "measurements" / "guard.md"
 LOAD = str(HERE.parent / "failover" / "load.py")
 CLIENTS = 8
 BEFORE = 8  # seconds of load before the outage
+STEADY = 4  # seconds for which a cluster stays whole that is so: a server whose disk was full ends only when a client of it gives up
 GUARD = "/usr/local/sbin/mysql-gr-guard"
 FULL = ("-e", "mysql_gr_guard=full")
 
@@ -88,6 +89,17 @@ class Outages(Chaos):
         """All members, another one first in each run."""
         at = number % len(self.names)
         return self.names[at:] + self.names[:at]
+
+    def await_whole(self, since: float) -> float | None:
+        """As in the chaos run, but it has to stay so."""
+        while True:
+            late = time.time() > since + PATIENCE + STEADY
+            begin = plan.whole_from(((look["at"], self.whole(look)) for look in list(self.looks)), since, STEADY)
+            if begin is not None:
+                return round(begin - since, 1)
+            if late:
+                return None
+            time.sleep(0.5)
 
     def ended(self) -> dict:
         self.over = time.time()
@@ -263,6 +275,7 @@ class Outages(Chaos):
             wait_for(lambda: any(one > since for one in successes(directory)), 120, "a write after it")
             time.sleep(4)  # of which the throughput is taken
         self.undo()
+        self.undo = lambda: None
         end = time.time()
         found, agreed = successes(directory), self.agree(directory)
         answer = self.all_answer(self.over)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from typing import Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 
 class Kind(NamedTuple):
@@ -92,6 +92,18 @@ def back_after(successes: list[float], moment: float) -> float | None:
     """Seconds from a moment to the end of the first success that ended after it; None if none did."""
     later = [one for one in successes if one > moment]
     return round(min(later) - moment, 2) if later else None
+
+
+def whole_from(looks: Iterable[tuple[float, bool]], since: float, steady: float) -> float | None:
+    """The moment after `since` from which on the cluster was whole in each look, for `steady` seconds at least; None where there is none."""
+    begin = None
+    for at, whole in looks:
+        if at <= since:
+            continue
+        begin = (begin or at) if whole else None
+        if begin is not None and at - begin >= steady:
+            return begin
+    return None
 
 
 def gap_in(successes: list[float], begin: float, end: float) -> float:

@@ -88,3 +88,12 @@ def test_throughput_is_back_when_it_stays_so_for_some_seconds(plan):
     assert plan.throughput_back(before + dip, began=10, over=10.5) is None
     assert plan.throughput_back(before + after, began=10, over=15) == 0.0
     assert plan.throughput_back([], began=10, over=15) is None
+
+
+def test_a_cluster_is_whole_once_it_stays_so(plan):
+    looks = [(1.0, True), (2.0, True), (3.0, False), (4.0, True), (5.0, True), (6.0, True), (8.0, True)]
+    assert plan.whole_from(looks, 0.0, 1.0) == 1.0
+    assert plan.whole_from(looks, 0.0, 3.0) == 4.0
+    assert plan.whole_from(looks, 4.5, 2.0) == 5.0
+    assert plan.whole_from(looks, 0.0, 5.0) is None
+    assert plan.whole_from([], 0.0, 1.0) is None
