@@ -16,6 +16,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 SURVEYS = sorted((ROOT / "extensions/awx/surveys").glob("*.json"))
 PAGE = ROOT / "docs/reference/playbooks.md"
+BLANK = (
+    "operations_cluster",
+    "confirm",
+    "operations_backup",
+    "operations_target",
+    "operations_identity",
+    "operations_schema",
+    "operations_table",
+)
 # AWX's question types and the type of their default.
 TYPES = {
     "text": str,
@@ -75,9 +84,9 @@ def test_awx_accepts_it(path):
             assert question["choices"] and (default == "" or default in question["choices"])
         if kind == "integer":
             assert question["min"] <= default <= question["max"]
-        # A blank answer is given to the playbook as an empty string.
+        # A blank answer is given to the playbook as an empty string, which these take for none.
         if not question["required"]:
-            assert kind == "text" and question["min"] == 0 and question["variable"] in ("operations_cluster", "confirm")
+            assert kind == "text" and question["min"] == 0 and question["variable"] in BLANK
 
 
 def test_a_survey_of_a_playbook_that_always_asks_wants_the_name():
