@@ -74,6 +74,12 @@ class Writers:
         conn.close()
 
 
+def loaded(root):
+    """What runs a program of a tree outside of it: mysqlbinlog writes where the backup program reads."""
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/usr/lib/mysql/private"
+    return [f"{root}/lib64/ld-linux-x86-64.so.2", "--library-path", libraries]
+
+
 class Host:
     """A host that makes backups, and what the program says."""
 
@@ -85,7 +91,7 @@ class Host:
         self.key = str(self.directory / "key")
         subprocess.run(["age-keygen", "-o", self.key], check=True, capture_output=True)
         public = next(line.split()[-1] for line in Path(self.key).read_text().splitlines() if "public key" in line)
-        tree = ["/usr/sbin/chroot", server.root] if server.root else []
+        tree, outside = (["/usr/sbin/chroot", server.root], loaded(server.root)) if server.root else ([], [])
         self.config = self.directory / "config.json"
         self.config.write_text(
             json.dumps(
@@ -94,8 +100,8 @@ class Host:
                     "members": {"db0": server.address}, "tls": {"ca": None, "check_hostname": False},
                     "clone": {"user": "gr_backup", "password": PASSWORD, "bandwidth": 0}, "stream": {"user": "gr_backup", "password": PASSWORD},
                     "place": {"remote": str(self.directory / "place"), "config_file": None, "bandwidth": 0}, "encrypt_to": [public], "level": 3,
-                    "keep": {"fulls": 2, "days": 1}, "every": 86400, "directory": str(self.directory / "lib"), "spool_limit": 1 << 30, "reserve": 1 << 20,
-                    "mysqld": [*tree, "/usr/sbin/mysqld"], "mysqlbinlog": [*tree, "/usr/bin/mysqlbinlog"], "user": "mysql",
+                    "keep": {"fulls": 2, "days": 1}, "every": 86400, "directory": str(self.directory / "lib"), "spool_limit": 1 << 32, "reserve": 1 << 20,
+                    "mysqld": [*tree, "/usr/sbin/mysqld"], "mysqlbinlog": [*outside, f"{server.root}/usr/bin/mysqlbinlog"], "user": "mysql",
                 }
             )
         )  # fmt: skip
