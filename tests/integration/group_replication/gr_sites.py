@@ -150,10 +150,13 @@ class Site:
             int(one.sql("SELECT GTID_SUBSET(%s, %s) AS has", other.gtids(), one.gtids())[0]["has"]) for other in self.servers
         ))  # fmt: skip
         most.join(bootstrap=True)
+        wait(lambda: most.state()[0] == "ONLINE", 300, f"{most.name} ONLINE")
         for server in self.servers:
             if server is not most:
                 server.join()
-        wait(self.online, 90, f"{self.name} ONLINE")
+                # One after the other: who joins while nobody else is ONLINE yet finds no donor.
+                wait(lambda: server.state()[0] == "ONLINE", 300, f"{server.name} ONLINE")  # noqa: B023
+        wait(self.online, 300, f"{self.name} ONLINE")
 
     def kill_all(self):
         for server in self.servers:
@@ -236,7 +239,7 @@ class Sites:
         south = self.south
         answer = south.run(south.servers[0], "standby")
         assert answer["decision"] == "clone", answer
-        wait(lambda: south.servers[0].sql("SELECT 1"), 60, "the cloned server")
+        wait(lambda: south.servers[0].sql("SELECT 1"), 300, "the cloned server")
         south.servers[0].join(bootstrap=True)
         for server in south.servers[1:]:
             self.clone(server, south.servers[0])
@@ -255,7 +258,7 @@ class Sites:
             )
         except pymysql.err.MySQLError as error:
             assert error.args[0] in (2006, 2013), error
-        wait(lambda: server.pid() not in (None, pid) and server.sql("SELECT 1"), 90, f"{server.name} cloned")
+        wait(lambda: server.pid() not in (None, pid) and server.sql("SELECT 1"), 300, f"{server.name} cloned")
 
     def stop(self):
         for server in self.servers:
