@@ -329,3 +329,17 @@ def test_measured_times_are_those_of_their_pages():
         rows = [line for line in (ROOT / entry["page"]).read_text().splitlines() if line.startswith(f"| `{name}` |")]
         times = [float(re.search(r"\| (\d+) s \|$", row)[1]) for row in rows]
         assert times and all(seconds / 1.5 <= time <= seconds * 1.5 for time in times), (name, times)
+
+
+def plays_that_ask():
+    """Each play that asks for the name of a cluster, with its file."""
+    for path in sorted((ROOT / "playbooks").rglob("*.yml")):
+        for one in yaml.safe_load(path.read_text()) or [] if path.parent.name in ("playbooks", "plays") else []:
+            if "tasks/confirm.yml" in yaml.safe_dump(one.get("tasks", [])):
+                yield pytest.param(one, id=f"{path.stem}: {one['name']}")
+
+
+@pytest.mark.parametrize("one", plays_that_ask())
+def test_a_play_that_asks_knows_the_run_s_clusters(one):
+    """Without these variables the question itself fails."""
+    assert [Path(name).name for name in one["vars_files"]] == ["operations.yml"]
