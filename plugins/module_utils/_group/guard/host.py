@@ -19,13 +19,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import fo
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import lease
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import Connection
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import LIVE
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import (
-    FULL_STALL,
-    SHORT,
-    STALL,
-    Host,
-)
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.troubles import LEAST_FREE
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import SHORT, Host
 
 STOPPING = 120  # seconds that a server has for its end, once it has left its group
 KEPT_STARTS = 20
@@ -38,16 +32,13 @@ KILLED = "distdb.mysql_ha:killed:"
 # The state of a transaction that is to be committed after others. MySQL (seen with 9.7.4) now and then miscounts these when a member joins or leaves: then
 # none of the others is left, and every transaction after them waits for ever, on a member that is ONLINE.
 TICKET = "Waiting for Binlog Group Commit ticket"
-# The state of one that is being committed; on a full disk MySQL stays in it until there is space again.
-COMMIT = "waiting for handler commit"
 
 # The one statement a second.
 _LOOK = f"""SELECT m.MEMBER_ID AS id, m.MEMBER_HOST AS host, m.MEMBER_PORT AS port, m.MEMBER_STATE AS state, @@GLOBAL.server_uuid AS mine,
  (SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime') AS uptime,
  (SELECT t.PROCESSLIST_USER FROM performance_schema.threads AS t
  WHERE t.PROCESSLIST_ID = IS_USED_LOCK(CONCAT('{KILLED}', LOWER(m.MEMBER_ID)))) AS killed,
- (SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_STATE = '{TICKET}') AS waiting,
- (SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_STATE = '{COMMIT}') AS committing, CRC32(@@GLOBAL.gtid_executed) AS executed
+ (SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_STATE = '{TICKET}') AS waiting, CRC32(@@GLOBAL.gtid_executed) AS executed
  FROM performance_schema.replication_group_members AS m"""
 
 
@@ -61,7 +52,6 @@ class Look(NamedTuple):
     silent: frozenset[str] = frozenset()  # server_uuids of those in the view that do not answer it
     killed: frozenset[str] = frozenset()  # of those whose killed server waits for its expulsion
     waiting: bool = False  # a transaction waits for the ones before it
-    committing: bool = False  # a transaction is being committed
     executed: int = 0  # a checksum of what is executed
 
     @property
@@ -82,17 +72,8 @@ def look(connection: Connection, peer_user: str = "") -> Look:
     view = tuple(sorted(format_address(row["host"], row["port"]) for row in rows))
     silent = frozenset(uuid for uuid, state in states.items() if state == "UNREACHABLE")
     killed = frozenset(str(row["id"]).lower() for row in rows if row["killed"] and row["killed"] == peer_user)
-    return Look(
-        mine,
-        view,
-        sum(state in LIVE for state in states.values()),
-        uptime,
-        silent,
-        killed,
-        waiting=bool(rows[0]["waiting"]),
-        committing=bool(rows[0]["committing"]),
-        executed=int(rows[0]["executed"]),
-    )
+    waiting, executed = bool(rows[0]["waiting"]), int(rows[0]["executed"])
+    return Look(mine, view, sum(state in LIVE for state in states.values()), uptime, silent, killed, waiting, executed)
 
 
 def write(path: Path, value: Any) -> None:
@@ -146,23 +127,6 @@ def running() -> dict[str, Any]:
     return {**found, "paused_until": paused_until(time.time())} if runs else {}
 
 
-class Standstill:
-    """For how long a server has executed nothing, while a condition held in each look."""
-
-    def __init__(self) -> None:
-        self._from: tuple[int, float] | None = (
-            None  # what is executed, and the server's uptime when that was first seen
-        )
-
-    def seconds(self, holds: bool, seen: Look) -> float:
-        """So far, with this look."""
-        if not holds:
-            self._from = None
-        elif self._from is None or self._from[0] != seen.executed or seen.up < self._from[1]:
-            self._from = (seen.executed, seen.up)
-        return seen.up - self._from[1] if self._from else 0.0
-
-
 class Memory:
     """What the guard keeps: when its server was started, the last view that it saw, and what failed."""
 
@@ -172,20 +136,24 @@ class Memory:
         self.view = tuple(str(one) for one in kept.get("view") or ())
         self.failures, self.failed_at, self.failure = 0, 0.0, ""
         self.well_from: float | None = None  # the server's uptime when it was first seen well
-        self._tickets, self._commits = Standstill(), Standstill()
-        self.stalled = 0.0  # seconds without a transaction executed, while one waits for its turn
-        self.full = 0.0  # the same, while one is being committed and the disk is full
+        self.held: tuple[int, float] | None = (
+            None  # what is executed while a transaction waits, and the server's uptime when that was first seen
+        )
+        self.stalled = 0.0  # seconds since then
 
-    def note(self, seen: Look, now: float, free: int | None = None) -> None:
-        """Keep what is new of it. free: bytes on the disk with the data."""
+    def note(self, seen: Look, now: float) -> None:
+        """Keep what is new of it."""
         before = (self.starts, self.view)
         started = now - seen.up
         if not any(abs(one - started) <= JITTER for one in self.starts):
             # A start in the future is one of a clock that was set back since.
             self.starts = [one for one in self.starts if one < started][1 - KEPT_STARTS :] + [started]
             self.well_from = None
-        self.stalled = self._tickets.seconds(seen.waiting, seen)
-        self.full = self._commits.seconds(seen.committing and free is not None and free < LEAST_FREE, seen)
+        if not seen.waiting:
+            self.held = None
+        elif self.held is None or self.held[0] != seen.executed or seen.up < self.held[1]:
+            self.held = (seen.executed, seen.up)
+        self.stalled = seen.up - self.held[1] if self.held else 0.0
         if seen.view:
             self.view = seen.view
         if not seen.well:
@@ -198,11 +166,6 @@ class Memory:
                 self.starts = self.starts[-1:]
         if (self.starts, self.view) != before:
             self.keep()
-
-    @property
-    def at_a_standstill(self) -> bool:
-        """Its server takes part in the group, and does nothing for it."""
-        return self.stalled > STALL or self.full > FULL_STALL
 
     def keep(self) -> None:
         """Write it. On a full disk it is kept in memory alone."""
@@ -228,7 +191,7 @@ class Memory:
             busy=busy,
             leaving=leaving is not None and now - up < leaving and 0 <= now - leaving < STOPPING,
             fenced=lease.marked_at(lease.FENCED) is not None,
-            free=free_in(options.get("datadir") or ""),
+            free=_free(options.get("datadir") or ""),
             starts=in_a_row(self.starts),
             up=up,
             failures=self.failures,
@@ -236,12 +199,10 @@ class Memory:
             failure=self.failure,
             view=self.view,
             stalled=self.stalled,
-            full=self.full,
         )
 
 
-def free_in(datadir: str) -> int | None:
-    """Bytes on the disk of a directory; None where that cannot be seen."""
+def _free(datadir: str) -> int | None:
     try:
         space = os.statvfs(datadir)
     except OSError:

@@ -41,9 +41,6 @@ FREE_STARTS = 3
 FIRST_PATIENCE, LONGEST_PATIENCE = 10, 120
 # Seconds without a transaction executed while one waits for its turn to commit. Flushing a transaction of a gigabyte takes less.
 STALL = 15
-# The same where the disk is full: MySQL waits for space then, and so does whoever writes to this member.
-FULL_STALL = 5
-FULL_DISK = "its disk has {free} MB free, and for more than {seconds} s this server has executed nothing, while a transaction is being committed; "
 STALLED = "for more than {seconds} s this server has executed nothing, while a transaction waits for others before it that are none (a fault of MySQL's); "
 
 
@@ -65,9 +62,6 @@ class Host(NamedTuple):
     evidence: str = ALL
     missed: tuple[str, ...] = ()  # members that have not answered for WAIT seconds
     stalled: float = 0.0  # seconds in which nothing was executed here while a transaction waited for its turn
-    full: float = (
-        0.0  # seconds in which nothing was executed here while a transaction was being committed, and the disk was full
-    )
 
 
 def patience(beyond: int) -> float:
@@ -201,27 +195,6 @@ def stalled(s: GuardSituation) -> Details:
 def stalled_alone(s: GuardSituation) -> Details:
     """the same, and the others are no majority of the group, or not all of them answer"""
     return when(s.host.stalled > STALL and is_live(s.mine), seconds=STALL)
-
-
-@GUARD.rule(
-    "end_stalled",
-    FULL_DISK + "it is started anew, which waits for space, and the group goes on without it meanwhile",
-    guards="stalled",
-    settle=True,
-)
-def disk_stalls(s: GuardSituation) -> Details:
-    """this server is in a group, its disk is full, a transaction is being committed, none was executed for 5 s, and all others of the group answer"""
-    return when(s.host.full > FULL_STALL and s.can_spare_me, seconds=FULL_STALL, free=(s.host.free or 0) >> 20)
-
-
-@GUARD.rule(
-    "refuse",
-    FULL_DISK + "without this server the group would have no majority, or a member does not answer: make space",
-    guards="stalled",
-)
-def disk_stalls_alone(s: GuardSituation) -> Details:
-    """the same, and the others are no majority of the group, or not all of them answer"""
-    return when(s.host.full > FULL_STALL and is_live(s.mine), seconds=FULL_STALL, free=(s.host.free or 0) >> 20)
 
 
 GUARD.take(

@@ -25,16 +25,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection 
 )
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.evidence_rules import WAIT
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.expulsion import Expulsion
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import (
-    Look,
-    Memory,
-    free_in,
-    look,
-    read,
-    write,
-)
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import Look, Memory, look, read, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.rules import (
     ACTING,
+    STALL,
     Host,
     decide_guard,
 )
@@ -203,8 +197,8 @@ class Watch:
             self.forget()
             self.decide(Decision("wait", "not_asked", f"this server could not be asked: {error}"))
             return UNWELL
-        self.memory.note(self.seen, self.clock(), free_in(self.options.get("datadir") or ""))
-        if self.seen.well and not self.memory.at_a_standstill:
+        self.memory.note(self.seen, self.clock())
+        if self.seen.well and self.memory.stalled <= STALL:
             self.reopen()
             self.forget()
             self.decide(Decision("unchanged", self.seen.state.lower(), f"this member is {self.seen.state}"))

@@ -38,7 +38,6 @@ class Server:
         self.state, self.primary, self.action = "OFFLINE", False, 1
         self.alive, self.version, self.uptime = True, "9.7.4", 3600
         self.waiting = False  # a transaction waits for its turn to commit
-        self.committing = False  # a transaction is being committed
         self.locks, self.locked_by, self.account = [], None, None
         self.cloning_from, self.schemas, self.applier_error, self.received = "", [], None, ""
         self.statements = []
@@ -130,7 +129,6 @@ class Session:
                     uptime=str(server.uptime),
                     killed=server.killed.get(row["id"]),
                     waiting=int(server.waiting),
-                    committing=int(server.committing),
                     executed=zlib.crc32(server.gtid_executed.encode()),
                 )  # fmt: skip
                 for row in rows

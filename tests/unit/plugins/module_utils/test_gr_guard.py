@@ -100,8 +100,6 @@ ROWS = {
     "stranded": (alone(DB0), DB0, Host()),
     "stalled": (group_of({**TWO, DB2: "RECOVERING"}), DB0, Host(mode=REJOIN, stalled=16)),
     "stalled_alone": (group_of(TWO), DB0, Host(stalled=16)),
-    "disk_stalls": (group_of(THREE), DB0, Host(mode=REJOIN, free=0, full=6)),
-    "disk_stalls_alone": (group_of(TWO), DB0, Host(free=0, full=6)),
     "cut_off": (alone(DB0), DB0, Host(mode=REJOIN)),
     "online": (group_of(TWO), DB0, Host(free=0, starts=9, up=1, failures=3)),
     "recovering": (group_of({**TWO, DB2: "RECOVERING"}), DB2, Host()),
@@ -164,8 +162,6 @@ def test_every_rule_has_a_row():
     [
         (group_of(THREE), Host(stalled=15), "online"),
         (group_of(THREE), Host(stalled=16), "stalled"),
-        (group_of(THREE), Host(free=0, full=5), "online"),
-        ({**group_of(THREE), DB2: gone(DB2)}, Host(free=0, full=6), "disk_stalls_alone"),
         (group_of(THREE), Host(stalled=16, paused="12:30"), "paused"),
         (group_of(THREE), Host(stalled=16, busy=True), "busy"),
         # Of those who see it as a member one does not answer: it may be the second that is ended at this moment.

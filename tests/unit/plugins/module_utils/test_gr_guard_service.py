@@ -442,49 +442,6 @@ def test_a_stalled_server_that_nobody_starts_anew_is_left_to_a_person(guards, st
     assert guards.said[-1] == "db0: error: none has no Restart= that starts a killed server anew: restart it by hand"
 
 
-@pytest.fixture(name="full")
-def fixture_full(world, stalled, monkeypatch):
-    """The same while a transaction of db0 is being committed, and its disk has as many bytes free as `free` says."""
-    world.servers["db0"].waiting, world.servers["db0"].committing = False, True
-    free = {"bytes": 0}
-    for module in (watch, host):
-        monkeypatch.setattr(module, "free_in", lambda datadir: free["bytes"])
-    return free, stalled
-
-
-def test_a_member_whose_disk_is_full_is_started_anew(world, guards, full):
-    free, after = full
-    assert after(0) == after(5) == []
-    assert len(guards.made) == 1 and guards.said[-1] == "db0: online: this member is ONLINE"
-    assert after(1) == [(42, 9)]
-    assert "disk_stalls: its disk has 0 MB free, and for more than 5 s" in guards.said[-2]
-    assert guards.made["db0"].memory.starts == [], "it does not count as a restart"
-
-
-def test_a_member_that_commits_with_space_or_goes_on_is_left_alone(world, full):
-    free, after = full
-    free["bytes"] = 16 << 20
-    assert after(0) == after(99) == []
-    free["bytes"] = None  # cannot be seen
-    assert after(99) == []
-    free["bytes"] = 0
-    for number in range(10):
-        world.servers["db0"].gtid_executed = f"{GROUP}:1-{100 + number}"
-        assert after(4) == []
-    world.servers["db0"].committing = False  # nothing waits for the disk
-    assert after(99) == []
-
-
-def test_a_full_disk_ends_no_member_that_the_group_needs(world, guards, full):
-    free, after = full
-    after(0)
-    world.servers["db2"].alive = False
-    assert after(99) == []
-    assert "db0: disk_stalls_alone: its disk has 0 MB free" in guards.said[-1] and guards.said[-1].endswith(
-        "make space"
-    )
-
-
 @pytest.fixture(name="fallen")
 def fixture_fallen(world, guards, monkeypatch):
     """db2 fell out of the group; says how its STOP ends, and which processes were ended."""
