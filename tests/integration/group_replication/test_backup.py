@@ -118,7 +118,7 @@ class Host:
     def run(self, *arguments, code=0):
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stderr[-3000:]
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(done.stdout.splitlines()[-1]) if arguments[0] != "stream" else {}
 
     def restore(self, *arguments):
         target = self.directory / "out"
