@@ -147,6 +147,7 @@ def initialise(directory: str, user: str, login: tuple[str, str]) -> None:
         script.write(first_statements(*login))
         script.flush()
         shutil.chown(script.name, user, user)
+        # An option file that names a binary log has it written here, too, and the server would not be blank.
         done = run(
             [
                 "mysqld",
@@ -154,6 +155,7 @@ def initialise(directory: str, user: str, login: tuple[str, str]) -> None:
                 f"--user={user}",
                 f"--datadir={directory}",
                 f"--init-file={script.name}",
+                "--skip-log-bin",
             ],
             timeout=PATIENCE,
         )

@@ -27,6 +27,7 @@ for word in "$@"; do
 done
 test ! -e {folder}/failing || { echo "2026 0 [ERROR] [MY-1] [Server] no room" >&2; exit 1; }
 cp "$script" {folder}/statements
+echo "$@" >{folder}/arguments
 echo blank >"$to/ibdata1"
 echo another >"$to/server-cert.pem"
 """
@@ -171,6 +172,8 @@ def test_a_blank_one_takes_its_place(host, mounted):
         host.mounted()
     done = host.call(state="replaced", login_user="o'p", login_password="a\\b'c")
     assert done["changed"] and (host.path / "ibdata1").read_text() == "blank\n" and not (host.path / "shop").exists()
+    # Without a transaction, whatever its option file says.
+    assert "--skip-log-bin" in (host.folder / "arguments").read_text().split()
     # It shows the certificate that it has shown before.
     assert (host.path / "server-cert.pem").read_text() == "old server-cert.pem"
     statements = (host.folder / "statements").read_text().splitlines()
