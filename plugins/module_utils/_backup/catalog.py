@@ -179,7 +179,7 @@ def catalog_of(texts: dict[str, str | bytes], sizes: Sizes, cluster: str, group_
 
 def read_catalog(place: Place, cluster: str, group_name: str, cache: str | Path) -> Catalog:
     """Read the records of a cluster in a place; cache keeps them between two looks."""
-    for last in (False, True):
+    for looks_left in (2, 1, 0):
         place.mirror(cluster, str(cache))
         sizes = {entry.path[len(cluster) + 1 :]: entry.size for entry in place.list(cluster)}
         texts: dict[str, str | bytes] = {}
@@ -189,8 +189,10 @@ def read_catalog(place: Place, cluster: str, group_name: str, cache: str | Path)
             if name in sizes:
                 texts[name] = path.read_bytes()
         found = catalog_of(texts, sizes, cluster, group_name)
-        # An object may have been replaced in between, too: then all is well at the second look.
-        if last or not found.problems:
+        # What came in between may stand for what was deleted: the record of a whole log for those of its parts.
+        came = {name for name in sizes if RECORD.match(name)} - texts.keys()
+        # An object may have been replaced in between, too: then all is well at the next look.
+        if not looks_left or not (found.problems or came):
             break
     return found
 

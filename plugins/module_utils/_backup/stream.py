@@ -59,11 +59,11 @@ NOT_HELD = "the cluster does not hold what the newest full backup holds: restore
 
 
 class Trouble(Refusal):
-    """Nothing can be stored now. kind: what `status` calls it."""
+    """Nothing can be stored now. kind: what `status` calls it; state: WAITING where it ends by itself."""
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, state: str = DOWN) -> None:
         super().__init__(text)
-        self.kind = kind
+        self.kind, self.state = kind, state
 
 
 class Stream:
@@ -279,13 +279,14 @@ class Stream:
             full = self.depot.full()
             try:
                 if full:
-                    raise Trouble("spool_full", full)
+                    raise Trouble("spool_full", full, WAITING)
                 self.begin(now)
             except PlaceError as error:
                 self.tell(DOWN, f"place_{error.kind}", str(error))
+            except Trouble as error:
+                self.tell(error.state, error.kind, str(error))
             except Refusal as error:
-                kind = getattr(error, "kind", OTHER)
-                self.tell(WAITING if kind == "spool_full" else DOWN, kind, str(error))
+                self.tell(DOWN, OTHER, str(error))
         self.move(now)
         if self.stock.number and self.depot.background.idle and self.due("verify", now, VERIFY):
             self._verify()

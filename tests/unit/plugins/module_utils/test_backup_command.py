@@ -324,6 +324,24 @@ def test_a_part_of_a_file_that_is_whole_is_not_missed(site):
     assert site.json("check")[0] == look.DAMAGED
 
 
+def test_parts_that_become_a_whole_during_a_look(site, monkeypatch):
+    site.days(1)
+    whole = site.log(2, 2, 3)
+    record = look.record_of(f"shop/timeline-0001/{whole.path}")
+    text = site.place.read(record)
+    site.place.delete([record])
+    mirror = site.place.mirror
+
+    def late(*arguments):
+        mirror(*arguments)
+        # Between the copy of the records and the list.
+        site.place.write(record, text)
+
+    monkeypatch.setattr(site.place, "mirror", late)
+    found = read_catalog(site.place, "shop", GROUP, site.top / "cache")
+    assert whole in found.timelines[1].segments and not found.problems
+
+
 def test_hosts_in_a_place(site):
     settings = command.read_settings(site.top / "config.json")
     assert hosts.read_host(site.place, "shop", "db1") == {} and hosts.seen_until(site.place, settings) == 0.0
