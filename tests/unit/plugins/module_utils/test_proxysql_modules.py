@@ -495,7 +495,6 @@ def check(tmp_path, monkeypatch):
     """A host with a check and a shared address, which goes, or stays; whether the lease was held each time that the module looked for the address."""
     monkeypatch.setattr(virtual, "DIRECTORY", str(tmp_path))
     monkeypatch.setattr(virtual, "POLL", 0)
-    monkeypatch.setattr(virtual, "LATE", 0.05)
     (tmp_path / "state.json").write_text('{"value": 0, "reason": "", "advert": 0}')
     looks = []
 
@@ -508,6 +507,9 @@ def check(tmp_path, monkeypatch):
         return False
 
     def look(leaves=True, here=True):
+        # Seconds until an address that stays is given up: an address that goes has all the time it needs.
+        monkeypatch.setattr(virtual, "LATE", 30 if leaves else 0.05)
+
         def local(_run_command):
             looks.append(leased())
             stays = here and not (leaves and len(looks) > 2)
