@@ -13,6 +13,7 @@ A command without counts of its own (a linter, a molecule scenario) counts as on
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -41,8 +42,9 @@ MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites and takes as long as they do: lint, unit and conformance need no lab.
-BESIDE = ["members", "applications", "lint", "unit", "conformance"]
+# What runs beside the lab's suites: a second lab, and what needs none. The latter takes what the labs, which wait a lot, leave of the processors.
+BESIDE = {"labs": ["members", "applications"], "others": ["lint", "unit", "conformance"]}
+POLITE = {"others": ["nice", "-n", "15"]}
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/site", PROXYSQL_SUITE, MEMBERS_SUITE]
@@ -140,11 +142,11 @@ class Tally:
             self.failed += 1
 
 
-def beside(log: Path, temporary: str, *names: str) -> subprocess.Popen[bytes]:
-    """Suites in a process of their own, with temporary files of their own."""
+def beside(log: Path, temporary: str, stream: str) -> subprocess.Popen[bytes]:
+    """The suites of a stream, one after the other, in a process of their own, with temporary files of their own."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, __file__, *names],
+            [*POLITE.get(stream, []), sys.executable, __file__, *BESIDE[stream]],
             cwd=ROOT,
             env={**os.environ, "TMPDIR": temporary, "ANSIBLE_LOCAL_TEMP": temporary},
             stdin=subprocess.DEVNULL,
@@ -233,14 +235,17 @@ def everything(tally: Tally) -> None:
     # It looks at what a lab changes on the machine, so it is alone; and it makes the image that both labs need.
     lab_suite(tally, first)
     tally.command("passwords of both labs", ["lab/secrets"])
-    log = REPORTS / "beside.log"
-    # A test searches all temporary files for passwords, and those of both labs are the same.
-    with tempfile.TemporaryDirectory(prefix="beside-") as temporary, beside(log, temporary, *BESIDE) as process:
+    logs = {stream: REPORTS / f"beside-{stream}.log" for stream in BESIDE}
+    with contextlib.ExitStack() as stack:
+        # A test searches all temporary files for passwords, and those of both labs are the same.
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="beside-"))
         os.environ["TESTS_BESIDE"] = temporary
+        processes = {stream: stack.enter_context(beside(log, temporary, stream)) for stream, log in logs.items()}
         for suite in others:
             lab_suite(tally, suite)
         tally.command("lab down", ["lab/down"])
-        tally.add(f"{', '.join(BESIDE)}, beside the others", process, log)
+        for stream, process in processes.items():
+            tally.add(f"{', '.join(BESIDE[stream])}, beside the others", process, logs[stream])
 
 
 def conformance(tally: Tally) -> None:

@@ -55,13 +55,14 @@ def test_make_test_leaves_no_suite_out(tool, monkeypatch):
     monkeypatch.setattr(
         module,
         "beside",
-        lambda log, temporary, *names: (ran.append(names), subprocess.Popen([sys.executable, "-c", ""]))[1],
+        lambda log, temporary, stream: (ran.append(stream), subprocess.Popen([sys.executable, "-c", ""]))[1],
     )
     monkeypatch.setenv("TESTS_BESIDE", "")  # which it sets
     module.everything(Recorder())
-    assert tuple(module.BESIDE) in ran
-    for name in module.BESIDE:
-        module.SUITES[name](Recorder())
+    for stream, names in module.BESIDE.items():
+        assert stream in ran
+        for name in names:
+            module.SUITES[name](Recorder())
     on_request = {"tests/integration/operations", "tests/integration/failover",
                   "tests/integration/airgap", "tests/integration/status", "tests/outside"}  # fmt: skip
     folders = {f"tests/{name}" for name in ("lab", "unit", "conformance", "testinfra", "outside")}
