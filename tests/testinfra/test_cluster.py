@@ -11,6 +11,7 @@ import time
 import uuid
 
 import pytest
+from support import ROOT
 
 pytestmark = [
     pytest.mark.integration,
@@ -47,6 +48,21 @@ def test_every_member_sees_the_same_online_members(cluster):
     for member in cluster.members:
         rows = cluster.sql(member, "SELECT member_host, member_state FROM performance_schema.replication_group_members")
         assert sorted(rows) == wanted, member
+
+
+def test_the_page_of_the_error_log_quotes_mysql(cluster):
+    """Each code of the page has these words in the member's own list of messages; what MySQL fills in is a gap."""
+    page = (ROOT / "docs/reference/error-log.md").read_text()
+    quoted = dict(re.findall(r"^\| (MY-\d+) \| `([^`]*)` \|", page, re.MULTILINE))
+    assert len(quoted) > 30
+    found = cluster[cluster.members[0]].run("perror " + " ".join(quoted))
+    assert found.rc == 0, found.stdout
+    texts = dict(re.findall(r"^MySQL error code (MY-\d+) \(\w+\): (.*)$", found.stdout, re.MULTILINE))
+    assert texts.keys() == quoted.keys()
+    wrong = {
+        code: texts[code] for code, words in quoted.items() if not all(part in texts[code] for part in words.split("…"))
+    }
+    assert not wrong
 
 
 def test_every_member_is_writable_in_multi_primary_mode(cluster):
