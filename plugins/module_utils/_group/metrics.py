@@ -12,6 +12,7 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.margin import margin
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import CHANNEL
 
 STATES = ("ONLINE", "ONLINE_PARTIAL", "OFFLINE", "NO_QUORUM", "SPLIT_BRAIN")
 MEMBER_STATES = ("ONLINE", "RECOVERING", "ERROR", "OFFLINE", "UNREACHABLE", "UNKNOWN")
@@ -32,6 +33,9 @@ HELP = {
     "mysql_gr_member_state": "The state of the member; 1 for the one that it is.",
     "mysql_gr_primary": "Whether the member is PRIMARY.",
     "mysql_gr_writable": "Whether the member is ONLINE, PRIMARY and takes writes.",
+    "mysql_gr_standby": "Whether the member is of the standby of two sites: it follows the other one, and nothing is written to it.",
+    "mysql_gr_standby_follows": "Whether the primary of a standby receives from the other site, and applies what it received.",
+    "mysql_gr_standby_behind": "Transactions that the primary of a standby has received from the other site and not applied yet.",
     "mysql_gr_transactions_behind": "Transactions that wait to be applied.",
     "mysql_gr_transactions_to_certify": "Transactions that wait for certification.",
     "mysql_gr_flow_control_threshold": "From how many waiting transactions on flow control slows the group's writers down.",
@@ -116,6 +120,12 @@ def member_samples(answer: Mapping[str, Any], now: float) -> Iterator[Sample]:
     stuck = votes is not None and votes.may_lose < 0
     yield from sample("mysql_gr_primary", own["role"] == "PRIMARY", **names)
     yield from sample("mysql_gr_writable", online and not closed and not stuck, **names)
+    channel = next((one for one in facts.get("inbound") or () if one["channel"] == CHANNEL), None)
+    yield from sample("mysql_gr_standby", channel is not None, **names)
+    # Its secondaries have the channel, and do not run it.
+    if channel and own["role"] == "PRIMARY":
+        yield from sample("mysql_gr_standby_follows", channel["receiver"] == channel["applier"] == "ON", **names)
+        yield from sample("mysql_gr_standby_behind", channel["behind"], **names)
     yield from sample("mysql_gr_transactions_behind", own.get("transactions_behind"), **names)
     yield from sample("mysql_gr_transactions_to_certify", own.get("transactions_to_certify"), **names)
     yield from sample("mysql_gr_errant_transactions", GtidSet(own.get("errant") or "").count(), **names)

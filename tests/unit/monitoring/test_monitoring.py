@@ -36,8 +36,8 @@ if BOARD.exists():
     ]
     PANELS = [one for one in json.loads(BOARD.read_text())["panels"] if one["type"] != "row"]
 PAGES = ROOT / "docs/runbooks"
-# What Prometheus itself adds.
-ADDED = {"instance", "job"}
+# What Prometheus itself adds, and its scrape jobs.
+ADDED = {"instance", "job", "cluster"}
 OURS = {"group_name", "member", "state", "kind", "queue", "certificate", "decision", "rule"}
 CONTROL = {"proxy", "cluster", "table", "layer", "part", "checksum", "certificate"}
 
@@ -100,6 +100,15 @@ def test_an_alert_has_tests_of_both_kinds(name):
     cases = [case for test in TESTS for case in test["alert_rule_test"] if case["alertname"] == name]
     assert [case for case in cases if case["exp_alerts"]], "one that fires"
     assert [case for case in cases if not case["exp_alerts"]], "one that does not"
+
+
+def test_what_the_rulebook_answers_keeps_the_name_of_its_cluster():
+    answered = [name for name, rule in RULES.items() if rule["labels"].get("answer") == "recover"]
+    assert len(answered) > 3
+    for name in answered:
+        aggregated = re.findall(r"\b(?:by|on) \(([^)]*)\)", RULES[name]["expr"])
+        assert all("cluster" in labels.split(", ") for labels in aggregated), name
+        assert "recover" in (PAGES / f"{name}.md").read_text(), "its page says so, too"
 
 
 def test_a_rule_that_was_taken_away_leaves_nothing_behind():

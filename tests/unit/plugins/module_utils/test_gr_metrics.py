@@ -93,6 +93,20 @@ def test_transactions_of_its_own_are_counted():
     assert values(answer)["errant_transactions",] == 4
 
 
+def test_a_standby_says_whether_it_follows_the_other_site():
+    answer = answers("well")["db0"]
+    assert values(answer)["standby",] == 0 and ("standby_follows",) not in values(answer)
+    channel = {"channel": "site", "address": "other:3306", "receiver": "ON", "applier": "ON", "behind": 7}
+    answer["member"]["inbound"] = [{**channel, "channel": "source"}, channel]
+    found = values(answer)
+    assert (found["standby",], found["standby_follows",], found["standby_behind",]) == (1, 1, 7)
+    answer["member"]["inbound"] = [{**channel, "receiver": "CONNECTING"}]
+    assert values(answer)["standby_follows",] == 0
+    answer["cluster"]["members"][answer["address"]]["role"] = "SECONDARY"
+    found = values(answer)
+    assert found["standby",] == 1 and ("standby_follows",) not in found
+
+
 def test_flow_control_that_is_off_has_no_threshold():
     answer = answers("well")["db0"]
     answer["member"]["settings"]["group_replication_flow_control_mode"] = "DISABLED"
