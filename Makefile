@@ -85,7 +85,7 @@ conformance: venv ## The same tests on the stand-in and, with LAB_PROXYSQL_BIN, 
 	@python3 tools/run_tests.py conformance
 
 .PHONY: test
-test: setup application-tools ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
+test: setup application-tools backup-tools ## All tests: lint, unit, lab; starts from blank hosts and takes the lab down at its end
 	@tools/vagrant-validate --install
 	tools/promtool-check --install
 	python3 tools/run_tests.py all
@@ -134,6 +134,12 @@ application-tools: setup
 	@dpkg --status $(APPLICATION_PACKAGES) >/dev/null 2>&1 || lab/setup $(APPLICATION_PACKAGES)
 	python -m pip install --quiet --requirement tests/integration/applications/requirements.txt
 	python -m pip install --quiet --upgrade --target .cache/django-mysql-8.0 --requirement tests/integration/applications/requirements-mysql-8.0.txt
+
+# The tools that backups are made with: without them their unit tests are skipped, and say so.
+BACKUP_PACKAGES := age rclone zstd
+.PHONY: backup-tools
+backup-tools: setup
+	@dpkg --status $(BACKUP_PACKAGES) >/dev/null 2>&1 || lab/setup $(BACKUP_PACKAGES)
 
 .PHONY: applications
 applications: export LAB_WRITERS := one
