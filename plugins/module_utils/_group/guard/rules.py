@@ -35,7 +35,7 @@ REJOIN, FULL = "rejoin", "full"
 MODES = (REJOIN, FULL)
 
 # Starts of the server, each less than SHORT seconds after the one before, that need no care; each further one doubles the time for which it has to stay
-# up first.
+# up first. Where no group is alive that would suffer from another crash, all wait for this server, and the first of these times is enough.
 SHORT = 60
 FREE_STARTS = 3
 FIRST_PATIENCE, LONGEST_PATIENCE = 10, 120
@@ -225,8 +225,8 @@ def disk_full(s: GuardSituation) -> Details:
     guards="aside",
 )
 def restarts(s: GuardSituation) -> Details:
-    """this server is in no group, and was restarted again and again"""
-    needed = patience(s.host.starts - FREE_STARTS)
+    """this server is in no group, and was restarted again and again; where no group is alive, 10 s are enough"""
+    needed = min(patience(s.host.starts - FREE_STARTS), FIRST_PATIENCE if s.home is None else LONGEST_PATIENCE)
     return when(s.host.up < needed, starts=s.host.starts, short=SHORT, needed=int(needed))
 
 

@@ -247,6 +247,20 @@ def test_a_member_that_is_to_stay_out_stays_as_it_is(facts, host, rule):
 
 
 @pytest.mark.parametrize(
+    ("facts", "me", "up", "rule"),
+    [
+        (outage(ALL, LESS, LESS), DB0, 9.0, "restarts"),
+        (outage(ALL, LESS, LESS), DB0, 10.0, "bootstrap"),
+        (living(), DB2, 119.0, "restarts"),
+        (living(), DB2, 120.0, "join"),
+    ],
+)
+def test_a_server_that_all_wait_for_need_not_stay_up_for_long(facts, me, up, rule):
+    """Started nine times in a row: in a living group it would be a burden for the others."""
+    assert decide_guard(MEMBERS, facts, me, GROUP, Host(starts=9, up=up)).rule == rule
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"reachable": False, "error": "no answer"},
