@@ -15,7 +15,7 @@ import traceback
 from typing import Any, Dict, Mapping, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import format_address, parse_address
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import tls_context, tls_reason
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.tls import forget_errors, tls_context, tls_reason
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._option_file import read_client_section
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
@@ -168,6 +168,9 @@ class Connection:
         except RuntimeError as error:
             # PyMySQL says so when caching_sha2_password would need RSA, which it has only with the cryptography package.
             raise ServerError(f"{self.where}: {error}") from None
+        finally:
+            if self._conn is None:
+                self._forget_errors()
         if read_timeout:
             self.timeout(read_timeout)
         try:
@@ -184,6 +187,12 @@ class Connection:
             with contextlib.suppress(Exception):  # the connection may be broken already
                 self._conn.close()
             self._conn = None
+            self._forget_errors()
+
+    def _forget_errors(self) -> None:
+        """What went wrong here is no other connection's error."""
+        if self._arguments.get("ssl"):
+            forget_errors()
 
     def timeout(self, seconds: float | None) -> None:
         """Limit how long one read or write may take from now on; None is for ever."""

@@ -21,6 +21,18 @@ HANDSHAKE = 3.0
 REFUSAL = 1.0  # from TLS 1.3 on, the other side refuses a client's certificate after the handshake
 
 
+_EMPTY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def forget_errors() -> None:
+    """Forget what OpenSSL has noted of connections that broke in this thread.
+
+    Python 3.14 on OpenSSL 3.4 and newer takes that for an error of the next connection that the thread reads from, and of each one after that, well as
+    they are (https://github.com/python/cpython/issues/148594). It clears such notes where a TLS session begins.
+    """
+    _EMPTY.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+
+
 class OwnFiles(NamedTuple):
     """The files and the mode with which a member talks to the others."""
 

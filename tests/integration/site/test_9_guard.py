@@ -133,6 +133,23 @@ def test_two_of_three_killed(lab):
 
 
 @pytest.mark.long
+@LATER
+def test_servers_that_are_killed_again_and_again(lab):
+    """Connections that were open to servers of before are no reason not to start the group."""
+    token = write(lab, lab.members[0])
+    for _time in range(6):
+        began = kill(lab, *lab.members)
+        time.sleep(5)
+    wait_for(lambda: any("ONLINE" in lab.view(member).values() for member in lab.members), 60, "a group is there")
+    print(f"killed six times, five seconds apart: a group {time.monotonic() - began:.1f} s after the last time")
+    # Who joins a living group has to stay up for longer first.
+    seconds_until_whole(lab, began, 240)
+    assert all([token] in lab.sql(member, "SELECT token FROM simkp.guarded") for member in lab.members)
+    journal = [lab.on(member, "journalctl", "--unit", "mysql-gr-guard", "--since", "-5min") for member in lab.members]
+    assert not [text for text in journal if "4 tries in a row" in text]
+
+
+@pytest.mark.long
 def test_one_that_does_not_boot_is_waited_for_and_named(lab):
     away, *others = lab.members
     token = write(lab, away)

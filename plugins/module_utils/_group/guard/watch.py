@@ -237,7 +237,9 @@ class Watch:
                 done = [text for text in self.acting.recorder.statements if text]
                 self.say(f"did: {'; '.join(done)}" if done else f"did nothing: {decision.rule} holds no more")
         except Refusal as refusal:
-            if decision.action in ACTING:
+            # Where a connection was lost before anything was done, a server has just ended: that is seen at the next look, and no failure.
+            began = not getattr(refusal, "lost", False) or bool(self.acting.recorder.statements)
+            if decision.action in ACTING and began:
                 self.memory.fail(str(refusal))
             self.say(f"error: {refusal}")
 

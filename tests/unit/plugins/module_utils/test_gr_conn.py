@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import socket
+import ssl
 import threading
 import time
 
@@ -178,6 +181,38 @@ def greeting(capabilities):
         + b"caching_sha2_password\x00"
     )
     return len(body).to_bytes(3, "little") + b"\x00" + body
+
+
+@pytest.fixture(name="noted")
+def fixture_noted():
+    """Note a broken pipe for this thread, as OpenSSL does where a connection breaks; what it has noted."""
+    crypto = ctypes.CDLL("libcrypto.so." + str(ssl.OPENSSL_VERSION_INFO[0]))
+    crypto.ERR_peek_error.restype = ctypes.c_ulong
+    if not hasattr(crypto, "ERR_set_error"):
+        pytest.skip(f"{ssl.OPENSSL_VERSION} notes errors in another way")
+
+    def note():
+        crypto.ERR_new()
+        crypto.ERR_set_error(2, errno.EPIPE, None)  # 2: of the system
+        assert crypto.ERR_peek_error()
+
+    yield note, crypto.ERR_peek_error
+    crypto.ERR_clear_error()
+
+
+def test_a_connection_that_broke_is_no_error_of_another_one(noted):
+    """Python 3.14 would take it for one, each time that this thread reads from any connection."""
+    note, noted_now = noted
+    made = peer_connection("192.0.2.1", "gr_peer", "x")
+    made._conn = socket.socket()
+    note()
+    made.close()
+    assert not noted_now()
+    refused = peer_connection("127.0.0.1:1", "gr_peer", "x")
+    note()
+    with pytest.raises(ServerError):
+        refused.open()
+    assert not noted_now()
 
 
 def test_a_server_without_tls_gets_no_credentials(listener):

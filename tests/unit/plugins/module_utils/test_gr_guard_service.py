@@ -278,6 +278,16 @@ def test_a_start_that_fails_is_tried_again_later_and_later(world, guards):
     assert "db2" in world.members and guards.made["db2"].memory.failures == 0
 
 
+def test_a_member_that_ends_before_anything_is_done_is_no_failed_try(world, guards):
+    world.refused["SELECT GET_LOCK"] = pymysql.err.OperationalError(2013, "Lost connection")
+    guards.turn("db0")
+    assert any("db0: error: " in text and "the connection was lost" in text for text in guards.said), guards.said
+    assert guards.made["db0"].memory.failures == 0 and not world.members
+    world.refused.clear()
+    guards.turn("db0")
+    assert "db0" in world.members
+
+
 def test_new_options_are_read_while_it_runs(world, guards, places):
     world.servers["db1"].alive = False
     guards.turn("db0")
