@@ -21,7 +21,7 @@ HANDSHAKE = 3.0
 REFUSAL = 1.0  # from TLS 1.3 on, the other side refuses a client's certificate after the handshake
 
 
-_EMPTY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_EMPTY = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 def forget_errors() -> None:
@@ -30,7 +30,7 @@ def forget_errors() -> None:
     Python 3.14 on OpenSSL 3.4 and newer takes that for an error of the next connection that the thread reads from, and of each one after that, well as
     they are (https://github.com/python/cpython/issues/148594). It clears such notes where a TLS session begins.
     """
-    _EMPTY.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    _EMPTY.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
 
 
 class OwnFiles(NamedTuple):
