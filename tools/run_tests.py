@@ -42,8 +42,8 @@ MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites: a second lab, and what needs none. The latter takes what the labs, which wait a lot, leave of the processors.
-BESIDE = {"labs": ["members", "applications"], "others": ["lint", "unit", "conformance"]}
+# What runs beside the lab's suites. Lint and unit tests take what the labs, which wait a lot, leave of the processors.
+BESIDE = {"labs": ["members", "applications", "conformance"], "others": ["lint", "unit"]}
 POLITE = {"others": ["nice", "-n", "15"]}
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
