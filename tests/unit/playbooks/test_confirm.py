@@ -10,13 +10,12 @@ import pty
 import re
 import select
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
+from support_plays import ENVIRONMENT, PROGRAM, by_case, play_book, run_plays
 
 pytestmark = [
     pytest.mark.unit,
@@ -38,9 +37,6 @@ REQUESTING = [
     "standby_site",
     "switch_mode",
 ]
-# "python -m ansible" looks for its commands in the package's metadata, which ansible-test hides.
-PROGRAM = [sys.executable, "-c", "from ansible.cli.playbook import main; main()", "-i", "localhost,"]
-ENVIRONMENT = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "TERM": "dumb", "ANSIBLE_FORCE_COLOR": "0"}  # fmt: skip
 
 
 def play(name: str, clusters: list[str], **more: object) -> dict:
@@ -74,31 +70,14 @@ CASES = [
 ]
 
 
-def run(folder: Path, plays: list[dict], *arguments: str) -> str:
-    path = folder / "play.yml"
-    path.write_text(yaml.safe_dump(plays, sort_keys=False))
-    done = subprocess.run(
-        [*PROGRAM, str(path), *arguments],
-        env=ENVIRONMENT, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def by_case(output: str) -> dict[str, str]:
-    # YAML doubles quotes in a quoted string.
-    parts = output.replace("''", "'").split("PLAY [case ")[1:]
-    return {part.partition(".]")[0]: " ".join(part.split()) for part in parts}
-
-
 @pytest.fixture(scope="module")
 def without_terminal(tmp_path_factory):
-    return by_case(run(tmp_path_factory.mktemp("confirm"), CASES))
+    return by_case(run_plays(tmp_path_factory.mktemp("confirm"), CASES))
 
 
 @pytest.fixture(scope="module")
 def in_check_mode(tmp_path_factory):
-    return by_case(run(tmp_path_factory.mktemp("confirm"), CASES, "--check"))
+    return by_case(run_plays(tmp_path_factory.mktemp("confirm"), CASES, "--check"))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +121,7 @@ def at_a_terminal(folder: Path, plays: list[dict], answer: str) -> str:
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
-        os.execve(PROGRAM[0], [*PROGRAM, str(path)], ENVIRONMENT)
+        os.execve(PROGRAM[0], [*PROGRAM, "-i", "localhost,", str(path)], ENVIRONMENT)
     seen, end, typed = b"", time.monotonic() + 240, 0.0
     while time.monotonic() < end:
         # Input that comes before the question is thrown away.
@@ -251,7 +230,7 @@ def plans(tmp_path_factory):
     (folder / "hosts.yml").write_text(
         yaml.safe_dump({"all": {"hosts": dict.fromkeys(["db0", "db1", "db2", "db3", "db4"])}})
     )
-    return by_case(run(folder, plays, "--check", "--inventory", str(folder / "hosts.yml")))
+    return by_case(run_plays(folder, plays, "--check", "--inventory", str(folder / "hosts.yml")))
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -281,10 +260,7 @@ def test_a_request_that_may_give_data_up_is_asked_about(tmp_path, arguments, wor
         f"- import_playbook: {PLAYBOOKS}/plays/targets.yml\n- import_playbook: {PLAYBOOKS}/plays/requests.yml\n"
         "- hosts: all\n  gather_facts: false\n  tasks: [{name: Find nothing to ask, ansible.builtin.debug: {msg: done}}]\n"
     )
-    done = subprocess.run(
-        [*PROGRAM, "-i", "hosts.yml", "play.yml", "--tags", "all", *arguments],
-        env=ENVIRONMENT, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    done = play_book("-i", "hosts.yml", "play.yml", "--tags", "all", *arguments, folder=tmp_path)
     text = " ".join(done.stdout.replace("''", "'").split())
     assert words in text, done.stdout + done.stderr
     assert (done.returncode == 0) is ("ASK [Find nothing to ask]" in text)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from support_plays import play_book
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted(
@@ -70,11 +69,6 @@ def test_an_unreachable_host_ends_the_run(tmp_path):
     (tmp_path / "play.yml").write_text(
         f"- hosts: members\n  any_errors_fatal: true\n  max_fail_percentage: 0\n  {tasks}\n- hosts: proxies\n  {tasks}\n"
     )
-    # "python -m ansible" looks for its commands in the package's metadata, which ansible-test hides.
-    program = "from ansible.cli.playbook import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "-i", "inventory.yml", "play.yml"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = play_book("-i", "inventory.yml", "play.yml", folder=tmp_path)
     assert done.returncode != 0
     assert "UNREACHABLE" in done.stdout and "PLAY [proxies]" not in done.stdout

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from support_plays import by_case, run_plays
 
 ROOT = Path(__file__).resolve().parents[3]
 CLUSTER = {
@@ -132,18 +130,7 @@ def said(tmp_path_factory):
                 "tasks": tasks,
             }
         )  # fmt: skip
-    path = tmp_path_factory.mktemp("restore") / "play.yml"
-    path.write_text(yaml.safe_dump(book, sort_keys=False))
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    # "python -m ansible" looks for its commands in the package's metadata, which ansible-test hides.
-    program = "from ansible.cli.playbook import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "-i", "localhost,db1,", str(path)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    parts = done.stdout.split("PLAY [case ")[1:]
-    return {part.partition(".]")[0]: " ".join(part.split()) for part in parts}
+    return by_case(run_plays(tmp_path_factory.mktemp("restore"), book, hosts="localhost,db1,"))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from support_plays import play_book
 
 pytestmark = [pytest.mark.unit]
 
@@ -135,12 +135,7 @@ def ended(tmp_path_factory):
     for host in hosts.values():
         host["ansible_python_interpreter"] = sys.executable
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    # "python -m ansible" looks for its commands in the package's metadata, which ansible-test hides.
-    program = "from ansible.cli.playbook import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "-i", "inventory.yml", "play.yml"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = play_book("-i", "inventory.yml", "play.yml", folder=folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return {name: json.loads((folder / f"{number}.json").read_text()) for number, name in enumerate(CASES)}
 
