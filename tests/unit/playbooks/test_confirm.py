@@ -315,7 +315,7 @@ def plays_that_ask():
                 yield pytest.param(one, id=f"{path.stem}: {one['name']}")
 
 
-@pytest.mark.parametrize("one", plays_that_ask())
+@pytest.mark.parametrize("one", list(plays_that_ask()))
 def test_a_play_that_asks_knows_the_run_s_clusters(one):
     """Without these variables the question itself fails."""
     assert [Path(name).name for name in one["vars_files"]] == ["operations.yml"]
