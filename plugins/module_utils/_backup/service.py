@@ -22,6 +22,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.status imp
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.stream import TURN, Stream, Trouble
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
+PATIENCE = 15.0  # seconds for what may end by itself, with --once
+
 
 class Once:
     """Whether everything is stored that the members had in the beginning."""
@@ -37,7 +39,7 @@ class Once:
             # Each member has been looked at by then, if it answers at all.
             self._wanted = NOTHING.union(self._wanted, *(view.executed for view in running.views(now).values()))
             return False
-        if running.state == DOWN and running.kind and now - self._began > 15:
+        if running.state == DOWN and running.kind and now - self._began > PATIENCE:
             raise Trouble(running.kind, running.error)
         return running.source is not None and running.depot.sender.idle and running.stock.stored.contains(self._wanted)
 

@@ -314,6 +314,9 @@ def test_a_spool_that_is_full_waits_and_the_disk_is_not_filled(world):
     world.place.gone = True
     wanted = world.servers.commit(30, rows=60_000)
     world.until(lambda: running.state == "waiting" and running.source is None)
+    tried = running._due["begin"]
+    world.until(lambda: running._due["begin"] > tried)
+    assert running.state == "waiting", "it ends by itself"
     assert "bytes wait for the place" in running.error
     assert running.depot.size() < 4 << 20
     world.place.gone = False
@@ -430,6 +433,13 @@ def test_until_everything_is_stored(world, capsys):
         status.fcntl.flock(lock, status.fcntl.LOCK_EX)
         with pytest.raises(Refusal, match="a stream runs on this host already"):
             service.stream(world.settings(), True)
+
+
+def test_once_ends_where_nothing_can_be_stored(world, monkeypatch):
+    monkeypatch.setattr(service, "PATIENCE", 2.5)
+    world.full()
+    with pytest.raises(Refusal, match=r"^spool_limit: 1048576 is not allowed \(allowed: twice max_binlog_size of db2"):
+        service.stream(world.settings(spool_limit=1 << 20), True)
 
 
 def test_the_end_by_a_signal_stores_what_came(world, monkeypatch):
