@@ -12,7 +12,6 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import GtidSet
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.margin import margin
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import CHANNEL
 
 STATES = ("ONLINE", "ONLINE_PARTIAL", "OFFLINE", "NO_QUORUM", "SPLIT_BRAIN")
 MEMBER_STATES = ("ONLINE", "RECOVERING", "ERROR", "OFFLINE", "UNREACHABLE", "UNKNOWN")
@@ -120,12 +119,12 @@ def member_samples(answer: Mapping[str, Any], now: float) -> Iterator[Sample]:
     stuck = votes is not None and votes.may_lose < 0
     yield from sample("mysql_gr_primary", own["role"] == "PRIMARY", **names)
     yield from sample("mysql_gr_writable", online and not closed and not stuck, **names)
-    channel = next((one for one in facts.get("inbound") or () if one["channel"] == CHANNEL), None)
+    channel = answer.get("site_channel")
     yield from sample("mysql_gr_standby", channel is not None, **names)
     # Its secondaries have the channel, and do not run it.
     if channel and own["role"] == "PRIMARY":
-        yield from sample("mysql_gr_standby_follows", channel["receiver"] == channel["applier"] == "ON", **names)
-        yield from sample("mysql_gr_standby_behind", channel["behind"], **names)
+        yield from sample("mysql_gr_standby_follows", channel.runs, **names)
+        yield from sample("mysql_gr_standby_behind", channel.behind, **names)
     yield from sample("mysql_gr_transactions_behind", own.get("transactions_behind"), **names)
     yield from sample("mysql_gr_transactions_to_certify", own.get("transactions_to_certify"), **names)
     yield from sample("mysql_gr_errant_transactions", GtidSet(own.get("errant") or "").count(), **names)

@@ -19,9 +19,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import Ad
 # Long enough for a handshake on a slow link, short enough to be waited for after a failed start.
 HANDSHAKE = 3.0
 REFUSAL = 1.0  # from TLS 1.3 on, the other side refuses a client's certificate after the handshake
-
-
-_EMPTY = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+_EMPTY = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # it needs no host name, and talks to nobody
 
 
 def forget_errors() -> None:

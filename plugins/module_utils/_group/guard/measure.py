@@ -29,6 +29,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard.host import read, running, write
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.metrics import exposition, member_samples
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.options import check_cluster_options, make_cluster
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import channel_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 NEEDED = ("members", "member", "group_name")
@@ -80,6 +81,7 @@ def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
         "cluster": diagnose(cluster.members, facts, group_name),
         "member": facts[cluster.me].as_dict(),
         "guard": running(),
+        "site_channel": channel_of(facts[cluster.me]),
         "planned": stopped is not None and 0 <= now - stopped < WORK,
     }
     # The options say it, also where no server does.

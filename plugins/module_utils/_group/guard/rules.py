@@ -226,7 +226,9 @@ def disk_full(s: GuardSituation) -> Details:
 )
 def restarts(s: GuardSituation) -> Details:
     """this server is in no group, and was restarted again and again; where no group is alive, 10 s are enough"""
-    needed = min(patience(s.host.starts - FREE_STARTS), FIRST_PATIENCE if s.home is None else LONGEST_PATIENCE)
+    needed = patience(s.host.starts - FREE_STARTS)
+    if s.home is None:
+        needed = min(needed, FIRST_PATIENCE)
     return when(s.host.up < needed, starts=s.host.starts, short=SHORT, needed=int(needed))
 
 

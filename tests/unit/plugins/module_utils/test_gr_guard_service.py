@@ -683,6 +683,19 @@ def test_metrics_change_nothing_and_look_at_tables_once_an_hour(world, guards, p
     assert not [text for text in server.statements if not text.startswith(("SELECT", "SET SESSION", "SET @@SESSION"))]
 
 
+def test_metrics_of_the_primary_of_a_standby(world, guards, places):
+    world.group(*NAMES)
+    guards.turn("db0")
+    names = f'{{group_name="{GROUP}",member="db0:3306"}}'
+    assert f"mysql_gr_standby{names} 0" in measure.metrics()
+    world.servers["db0"].inbound = [
+        {"channel": "site", "host": "other", "port": 3306, "source_uuid": "x", "receiver": "ON", "applier": "OFF", "received": "", "receiver_error": "",
+         "applier_error": "stopped", "state": "ON"}
+    ]  # fmt: skip
+    text = measure.metrics()
+    assert f"mysql_gr_standby{names} 1" in text and f"mysql_gr_standby_follows{names} 0" in text
+
+
 def test_metrics_of_a_server_that_is_down(world, guards, places):
     world.group(*NAMES)
     guards.turn("db0")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.facts import Inbound, ServerFacts
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.metrics import (
     HELP,
     PLANNED,
@@ -15,6 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.metrics imp
     exposition,
     member_samples,
 )
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.sites import channel_of
 from support_status import NOW, answers
 
 pytestmark = [
@@ -96,11 +98,12 @@ def test_transactions_of_its_own_are_counted():
 def test_a_standby_says_whether_it_follows_the_other_site():
     answer = answers("well")["db0"]
     assert values(answer)["standby",] == 0 and ("standby_follows",) not in values(answer)
-    channel = {"channel": "site", "address": "other:3306", "receiver": "ON", "applier": "ON", "behind": 7}
-    answer["member"]["inbound"] = [{**channel, "channel": "source"}, channel]
+    channel = Inbound("site", "other:3306", behind=7)
+    facts = ServerFacts("db0:3306", inbound=[channel._replace(channel="source"), channel])
+    answer["site_channel"] = channel_of(facts)
     found = values(answer)
     assert (found["standby",], found["standby_follows",], found["standby_behind",]) == (1, 1, 7)
-    answer["member"]["inbound"] = [{**channel, "receiver": "CONNECTING"}]
+    answer["site_channel"] = channel._replace(receiver="CONNECTING")
     assert values(answer)["standby_follows",] == 0
     answer["cluster"]["members"][answer["address"]]["role"] = "SECONDARY"
     found = values(answer)
