@@ -55,7 +55,7 @@ class World:
         for module, name, value in (
             (stream, "PART_EACH", 0.05), (stream, "AGAIN", 0.05), (stream, "MEND", 0.2), (stream, "VERIFY", 0.3), (stream, "REPORT", 0.0),
             (hosts, "BEAT", 0.1), (hosts, "STILL", 1.0), (members, "EACH", 0.05), (sources, "FRESH", 1.5), (sources, "LAG", 1.0), (sources, "BEGIN", 2.0),
-            (store, "FIRST_WAIT", 0.05), (stream, "LAST", 10.0),
+            (store, "FIRST_WAIT", 0.05), (store, "LONGEST_WAIT", 0.5), (stream, "LAST", 10.0),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, value)
         monkeypatch.setattr(depot, "place_of", lambda _settings: self.place)
