@@ -42,7 +42,8 @@ class Backups:
         lab.give("proxy", "umask 077; cat >/run/store.env", f"RCLONE_USER=store\nRCLONE_PASS={password}\n")
         lab.on(
             "proxy", "systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--property=EnvironmentFile=/run/store.env",
-            "rclone", "serve", "sftp", STORE, f"--addr=:{PORT}",
+            # It shows what is there, also where a test moves files away behind its back.
+            "rclone", "serve", "sftp", STORE, f"--addr=:{PORT}", "--dir-cache-time=0s",
         )  # fmt: skip
         obscured = lab.give("proxy", "rclone obscure -", password).strip()
         secret = lab.on("proxy", "sh", "-c", "age-keygen 2>/dev/null")
