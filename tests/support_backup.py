@@ -42,8 +42,7 @@ class Backups:
         lab.give("proxy", "umask 077; cat >/run/store.env", f"RCLONE_USER=store\nRCLONE_PASS={password}\n")
         lab.on(
             "proxy", "systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--property=EnvironmentFile=/run/store.env",
-            # It shows what is there, also where a test moves files away behind its back.
-            "rclone", "serve", "sftp", STORE, f"--addr=:{PORT}", "--dir-cache-time=0s",
+            "rclone", "serve", "sftp", STORE, f"--addr=:{PORT}",
         )  # fmt: skip
         obscured = lab.give("proxy", "rclone obscure -", password).strip()
         secret = lab.on("proxy", "sh", "-c", "age-keygen 2>/dev/null")
@@ -67,6 +66,11 @@ class Backups:
             )
         )
         self.variables.chmod(0o600)
+
+    def behind_its_back(self, script: str) -> None:
+        """Change files of the place; what serves them is told to look again."""
+        self.lab.on("proxy", "sh", "-c", script)
+        self.lab.on("proxy", "systemctl", "kill", "--signal=HUP", UNIT)
 
     def end(self) -> None:
         self.lab.on("proxy", "systemctl", "stop", UNIT, check=False)

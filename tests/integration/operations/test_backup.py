@@ -164,13 +164,13 @@ def test_a_drill_passes_and_leaves_its_report(lab, backups):
 
 def test_a_damaged_piece_is_found_before_anything_is_touched(lab, backups):
     before = lab.started()
-    lab.on("proxy", "sh", "-c", "for f in $(find /srv/store -name 'piece-*'); do mv $f $f.away; done")
+    backups.behind_its_back("for f in $(find /srv/store -name 'piece-*'); do mv $f $f.away; done")
     try:
         run = backups.restore("latest", "-e", "confirm=mysql_gr")
         assert run.code != 0 and "there is no full backup to begin with" in run.flat, run
         assert backups.play("backups", "-e", "operations_deep=true").code != 0
     finally:
-        lab.on("proxy", "sh", "-c", "for f in $(find /srv/store -name 'piece-*.away'); do mv $f ${f%.away}; done")
+        backups.behind_its_back("for f in $(find /srv/store -name 'piece-*.away'); do mv $f ${f%.away}; done")
     assert lab.started() == before
 
 
