@@ -159,6 +159,25 @@ outages: setup ## One kind of outage after the other on the running lab under lo
 chaos: setup ## Random faults on the running lab while clients write, and whether a row was lost, there were two groups or a person was needed (MINUTES=60 SEED=7)
 	@python3 bench/chaos/chaos.py --docs $(if $(filter-out inf,$(MINUTES)),--minutes $(MINUTES)) $(SEED:%=--seed %)
 
+.PHONY: backup-bench
+# GB of data; the hosts' disks are made for them.
+SIZE ?= 10
+backup-bench: export LAB_DISK := $(shell echo $$(( 2 * $(SIZE) + 4 )))G
+backup-bench: export LAB_WRITERS := one
+backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: backup, restore and replay beside what is done by hand, and RUNS=5 of what goes wrong, in docs/measurements/backup.md (two hours; six times SIZE free on the disk)
+	@lab/down
+	lab/up
+	ansible-playbook -i $(INVENTORY) site.yml
+	python3 bench/backup/bench.py --size $(SIZE) fill prepare full floor increment replay restore by_hand remove
+	lab/down
+	lab/up
+	ansible-playbook -i $(INVENTORY) site.yml
+	python3 bench/backup/bench.py --size 0.5 $(if $(filter-out inf,$(RUNS)),--runs $(RUNS)) --docs fill prepare fatal_drop backup_host_off source_off drill remove
+
+.PHONY: drill
+drill: site ## A backup of the running lab, and RUNS=5 rehearsals of its restore with their reports
+	@python3 bench/backup/bench.py $(if $(filter-out inf,$(RUNS)),--runs $(RUNS)) prepare full drill remove
+
 .PHONY: versions
 # Folders of .deb files, each of one version of MySQL, oldest first; Debian releases; ProxySQL programs.
 PACKAGES ?= distribution

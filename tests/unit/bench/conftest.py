@@ -50,3 +50,8 @@ def plan():
 @pytest.fixture
 def bench_address():
     return load("address", ".")
+
+
+@pytest.fixture(scope="session")
+def backup_report():
+    return load("report", "backup")
