@@ -103,18 +103,21 @@ class Bench:
             same=ended["same_transactions"] and ended["checksums_agree"],
         )  # fmt: skip
 
-    def sysbench(self, member: str, script: str, *arguments: str) -> None:
-        """sysbench of this machine at the socket of a member: its packages and MySQL's do not go together on one host."""
+    def blank(self, *members: str) -> None:
+        self.lab.command("lab/down", *members)
+        self.lab.command("lab/up", timeout=900, LAB_HOSTS=" ".join(members), LAB_PREPARE="0")
+
+    def sysbench(self, member: str, processes: int, script: str, *arguments: str) -> None:
+        """sysbench of this machine at the socket of a member: its packages and MySQL's do not go together on one host. Its threads cannot connect at once."""
         outside = [
             found.parent.name
             for found in Path("/proc").glob("[0-9]*/comm")
             if found.read_text() == "mysqld\n" and f"{ROOT}/" in (mounts := (found.parent / "mountinfo").read_text()) and f"/{member}/" in mounts
         ]  # fmt: skip
         assert len(outside) == 1, outside
-        self.lab.command(
-            "sysbench", script, f"--mysql-socket=/proc/{outside[0]}/root/run/mysqld/mysqld.sock", "--mysql-user=root", f"--tables={TABLES}", *arguments,
-            timeout=LONG,
-        )  # fmt: skip
+        command = ["sysbench", script, f"--mysql-socket=/proc/{outside[0]}/root/run/mysqld/mysqld.sock", "--mysql-user=root", f"--tables={TABLES}", *arguments]
+        with ThreadPoolExecutor(processes) as pool:
+            list(pool.map(lambda _one: self.lab.command(*command, timeout=LONG), range(processes)))
 
     def quiet(self) -> str:
         REPORTS.mkdir(parents=True, exist_ok=True)
@@ -162,18 +165,17 @@ class Bench:
         """One member has sysbench's data; the others get it by clone, as blank hosts do."""
         lab, rows = self.lab, self.size // TABLES // ROW
         for member in ("db1", "db2"):
-            lab.on(member, "systemctl", "stop", "mysql", timeout=120)
+            lab.on(member, "systemctl", "stop", "mysql", check=False, timeout=120)
         wait_for(lambda: len(lab.view("db0")) == 1, 60, "db0 is alone")
-        lab.sql("db0", "SET sql_log_bin = 0; CREATE DATABASE sbtest; ALTER INSTANCE DISABLE INNODB REDO_LOG")
+        lab.sql("db0", "SET sql_log_bin = 0; DROP DATABASE IF EXISTS sbtest; CREATE DATABASE sbtest; ALTER INSTANCE DISABLE INNODB REDO_LOG", timeout=LONG)
         began = time.monotonic()
-        self.sysbench("db0", self.quiet(), f"--table-size={rows}", "--threads=2", "prepare")
+        self.sysbench("db0", 1, self.quiet(), f"--table-size={rows}", "prepare")
         took = round(time.monotonic() - began, 1)
         lab.sql("db0", "ALTER INSTANCE ENABLE INNODB REDO_LOG; FLUSH BINARY LOGS")
         # What is in no log can be had by clone only.
         newest = lab.sql("db0", "SHOW BINARY LOGS")[-1][0]
         lab.sql("db0", f"PURGE BINARY LOGS TO '{newest}'")
-        for member in ("db1", "db2"):
-            self.shell(member, f"find {DATADIR} -mindepth 1 -delete")
+        self.blank("db1", "db2")
         run = lab.site("-e", "mysql_gr_clone=when_needed", timeout=LONG)
         assert run.code == 0, run
         lab.one_group()
@@ -240,7 +242,7 @@ class Bench:
         """Many small transactions, applied by the program and by mysqlbinlog | mysql to the same data."""
         lab, full = self.lab, self.newest()
         rows = self.rows("db0") // TABLES
-        self.sysbench(self.primary(), "/usr/share/sysbench/oltp_write_only.lua", f"--table-size={rows}", "--threads=8", "--time=120", "--mysql-ignore-errors=all", "run")
+        self.sysbench(self.primary(), 8, "/usr/share/sysbench/oltp_write_only.lua", f"--table-size={rows}", "--time=120", "--mysql-ignore-errors=all", "run")
         self.all_stored()
         self.shell("proxy", f"rm -rf {BESIDE}/latest*")
         ours = self.with_key("restore", "--latest", "--no-compare", "--to", f"{BESIDE}/latest")
@@ -273,8 +275,7 @@ class Bench:
     def restore(self, _number: int) -> dict:
         """All members are lost; blank hosts get the newest full backup's data."""
         lab, full, rows = self.lab, self.newest(), self.rows("db0")
-        lab.command("lab/down", *lab.members)
-        lab.command("lab/up", *lab.members, timeout=900)
+        self.blank(*lab.members)
         began = time.monotonic()
         seen: dict[str, float] = {}
         watcher = threading.Thread(target=lambda: seen.update(online=self.online(began)), daemon=True)
