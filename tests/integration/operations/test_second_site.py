@@ -93,6 +93,9 @@ def two(lab):
     run = lab.site("-i", str(INVENTORY), "--limit", "localhost,proxy1", playbook="lab/prepare.yml")
     assert run.code == 0, run
     found = Two(lab, secrets.token_hex(16))
+    refused = found.play("site", "-e", "operations_cluster=north", code=1)
+    assert "'south' is not allowed yet for north, which is blank" in refused.flat and not any(refused.changed.values()), refused
+    found.play("site", "-e", "operations_cluster=north", "-e", "mysql_gr_other_site=")
     found.play("site", "-e", "operations_cluster=north")
     found.play("standby_site", "-e", "operations_site=south")
     yield found
