@@ -60,4 +60,6 @@ def test_the_tables_compare_with_what_is_done_by_hand(backup_report):
 
 
 def test_of_a_step_that_was_made_again_the_newest_counts(backup_report):
-    assert "| 60.0 s | 100.0 s" in backup_report.page([*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}])
+    assert "| 60.0 s | 100.0 s" in backup_report.page(
+        [*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}]
+    )
