@@ -15,13 +15,36 @@ pytestmark = [
 ]
 
 LOAD = {"acknowledged": 900, "failed": 0, "gap": 0.4, "lost": 0, "same": True}
-FULL = {"step": "full", "load": [1.0, 2.0], "before": LOAD, "during": LOAD,
-        "made": {"bytes": {"data": 10_000_000_000, "stored": 5_000_000_000}, "seconds": {"copy": 50.0, "prepare": 10.0, "store": 60.0, "all": 120.0}}}  # fmt: skip
+FULL = {
+    "step": "full",
+    "load": [1.0, 2.0],
+    "before": LOAD,
+    "during": LOAD,
+    "made": {
+        "bytes": {"data": 10_000_000_000, "stored": 5_000_000_000},
+        "seconds": {"copy": 50.0, "prepare": 10.0, "store": 60.0, "all": 120.0},
+    },
+}
 FLOOR = {"step": "floor", "load": [1.0, 2.0], "copy": 40.0, "compress": 60.0, "bytes": 4_000_000_000}
 RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "before": 7}
-DROP = {"step": "fatal_drop", "load": [1.0, 2.0], "acknowledged": 500, "missing": 0, "unknown": 0, "same": True, "seconds": 90.0}  # fmt: skip
+DROP = {
+    "step": "fatal_drop",
+    "load": [1.0, 2.0],
+    "acknowledged": 500,
+    "missing": 0,
+    "unknown": 0,
+    "same": True,
+    "seconds": 90.0,
+}
 CUT = {"step": "source_off", "load": [1.0, 2.0], "problems": [], "left_over": 0, "ended_before": False}
-REPLAY = {"step": "replay", "load": [1.0, 2.0], "same": True, "transactions": 1000, "by_hand": 20.0, "seconds": {"apply": 8.0, "look through": 2.0}}  # fmt: skip
+REPLAY = {
+    "step": "replay",
+    "load": [1.0, 2.0],
+    "same": True,
+    "transactions": 1000,
+    "by_hand": 20.0,
+    "seconds": {"apply": 8.0, "look through": 2.0},
+}
 DRILL = {"step": "drill", "load": [1.0, 2.0], "ok": True, "seconds": {"all": 30.0}, "playbook": 40.0}
 WELL = [FULL, FLOOR, RESTORE, {**RESTORE, "step": "by_hand", "online": 100.0}, DROP, CUT, REPLAY, DRILL]
 
