@@ -112,6 +112,10 @@ class Backups:
         )
         return self.lab.sql(host, script)[-1][0].replace("\n", "").replace("\\n", "")
 
+    def executed_by(self, host: str) -> str:
+        """All that a member has executed."""
+        return self.lab.sql(host, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")
+
     def rows(self, host: str, table: str) -> list[list[str]]:
         return self.lab.sql(host, f"SELECT * FROM {table} ORDER BY 1")
 
