@@ -225,12 +225,16 @@ class Bench:
 
     def floor(self, _number: int) -> dict:
         """By hand, on the same host: the same data copied, and compressed at the same level, with no server, network or key."""
-        found = self.with_key("restore", "--after", self.newest()["gtid"], "--to", f"{BESIDE}/data")
-        copy = self.timed("proxy", f"sync; cp -a {BESIDE}/data {BESIDE}/copy; sync")
+        found = self.with_key("restore", "--after", self.newest()["point"], "--to", f"{BESIDE}/data")
+        # File after file, each removed again: there is no room for both.
+        copy = self.timed(
+            "proxy",
+            f"cd {BESIDE}/data && mkdir ../copy && find . -type f | while read -r file; do cp -a --parents $file ../copy/ && rm ../copy/$file; done; sync",
+        )
         self.shell("proxy", f"rm -rf {BESIDE}/copy")
         packed = self.timed("proxy", f"tar -C {BESIDE}/data -c . | zstd -q -3 -f -o {BESIDE}/data.tar.zst; sync")
         size = int(self.lab.on("proxy", "stat", "-c", "%s", f"{BESIDE}/data.tar.zst"))
-        self.shell("proxy", f"rm -f {BESIDE}/data.tar.zst")
+        self.shell("proxy", f"rm -rf {BESIDE}")
         return {
             "copy": copy,
             "compress": packed,
@@ -277,10 +281,10 @@ class Bench:
             "run",
         )
         self.all_stored()
-        self.shell("proxy", f"rm -rf {BESIDE}/latest*")
         ours = self.with_key("restore", "--latest", "--no-compare", "--to", f"{BESIDE}/latest")
-        self.shell("proxy", f"rm -rf {BESIDE}/latest")
-        # The logs beside the data of floor, which is the same full backup; a server as the program has it, but with one session.
+        self.shell("proxy", f"rm -rf {BESIDE}")
+        # The logs beside the same full backup; a server as the program has it, but with one session.
+        self.with_key("restore", "--after", full["point"], "--no-compare", "--to", f"{BESIDE}/data")
         names = " ".join(row[0] for row in lab.sql("db0", "SHOW BINARY LOGS"))
         self.shell("proxy", f"mkdir -p {BESIDE}/logs")
         piped = f"lab/podman exec db0 tar -C {DATADIR} -c {names} | lab/podman exec -i proxy tar -C {BESIDE}/logs -x"
@@ -301,7 +305,7 @@ class Bench:
         )
         by_hand = self.timed(
             "proxy",
-            f"cd {BESIDE}/logs && mysqlbinlog --exclude-gtids='{full['gtid']}' {names} | mysql --socket={server}/s --binary-mode --max-allowed-packet=1G",
+            f"cd {BESIDE}/logs && mysqlbinlog --exclude-gtids='{full['point']}' {names} | mysql --socket={server}/s --binary-mode --max-allowed-packet=1G",
         )
         reached = (
             lab.on("proxy", "mysql", f"--socket={server}/s", "-BNe", "SELECT @@GLOBAL.gtid_executed")
@@ -327,7 +331,7 @@ class Bench:
         seen: dict[str, float] = {}
         watcher = threading.Thread(target=lambda: seen.update(online=self.online(began)), daemon=True)
         watcher.start()
-        run = self.backups.restore(f"gtid:{full['gtid']}", timeout=LONG)
+        run = self.backups.restore(f"gtid:{full['point']}", timeout=LONG)
         assert run.code == 0, run
         watcher.join(timeout=30)
         return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "before": rows,
