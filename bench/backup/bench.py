@@ -83,6 +83,8 @@ class Bench:
         return json.loads(text)
 
     def with_key(self, *arguments: str, host: str = "proxy") -> dict:
+        """The same where a backup is opened."""
+        self.lab.on(host, "install", "-d", "-m", "711", BESIDE)
         key = self.backups.identity.read_text()
         command = " ".join([PROGRAM, *arguments, "--identity", "-", "--json"])
         return json.loads(self.lab.give(host, f"{command} 2>/dev/null", key, timeout=LONG))
