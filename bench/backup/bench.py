@@ -327,7 +327,9 @@ class Bench:
 
     def restore(self, _number: int) -> dict:
         """All members are lost; blank hosts get the newest full backup's data."""
-        lab, full, rows = self.lab, self.newest(), self.rows("db0")
+        lab, full = self.lab, self.newest()
+        manifest = json.loads(lab.on("proxy", "cat", f"{STORE}/backups/{CLUSTER}/{full['path']}/manifest.json"))
+        wanted = sum(rows for name, (rows, _checksum) in manifest["tables"].items() if name.startswith("sbtest."))
         self.blank(*lab.members)
         began = time.monotonic()
         seen: dict[str, float] = {}
@@ -336,7 +338,7 @@ class Bench:
         run = self.backups.restore(f"gtid:{full['point']}", timeout=LONG)
         assert run.code == 0, run
         watcher.join(timeout=30)
-        return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "before": rows,
+        return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "wanted": wanted,
                 "tasks": slowest(run.output)}  # fmt: skip
 
     def by_hand(self, _number: int) -> dict:

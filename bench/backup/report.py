@@ -16,7 +16,7 @@ def bad(run: dict) -> bool:
     if step == "full":
         return bool(run["during"]["lost"] or not run["during"]["same"])
     if step in ("restore", "by_hand"):
-        return len(set(run["rows"])) != 1 or run.get("before", run["rows"][0]) != run["rows"][0]
+        return len(set(run["rows"])) != 1 or run.get("wanted", run["rows"][0]) != run["rows"][0]
     if step == "fatal_drop":
         return bool(run["missing"] or run["unknown"] or not run["same"])
     if step in ("backup_host_off", "source_off"):
@@ -68,7 +68,7 @@ def of_restore(restore: dict, by_hand: dict) -> list[Row]:
     end = "the same, until the playbook ends: every table of every member compared, and a new full backup"
     hand = by_hand.get("online", 0)
     return [
-        (until, f"{restore['online']} s", f"{hand} s", ratio(restore["online"], hand)),
+        (until, f"{restore['online']} s", f"{hand} s" if hand else "not measured", ratio(restore["online"], hand)),
         (end, f"{restore['playbook']} s", "–", "–"),
     ]
 

@@ -26,7 +26,7 @@ FULL = {
     },
 }
 FLOOR = {"step": "floor", "load": [1.0, 2.0], "copy": 40.0, "compress": 60.0, "bytes": 4_000_000_000}
-RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "before": 7}
+RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "wanted": 7}
 DROP = {
     "step": "fatal_drop",
     "load": [1.0, 2.0],
