@@ -213,7 +213,7 @@ class Bench:
             self.lab.on(host, "systemctl", "is-active", "mysql-gr-backup-full.service", check=False)
             for host in ("proxy", "db2")
         ]
-        return any("activ" in text and "inactive" not in text for text in hosts)
+        return any(text.strip() in ("active", "activating") for text in hosts)
 
     def full(self, _number: int) -> dict:
         """A full backup under 100 writes a second, and the same load without one before."""

@@ -142,7 +142,7 @@ def found_in(step: str, of: list[dict]) -> str:
 
     if step == "fatal_drop":
         missing = f"{total('missing')} of {total('acknowledged')} acknowledged rows are missing"
-        return f"{missing}, {total('unknown')} are there that nobody wrote, {total('same')} times all members alike"
+        return f"{missing}, {total('unknown')} are there that were not written, {total('same')} times all members alike"
     if step == "drill":
         return f"{total('ok')} passed"
     bad_ones = sum(bool(run["problems"]) for run in of)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 pytestmark = [
@@ -86,3 +89,10 @@ def test_of_a_step_that_was_made_again_the_newest_counts(backup_report):
     assert "| 60.0 s | 100.0 s" in backup_report.page(
         [*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}]
     )
+
+
+def test_the_page_in_the_docs_is_what_the_records_say(backup_report, plan):
+    root = Path(__file__).resolve().parents[3]
+    kept = [json.loads(line) for line in (root / "bench/records/backup.jsonl").read_text().splitlines()]
+    page = (root / "docs/measurements/backup.md").read_text()
+    assert plan.renewed(page, backup_report.page(kept)) == page
