@@ -23,7 +23,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "reports"
@@ -42,10 +42,9 @@ MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites. Lint and unit tests take what the labs, which wait a lot, leave of the processors; by the time they have ended
-# there is room for one more lab.
-BESIDE = {"members": ["members", "conformance"], "others": ["lint", "unit", "applications"]}
-POLITE = ["nice", "-n", "15"]
+# What runs beside the lab's suites. Lint and unit tests take what the labs, which wait a lot, leave of the processors.
+BESIDE = {"labs": ["members", "applications", "conformance"], "others": ["lint", "unit"]}
+POLITE = {"others": ["nice", "-n", "15"]}
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/site", PROXYSQL_SUITE, MEMBERS_SUITE]
@@ -104,12 +103,12 @@ class Tally:
             self.failed += 1
             print(f"--- FAILED: {name}", flush=True)
 
-    def pytest(self, name: str, *arguments: str, before: Sequence[str] = ()) -> None:
-        """A pytest run (before: what begins its command), counted test by test from its own report."""
+    def pytest(self, name: str, *arguments: str, inside: bool = False) -> None:
+        """A pytest run (inside: in the lab's namespaces), counted test by test from its own report."""
         report = REPORTS / f"{name.replace('/', '-')}.xml"
         report.unlink(missing_ok=True)
         command = ["python3", "-m", "pytest", f"--junitxml={report}", "--durations=12", *arguments]
-        code = self.run(name, [*before, *command])
+        code = self.run(name, ["lab/enter", *command] if inside else command)
         if not report.exists():
             self.failed += 1
             return
@@ -147,18 +146,13 @@ def beside(log: Path, temporary: str, stream: str) -> subprocess.Popen[bytes]:
     """The suites of a stream, one after the other, in a process of their own, with temporary files of their own."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, __file__, *BESIDE[stream]],
+            [*POLITE.get(stream, []), sys.executable, __file__, *BESIDE[stream]],
             cwd=ROOT,
             env={**os.environ, "TMPDIR": temporary, "ANSIBLE_LOCAL_TEMP": temporary},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-
-
-def polite() -> list[str]:
-    """What begins a command that makes way for labs beside it."""
-    return POLITE if "TESTS_BESIDE" in os.environ else []
 
 
 def live_group() -> list[str]:
@@ -188,20 +182,20 @@ def lint(tally: Tally) -> None:
             )
             tally.skipped += 1
             continue
-        tally.command(f"lint {command[1] if command[0] == 'python3' else command[0]}", [*polite(), *command])
+        tally.command(f"lint {command[1] if command[0] == 'python3' else command[0]}", command)
 
 
 def unit(tally: Tally) -> None:
     """With the branch coverage of plugins/, printed for every file that is not covered whole ([tool.coverage])."""
     # coverage leaves its own database open; without it there is no such warning.
     quiet = ["-W", "ignore:unclosed database:ResourceWarning"]
-    tally.pytest("unit", "tests/unit", *quiet, "--cov", "--cov-report=term-missing:skip-covered", before=polite())
+    tally.pytest("unit", "tests/unit", *quiet, "--cov", "--cov-report=term-missing:skip-covered")
 
 
 def lab_suite(tally: Tally, suite: str, *arguments: str) -> None:
     if suite == CONFORMANCE_SUITE:
         # The proxies under test run in the lab's network, where the members are.
-        tally.pytest(suite, suite, *arguments, *live_group(), before=["lab/enter"])
+        tally.pytest(suite, suite, *arguments, *live_group(), inside=True)
     else:
         tally.pytest(suite, suite, *arguments)
 
