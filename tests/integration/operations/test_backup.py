@@ -9,7 +9,7 @@ import json
 
 import pytest
 from support import kill_in, wait_for
-from support_backup import CLUSTER, FOLDER, Backups, set_aside
+from support_backup import CLUSTER, FOLDER, Backups, former, set_aside
 
 pytestmark = [
     pytest.mark.operations,
@@ -125,7 +125,7 @@ def test_the_cluster_is_restored_to_just_before_the_drop(lab, backups, fatal):
     lab.one_group()
     for host in lab.members:
         assert {table: backups.rows(host, f"simkp.{table}") for table in TABLES} == wanted, host
-        assert len(set_aside(lab, host)) == 1
+        assert len(former(lab, host)) == 1
         assert lab.sql(host, "SELECT @@super_read_only") == [["0"]]
     # On a timeline of its own, with a backup.
     newest = backups.ask("list")["timelines"][-1]
@@ -142,7 +142,7 @@ def test_a_wrong_key_touches_nothing(lab, backups, tmp_path):
         "restore", "-e", "operations_target=latest", "-e", f"operations_identity={other}", "-e", "confirm=mysql_gr"
     )
     assert run.code != 0 and "no identity matched" in run.flat, run
-    assert lab.started() == before and all(len(set_aside(lab, host)) == 1 for host in lab.members)
+    assert lab.started() == before and all(len(former(lab, host)) == 1 for host in lab.members)
 
 
 def test_an_interrupted_restore_goes_on(lab, backups):
@@ -157,7 +157,7 @@ def test_an_interrupted_restore_goes_on(lab, backups):
     assert run.code == 0, run
     lab.one_group()
     assert all(backups.rows(host, "simkp.orders") == rows for host in lab.members)
-    assert all(len(set_aside(lab, host)) == 2 for host in lab.members)
+    assert all(len(former(lab, host)) == 2 for host in lab.members)
 
 
 def test_one_table_comes_back_beside_the_running_cluster(lab, backups, fatal):
