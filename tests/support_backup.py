@@ -112,10 +112,19 @@ class Backups:
         )
         return self.lab.sql(host, script)[-1][0].replace("\n", "").replace("\\n", "")
 
+    def executed_by(self, host: str) -> str:
+        """All that a member has executed."""
+        return self.lab.sql(host, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")
+
     def rows(self, host: str, table: str) -> list[list[str]]:
         return self.lab.sql(host, f"SELECT * FROM {table} ORDER BY 1")
 
 
+def former(lab, host: str) -> list[str]:
+    """Former data directories of a member, of restores that are done."""
+    return [path for path in set_aside(lab, host) if ".old-" in path]
+
+
 def set_aside(lab, host: str) -> list[str]:
-    """What restores have set aside on a member."""
+    """What restores have left on a member: former data, and what one that failed would go on with."""
     return lab.on(host, "sh", "-c", "ls -d /var/lib/mysql.* 2>/dev/null || true").split()

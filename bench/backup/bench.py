@@ -63,7 +63,8 @@ class Bench:
         self.steps: dict[str, Callable[[int], dict | None]] = {
             name: getattr(self, name)
             for name in (
-                "fill", "prepare", "full", "floor", "increment", "replay", "restore", "by_hand", "fatal_drop", "backup_host_off", "source_off", "drill", "remove",
+                "fill", "prepare", "full", "floor", "increment", "replay", "restore", "by_hand",
+                "fatal_drop", "backup_host_off", "source_off", "drill", "remove",
             )
         }  # fmt: skip
 
@@ -82,6 +83,8 @@ class Bench:
         return json.loads(text)
 
     def with_key(self, *arguments: str, host: str = "proxy") -> dict:
+        """The same where a backup is opened."""
+        self.lab.on(host, "install", "-d", "-m", "711", BESIDE)
         key = self.backups.identity.read_text()
         command = " ".join([PROGRAM, *arguments, "--identity", "-", "--json"])
         return json.loads(self.lab.give(host, f"{command} 2>/dev/null", key, timeout=LONG))
@@ -103,18 +106,28 @@ class Bench:
             same=ended["same_transactions"] and ended["checksums_agree"],
         )  # fmt: skip
 
-    def sysbench(self, member: str, script: str, *arguments: str) -> None:
-        """sysbench of this machine at the socket of a member: its packages and MySQL's do not go together on one host."""
+    def blank(self, *members: str) -> None:
+        self.lab.command("lab/down", *members)
+        self.lab.command("lab/up", timeout=900, LAB_HOSTS=" ".join(members), LAB_PREPARE="0")
+
+    def sysbench(self, member: str, processes: int, script: str, *arguments: str) -> None:
+        """sysbench of this machine at the socket of a member: its packages and MySQL's do not go together on one host. Its threads cannot connect at once."""
         outside = [
             found.parent.name
             for found in Path("/proc").glob("[0-9]*/comm")
             if found.read_text() == "mysqld\n" and f"{ROOT}/" in (mounts := (found.parent / "mountinfo").read_text()) and f"/{member}/" in mounts
         ]  # fmt: skip
         assert len(outside) == 1, outside
-        self.lab.command(
-            "sysbench", script, f"--mysql-socket=/proc/{outside[0]}/root/run/mysqld/mysqld.sock", "--mysql-user=root", f"--tables={TABLES}", *arguments,
-            timeout=LONG,
-        )  # fmt: skip
+        command = [
+            "sysbench",
+            script,
+            f"--mysql-socket=/proc/{outside[0]}/root/run/mysqld/mysqld.sock",
+            "--mysql-user=root",
+            f"--tables={TABLES}",
+            *arguments,
+        ]
+        with ThreadPoolExecutor(processes) as pool:
+            list(pool.map(lambda _one: self.lab.command(*command, timeout=LONG), range(processes)))
 
     def quiet(self) -> str:
         REPORTS.mkdir(parents=True, exist_ok=True)
@@ -162,18 +175,21 @@ class Bench:
         """One member has sysbench's data; the others get it by clone, as blank hosts do."""
         lab, rows = self.lab, self.size // TABLES // ROW
         for member in ("db1", "db2"):
-            lab.on(member, "systemctl", "stop", "mysql", timeout=120)
+            lab.on(member, "systemctl", "stop", "mysql", check=False, timeout=120)
         wait_for(lambda: len(lab.view("db0")) == 1, 60, "db0 is alone")
-        lab.sql("db0", "SET sql_log_bin = 0; CREATE DATABASE sbtest; ALTER INSTANCE DISABLE INNODB REDO_LOG")
+        lab.sql(
+            "db0",
+            "SET sql_log_bin = 0; DROP DATABASE IF EXISTS sbtest; CREATE DATABASE sbtest; ALTER INSTANCE DISABLE INNODB REDO_LOG",
+            timeout=LONG,
+        )
         began = time.monotonic()
-        self.sysbench("db0", self.quiet(), f"--table-size={rows}", "--threads=2", "prepare")
+        self.sysbench("db0", 1, self.quiet(), f"--table-size={rows}", "prepare")
         took = round(time.monotonic() - began, 1)
         lab.sql("db0", "ALTER INSTANCE ENABLE INNODB REDO_LOG; FLUSH BINARY LOGS")
         # What is in no log can be had by clone only.
         newest = lab.sql("db0", "SHOW BINARY LOGS")[-1][0]
         lab.sql("db0", f"PURGE BINARY LOGS TO '{newest}'")
-        for member in ("db1", "db2"):
-            self.shell(member, f"find {DATADIR} -mindepth 1 -delete")
+        self.blank("db1", "db2")
         run = lab.site("-e", "mysql_gr_clone=when_needed", timeout=LONG)
         assert run.code == 0, run
         lab.one_group()
@@ -193,8 +209,11 @@ class Bench:
         return {"site": round(run.seconds, 1)}
 
     def busy(self) -> bool:
-        hosts = [self.lab.on(host, "systemctl", "is-active", "mysql-gr-backup-full.service", check=False) for host in ("proxy", "db2")]
-        return any("activ" in text and "inactive" not in text for text in hosts)
+        hosts = [
+            self.lab.on(host, "systemctl", "is-active", "mysql-gr-backup-full.service", check=False)
+            for host in ("proxy", "db2")
+        ]
+        return any(text.strip() in ("active", "activating") for text in hosts)
 
     def full(self, _number: int) -> dict:
         """A full backup under 100 writes a second, and the same load without one before."""
@@ -208,13 +227,22 @@ class Bench:
 
     def floor(self, _number: int) -> dict:
         """By hand, on the same host: the same data copied, and compressed at the same level, with no server, network or key."""
-        found = self.with_key("restore", "--after", self.newest()["gtid"], "--to", f"{BESIDE}/data")
-        copy = self.timed("proxy", f"sync; cp -a {BESIDE}/data {BESIDE}/copy; sync")
+        found = self.with_key("restore", "--after", self.newest()["point"], "--to", f"{BESIDE}/data")
+        # File after file, each removed again: there is no room for both.
+        copy = self.timed(
+            "proxy",
+            f"cd {BESIDE}/data && mkdir ../copy && find . -type f | while read -r file; do cp -a --parents $file ../copy/ && rm ../copy/$file; done; sync",
+        )
         self.shell("proxy", f"rm -rf {BESIDE}/copy")
         packed = self.timed("proxy", f"tar -C {BESIDE}/data -c . | zstd -q -3 -f -o {BESIDE}/data.tar.zst; sync")
         size = int(self.lab.on("proxy", "stat", "-c", "%s", f"{BESIDE}/data.tar.zst"))
-        self.shell("proxy", f"rm -f {BESIDE}/data.tar.zst")
-        return {"copy": copy, "compress": packed, "bytes": size, "restored": {name: found[name] for name in ("bytes", "seconds", "transactions")}}
+        self.shell("proxy", f"rm -rf {BESIDE}")
+        return {
+            "copy": copy,
+            "compress": packed,
+            "bytes": size,
+            "restored": {name: found[name] for name in ("bytes", "seconds", "transactions")},
+        }
 
     def increment(self, _number: int) -> dict:
         """One row in a hundred is changed, a thousand rows in a transaction."""
@@ -231,7 +259,12 @@ class Bench:
         changed = TABLES * max(1, rows // 100_000) * 1000
         lab.give(self.primary(), "mysql", script, timeout=LONG)
         self.all_stored()
-        return {"rows": rows * TABLES, "changed": changed, "logged": self.logged() - logged, "stored": self.backups.ask("plan", "--latest")["bytes"] - before}
+        return {
+            "rows": rows * TABLES,
+            "changed": changed,
+            "logged": self.logged() - logged,
+            "stored": self.backups.ask("plan", "--latest")["bytes"] - before,
+        }
 
     def logged(self) -> int:
         return sum(int(row[1]) for row in self.lab.sql("db0", "SHOW BINARY LOGS"))
@@ -240,12 +273,20 @@ class Bench:
         """Many small transactions, applied by the program and by mysqlbinlog | mysql to the same data."""
         lab, full = self.lab, self.newest()
         rows = self.rows("db0") // TABLES
-        self.sysbench(self.primary(), "/usr/share/sysbench/oltp_write_only.lua", f"--table-size={rows}", "--threads=8", "--time=120", "--mysql-ignore-errors=all", "run")
+        self.sysbench(
+            self.primary(),
+            8,
+            "/usr/share/sysbench/oltp_write_only.lua",
+            f"--table-size={rows}",
+            "--time=120",
+            "--mysql-ignore-errors=all",
+            "run",
+        )
         self.all_stored()
-        self.shell("proxy", f"rm -rf {BESIDE}/latest*")
         ours = self.with_key("restore", "--latest", "--no-compare", "--to", f"{BESIDE}/latest")
-        self.shell("proxy", f"rm -rf {BESIDE}/latest")
-        # The logs beside the data of floor, which is the same full backup; a server as the program has it, but with one session.
+        self.shell("proxy", f"rm -rf {BESIDE}")
+        # The logs beside the same full backup; a server as the program has it, but with one session.
+        self.with_key("restore", "--after", full["point"], "--no-compare", "--to", f"{BESIDE}/data")
         names = " ".join(row[0] for row in lab.sql("db0", "SHOW BINARY LOGS"))
         self.shell("proxy", f"mkdir -p {BESIDE}/logs")
         piped = f"lab/podman exec db0 tar -C {DATADIR} -c {names} | lab/podman exec -i proxy tar -C {BESIDE}/logs -x"
@@ -259,39 +300,62 @@ class Bench:
             " --server-id=999 --innodb-flush-log-at-trx-commit=0 --innodb-redo-log-capacity=1G --innodb-buffer-pool-size=1G"
             " --innodb-io-capacity=4000 --innodb-io-capacity-max=20000 --skip-grant-tables --max-allowed-packet=1G",
         )
-        wait_for(lambda: "mysqld is alive" in lab.on("proxy", "mysqladmin", f"--socket={server}/s", "ping", check=False), 300, "the server by hand")
+        wait_for(
+            lambda: "mysqld is alive" in lab.on("proxy", "mysqladmin", f"--socket={server}/s", "ping", check=False),
+            300,
+            "the server by hand",
+        )
         by_hand = self.timed(
             "proxy",
-            f"cd {BESIDE}/logs && mysqlbinlog --exclude-gtids='{full['gtid']}' {names} | mysql --socket={server}/s --binary-mode --max-allowed-packet=1G",
+            f"cd {BESIDE}/logs && mysqlbinlog --exclude-gtids='{full['point']}' {names} | mysql --socket={server}/s --binary-mode --max-allowed-packet=1G",
         )
-        reached = lab.on("proxy", "mysql", f"--socket={server}/s", "-BNe", "SELECT @@GLOBAL.gtid_executed").strip().replace("\\n", "")
+        reached = (
+            lab.on("proxy", "mysql", f"--socket={server}/s", "-BNe", "SELECT @@GLOBAL.gtid_executed")
+            .strip()
+            .replace("\\n", "")
+        )
         same = lab.sql("db0", f"SELECT GTID_SUBSET('{ours['gtid']}', '{reached}')") == [["1"]]
         lab.on("proxy", "systemctl", "stop", "bench-mysqld", timeout=300)
         self.shell("proxy", f"rm -rf {BESIDE}")
-        return {"transactions": ours["transactions"], "seconds": ours["seconds"], "by_hand": by_hand, "same": same, "bytes": ours["bytes"]}
+        return {
+            "transactions": ours["transactions"],
+            "seconds": ours["seconds"],
+            "by_hand": by_hand,
+            "same": same,
+            "bytes": ours["bytes"],
+        }
 
     def restore(self, _number: int) -> dict:
         """All members are lost; blank hosts get the newest full backup's data."""
-        lab, full, rows = self.lab, self.newest(), self.rows("db0")
-        lab.command("lab/down", *lab.members)
-        lab.command("lab/up", *lab.members, timeout=900)
+        lab, full = self.lab, self.newest()
+        manifest = json.loads(lab.on("proxy", "cat", f"{STORE}/backups/{CLUSTER}/{full['path']}/manifest.json"))
+        wanted = sum(rows for name, (rows, _checksum) in manifest["tables"].items() if name.startswith("sbtest."))
+        self.blank(*lab.members)
         began = time.monotonic()
         seen: dict[str, float] = {}
         watcher = threading.Thread(target=lambda: seen.update(online=self.online(began)), daemon=True)
         watcher.start()
-        run = self.backups.restore(f"gtid:{full['gtid']}", timeout=LONG)
+        run = self.backups.restore(f"gtid:{full['point']}", timeout=LONG)
         assert run.code == 0, run
         watcher.join(timeout=30)
-        tables = {name: rows for name, rows in full.get("rows", {}).items()}
-        return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "before": rows,
-                "tables": len(tables), "tasks": slowest(run.output)}  # fmt: skip
+        return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "wanted": wanted,
+                "tasks": slowest(run.output)}  # fmt: skip
 
     def by_hand(self, _number: int) -> dict:
         """The same by hand, on the same hosts: each member fetches, decrypts and unpacks all of it by itself; then a group is begun."""
-        lab, full = self.lab, next(one for timeline in self.backups.ask("list")["timelines"] for one in timeline["fulls"])
+        lab, full = (
+            self.lab,
+            next(one for timeline in self.backups.ask("list")["timelines"] for one in timeline["fulls"]),
+        )
         folder = f"{STORE}/backups/{CLUSTER}/timeline-0001/fulls/{full['id']}"
         for member in lab.members:
-            lab.on(member, "sh", "-c", "apt-get -qq update && apt-get -qq install -y --no-install-recommends age zstd", timeout=600)
+            lab.on(
+                member,
+                "sh",
+                "-c",
+                "apt-get -qq update && apt-get -qq install -y --no-install-recommends age zstd",
+                timeout=600,
+            )
             lab.give(member, "umask 077; cat >/root/key", self.backups.identity.read_text())
         for member in lab.members:
             lab.on(member, "systemctl", "stop", "mysql", timeout=300)
@@ -312,7 +376,8 @@ class Bench:
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(unpack, lab.members))
         unpacked = round(time.monotonic() - began, 1)
-        lab.sql("db0", "SET GLOBAL group_replication_bootstrap_group = ON; START GROUP_REPLICATION; SET GLOBAL group_replication_bootstrap_group = OFF", timeout=300)
+        bootstrap = "SET GLOBAL group_replication_bootstrap_group"
+        lab.sql("db0", f"{bootstrap} = ON; START GROUP_REPLICATION; {bootstrap} = OFF", timeout=300)
         for member in ("db1", "db2"):
             lab.sql(member, "START GROUP_REPLICATION", timeout=300)
         online = self.online(began)
@@ -338,7 +403,10 @@ class Bench:
                                    "-e", "operations_keep_old=false", timeout=LONG)  # fmt: skip
         assert run.code == 0, run
         lab.one_group()
-        found = [set(map(tuple, lab.sql(member, f"SELECT client, number FROM simkp.load_rows WHERE run = '{head['run']}'"))) for member in lab.members]
+        found = [
+            set(map(tuple, lab.sql(member, f"SELECT client, number FROM simkp.load_rows WHERE run = '{head['run']}'")))
+            for member in lab.members
+        ]
         have = {(int(client), int(one)) for client, one in found[0]}
         tried = {(one["client"], one["number"]) for one in writes}
         lab.sql(self.writers()[0], "DROP TABLE simkp.load_rows")
@@ -352,7 +420,8 @@ class Bench:
         """The transaction of the last DROP, looked for as the manual says: in the binary logs of a member."""
         names = " ".join(row[0] for row in self.lab.sql("db0", "SHOW BINARY LOGS")[-2:])
         text = self.shell(
-            "db0", f"cd {DATADIR} && mysqlbinlog {names} | grep -B 20 -i '^DROP TABLE' | grep -o \"GTID_NEXT= '[^']*'\" | tail -1"
+            "db0",
+            f"cd {DATADIR} && mysqlbinlog {names} | grep -B 20 -i '^DROP TABLE' | grep -o \"GTID_NEXT= '[^']*'\" | tail -1",
         )
         return text.strip().split("'")[1]
 
@@ -362,7 +431,9 @@ class Bench:
         return [str(problem) for full in listed[-3:] for problem in self.backups_check(full)]
 
     def backups_check(self, full: str) -> list:
-        answer = json.loads(self.lab.on("proxy", "bash", "-c", f"{PROGRAM} check {full} --deep --json 2>/dev/null; true", timeout=LONG))
+        answer = json.loads(
+            self.lab.on("proxy", "bash", "-c", f"{PROGRAM} check {full} --deep --json 2>/dev/null; true", timeout=LONG)
+        )
         return [] if answer.get("ok") else answer.get("problems") or [answer.get("msg", "no answer")]
 
     def listed(self) -> list[str]:
@@ -373,7 +444,8 @@ class Bench:
         lab, before = self.lab, self.listed()
         span = float((self.typical(made_by)) or 10)
         log = "/var/tmp/bench-full.log"
-        lab.on(made_by, "bash", "-c", f"rm -f {log}; systemd-run --quiet --collect --unit=bench-full bash -c '{PROGRAM} full --now --json >{log} 2>&1; echo ended $? >>{log}'")
+        run = f"{PROGRAM} full --now --json >{log} 2>&1; echo ended $? >>{log}"
+        lab.on(made_by, "sh", "-c", f"rm -f {log}; systemd-run --quiet --collect --unit=bench-full sh -c '{run}'")
         wait_for(lambda: begun(lab.on(made_by, "cat", log, check=False)), 120, "the copy has begun", every=0.2)
         at = random.Random(number * 7 + len(host)).uniform(0, span)
         time.sleep(at)
@@ -385,7 +457,14 @@ class Bench:
             wait_for(lambda: "ended" in lab.on(made_by, "cat", log, check=False), 900, "the backup ends")
             answer = lab.on(made_by, "cat", log).strip().splitlines()[-1]
         lab.command("lab/host", "start", host)
-        return {"host": host, "after": round(at, 1), "span": span, "ended_before": ended, "answer": answer, "before": before}
+        return {
+            "host": host,
+            "after": round(at, 1),
+            "span": span,
+            "ended_before": ended,
+            "answer": answer,
+            "before": before,
+        }
 
     def typical(self, host: str) -> float:
         """How long a full backup takes that nobody disturbs; measured once."""
@@ -404,8 +483,14 @@ class Bench:
         new = [one for one in self.listed() if one not in found.pop("before")]
         made = self.program("full", "--now", host="db2")
         folders = lab.on("proxy", "sh", "-c", f"ls {STORE}/backups/{CLUSTER}/timeline-*/fulls").split()
-        return {**found, "listed": new, "problems": self.restorable(), "next": made["full"],
-                "left_over": len([one for one in folders if one[:8].isdigit() and one.endswith("-db2")]) - len([one for one in self.listed() if one.endswith("-db2")])}  # fmt: skip
+        unfinished = {one for one in folders if one.endswith("-db2")} - set(self.listed())
+        return {
+            **found,
+            "listed": new,
+            "problems": self.restorable(),
+            "next": made["full"],
+            "left_over": len(unfinished),
+        }
 
     def backup_host_off(self, number: int) -> dict:
         """db2, which makes the backup, loses its power."""
@@ -430,10 +515,23 @@ class Bench:
     def drill(self, _number: int) -> dict:
         folder = REPORTS / "drills"
         folder.mkdir(parents=True, exist_ok=True)
-        run = self.backups.play("restore_drill", "-e", f"operations_identity={self.backups.identity}", "-e", f"operations_report={folder}", timeout=LONG)
+        run = self.backups.play(
+            "restore_drill",
+            "-e",
+            f"operations_identity={self.backups.identity}",
+            "-e",
+            f"operations_report={folder}",
+            timeout=LONG,
+        )
         newest = max(folder.glob("**/*.json"), key=lambda path: path.stat().st_mtime)
         found = json.loads(newest.read_text())
-        return {"code": run.code, "playbook": round(run.seconds, 1), "ok": found["ok"], "seconds": found["seconds"], "bytes": found["bytes"]}
+        return {
+            "code": run.code,
+            "playbook": round(run.seconds, 1),
+            "ok": found["ok"],
+            "seconds": found["seconds"],
+            "bytes": found["bytes"],
+        }
 
     def remove(self, _number: int) -> None:
         self.backups.play("site", "-e", "mysql_backup_state=absent", timeout=LONG)
@@ -443,7 +541,9 @@ class Bench:
 def slowest(output: str, count: int = 8) -> list[str]:
     """The slowest tasks, as the profile at the end of a playbook's output has them."""
     _before, _mark, after = output.rpartition("TASKS RECAP")
-    return [" ".join(line.replace("-", "").split()) for line in after.splitlines() if line.endswith("s") and "---" in line][:count]
+    return [
+        " ".join(line.replace("-", "").split()) for line in after.splitlines() if line.endswith("s") and "---" in line
+    ][:count]
 
 
 def kept() -> list[dict]:

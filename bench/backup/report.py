@@ -16,7 +16,7 @@ def bad(run: dict) -> bool:
     if step == "full":
         return bool(run["during"]["lost"] or not run["during"]["same"])
     if step in ("restore", "by_hand"):
-        return len(set(run["rows"])) != 1 or run.get("before", run["rows"][0]) != run["rows"][0]
+        return len(set(run["rows"])) != 1 or run.get("wanted", run["rows"][0]) != run["rows"][0]
     if step == "fatal_drop":
         return bool(run["missing"] or run["unknown"] or not run["same"])
     if step in ("backup_host_off", "source_off"):
@@ -38,31 +38,66 @@ def spread(values: list[float], unit: str = " s") -> str:
     return f"{statistics.median(values):.1f}{unit}, {max(values):.1f}{unit}" if values else "–"
 
 
-def rows_of(last: dict[str, dict]) -> list[tuple[str, str, str, str]]:
-    """What; measured; by hand; measured divided by what it is by hand. Of the newest run of each step."""
+Row = tuple[str, str, str, str]
+
+
+def of_full(full: dict, floor: dict) -> list[Row]:
+    made, hand = full["made"], floor["copy"] + floor["compress"]
+    seconds = made["seconds"]
+    parts = f"copy {seconds.get('copy', 0)} s, look {seconds.get('prepare', 0)} s, compress, encrypt and send {seconds.get('store', 0)} s"
+    by_hand = f"{hand:.1f} s: cp -a {floor['copy']} s, tar and zstd {floor['compress']} s"
+    what = f"full backup of {size(made['bytes']['data'])} under 100 writes/s: {parts}"
+    stored = made["bytes"]["stored"]
+    return [
+        (what, f"{seconds['all']} s", by_hand, ratio(seconds["all"], hand)),
+        ("bytes in the place", size(stored), size(floor["bytes"]), ratio(stored, floor["bytes"])),
+    ]
+
+
+def of_application(full: dict) -> list[Row]:
     found = []
-    full, floor = last.get("full"), last.get("floor")
-    if full and floor:
-        seconds, hand = full["made"]["seconds"], floor["copy"] + floor["compress"]
-        found += [
-            ("full backup of " + size(full["made"]["bytes"]["data"]) + f" under 100 writes/s: copy {seconds.get('copy', 0)} s, look {seconds.get('prepare', 0)} s, compress, encrypt and send {seconds.get('store', 0)} s",
-             f"{seconds['all']} s", f"{hand:.1f} s: cp -a {floor['copy']} s, tar and zstd {floor['compress']} s", ratio(seconds["all"], hand)),
-            ("bytes in the place", size(full["made"]["bytes"]["stored"]), size(floor["bytes"]), ratio(full["made"]["bytes"]["stored"], floor["bytes"])),
-        ]  # fmt: skip
-    if full:
-        for name, text in (("before", "the application without a backup"), ("during", "the application during the backup")):
-            one = full[name]
-            found.append((f"{text}: {one['acknowledged']} writes, {one['failed']} statements failed, {one['lost']} lost", f"longest gap {one['gap']} s", "", ""))  # fmt: skip
-    if restore := last.get("restore"):
-        hand = last.get("by_hand", {})
-        found.append(("restore onto three blank hosts, until three are ONLINE (the packages included)", f"{restore['online']} s", f"{hand.get('online', '–')} s", ratio(restore["online"], hand.get("online", 0))))  # fmt: skip
-        found.append(("the same, until the playbook ends: every table of every member compared, and a new full backup", f"{restore['playbook']} s", "–", "–"))  # fmt: skip
-    if replay := last.get("replay"):
-        ours = replay["seconds"].get("apply", 0) + replay["seconds"].get("look through", 0)
-        found.append((f"replay of {replay['transactions']} transactions of sysbench's oltp_write_only", f"{ours:.1f} s, {replay['transactions'] / ours:.0f}/s" if ours else "–",
-                      f"{replay['by_hand']} s, {replay['transactions'] / replay['by_hand']:.0f}/s", ratio(ours, replay["by_hand"])))  # fmt: skip
-    if more := last.get("increment"):
-        found.append((f"binary logs of {more['changed']} of {more['rows']} rows changed, a thousand in a transaction", f"{size(more['stored'])} in the place", f"{size(more['logged'])} on the member", ratio(more["stored"], more["logged"])))  # fmt: skip
+    for name, text in (("before", "without a backup"), ("during", "during the backup")):
+        one = full[name]
+        what = f"the application {text}: {one['acknowledged']} writes, {one['failed']} statements failed, {one['lost']} lost"
+        found.append((what, f"longest gap {one['gap']} s", "", ""))
+    return found
+
+
+def of_restore(restore: dict, by_hand: dict) -> list[Row]:
+    until = "restore onto three blank hosts, until three are ONLINE (the packages included)"
+    end = "the same, until the playbook ends: every table of every member compared, and a new full backup"
+    hand = by_hand.get("online", 0)
+    return [
+        (until, f"{restore['online']} s", f"{hand} s" if hand else "not measured", ratio(restore["online"], hand)),
+        (end, f"{restore['playbook']} s", "–", "–"),
+    ]
+
+
+def of_replay(replay: dict) -> Row:
+    count, ours, hand = replay["transactions"], sum(replay["seconds"].get(name, 0) for name in ("look through", "apply")), replay["by_hand"]  # fmt: skip
+    what = f"replay of {count} transactions of sysbench's oltp_write_only"
+    return (what, f"{ours:.1f} s, {count / ours:.0f}/s", f"{hand} s, {count / hand:.0f}/s", ratio(ours, hand))
+
+
+def of_increment(more: dict) -> Row:
+    what = f"binary logs of {more['changed']} of {more['rows']} rows changed, a thousand in a transaction"
+    there, on_member = f"{size(more['stored'])} in the place", f"{size(more['logged'])} on the member"
+    return (what, there, on_member, ratio(more["stored"], more["logged"]))
+
+
+def rows_of(last: dict[str, dict]) -> list[Row]:
+    """What; measured; by hand; measured divided by what it is by hand. Of the newest run of each step."""
+    found: list[Row] = []
+    if "full" in last and "floor" in last:
+        found += of_full(last["full"], last["floor"])
+    if "full" in last:
+        found += of_application(last["full"])
+    if "restore" in last:
+        found += of_restore(last["restore"], last.get("by_hand", {}))
+    if "replay" in last:
+        found.append(of_replay(last["replay"]))
+    if "increment" in last:
+        found.append(of_increment(last["increment"]))
     return found
 
 
@@ -71,13 +106,19 @@ def page(runs: list[dict]) -> str:
     last = {run["step"]: run for run in runs if run["step"] not in SEVERAL}
     lines = ["| what | measured | by hand | ratio |", "| --- | --- | --- | --- |"]
     lines += [f"| {' | '.join(row)} |" for row in rows_of(last)]
-    lines += ["", "| what happened | runs | took, median and worst | what was found | load of the machine |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        "",
+        "| what happened | runs | took, median and worst | what was found | load of the machine |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for step in SEVERAL:
         of = [run for run in runs if run["step"] == step]
         if not of:
             continue
         loads = [value for run in of for value in run["load"]]
-        lines.append(f"| {NAMES[step]} | {len(of)} | {took(step, of)} | {found_in(step, of)} | {min(loads):.0f} to {max(loads):.0f} |")
+        lines.append(
+            f"| {NAMES[step]} | {len(of)} | {took(step, of)} | {found_in(step, of)} | {min(loads):.0f} to {max(loads):.0f} |"
+        )
     return "\n".join(lines)
 
 
@@ -96,14 +137,16 @@ def took(step: str, of: list[dict]) -> str:
 
 
 def found_in(step: str, of: list[dict]) -> str:
+    def total(key: str) -> int:
+        return sum(run[key] for run in of)
+
     if step == "fatal_drop":
-        return (
-            f"{sum(run['missing'] for run in of)} of {sum(run['acknowledged'] for run in of)} acknowledged rows are missing, {sum(run['unknown'] for run in of)} are there that"
-            " nobody wrote, all members alike"
-        )
+        missing = f"{total('missing')} of {total('acknowledged')} acknowledged rows are missing"
+        return f"{missing}, {total('unknown')} are there that were not written, {total('same')} times all members alike"
     if step == "drill":
-        return f"{sum(run['ok'] for run in of)} passed"
+        return f"{total('ok')} passed"
+    bad_ones = sum(bool(run["problems"]) for run in of)
     return (
-        f"{sum(bool(run['problems']) for run in of)} runs with a listed backup that cannot be restored, {sum(run['left_over'] for run in of)} unfinished ones left after the next backup;"
-        f" in {sum(run['ended_before'] for run in of)} the backup had ended before the cut"
+        f"{bad_ones} runs with a listed backup that cannot be restored, {total('left_over')} unfinished ones left after the next backup; "
+        f"{total('ended_before')} backups had ended before the cut"
     )

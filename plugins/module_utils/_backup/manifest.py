@@ -89,7 +89,7 @@ class Segment(NamedTuple):
     start: int
     end: int
     complete: bool  # the whole file, which the source has ended
-    previous: str  # all that the source had in its logs before this file
+    previous: str  # all that the source had before this file
     gtids: str  # the transactions in these bytes
     first: MaybeTime  # when the first of them was committed where it came from; None without one
     last: MaybeTime  # the latest of them

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.settings import Settings
@@ -104,9 +105,14 @@ class Files:
         """The files, from the oldest to the newest."""
         return [str(row["log_name"]) for row in self._connection.query("SHOW BINARY LOGS")]
 
+    @cached_property
+    def purged(self) -> GtidSet:
+        """What the member had before all of its files, also where no file says so: the data of a clone, or of a restore, came without logs."""
+        return GtidSet(self._connection.query("SELECT @@GLOBAL.gtid_purged AS purged")[0]["purged"])
+
     def previous(self, file: str) -> GtidSet:
         """What the member had before this file."""
         for row in self._connection.query("SHOW BINLOG EVENTS IN %s LIMIT 4", [file]):
             if row["event_type"] == "Previous_gtids":
-                return GtidSet(row["info"])
+                return GtidSet(row["info"]).union(self.purged)
         raise ServerError(f"{self._connection.where}: {file} does not say what was before it")

@@ -110,10 +110,11 @@ def trouble(
 
 
 class Start(NamedTuple):
-    """The file of a member with which to begin, and what is lacking even then."""
+    """The file of a member with which to begin, what is lacking even then, and what the member had before all of its files."""
 
     file: str
     missing: GtidSet
+    purged: GtidSet = GtidSet("")
 
 
 def start_of(files: Sequence[str], previous: Callable[[str], GtidSet], have: GtidSet) -> Start | None:

@@ -39,11 +39,12 @@ _OWN_IDS = 0x6D000000  # server ids of streams: above what people give to server
 
 
 class Source(NamedTuple):
-    """The member whose logs they are."""
+    """The member whose logs they are, and what it had before all of its files: a file names only what other files of its had."""
 
     member: str
     uuid: str
     mysql: str
+    purged: GtidSet = GtidSet("")
 
 
 class _Range:
@@ -101,7 +102,7 @@ class RawFile:
             # Its size is known once the first transaction follows, or nothing more will.
             if isinstance(found, Head) and (found.size < self.path.stat().st_size or self.ended):
                 self.created = struct.unpack_from("<I", begin, len(MAGIC))[0]
-                self.previous, self.scanned, self.headed = found.previous, found.size, True
+                self.previous, self.scanned, self.headed = found.previous.union(self.source.purged), found.size, True
         return self.headed
 
     def known(self, parts: Iterable[Segment]) -> None:

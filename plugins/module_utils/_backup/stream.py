@@ -187,8 +187,9 @@ class Stream:
                     if have is None and names:
                         # Nothing is in the place: the file that is written now is the first one.
                         stock.have = files.previous(names[-1])
-                        return member, Start(names[-1], NOTHING)
+                        return member, Start(names[-1], NOTHING, files.purged)
                     start = start_of(names, files.previous, have or NOTHING)
+                    start = start and start._replace(purged=files.purged)
             except ServerError:
                 continue
             if start and not start.missing:
@@ -206,7 +207,10 @@ class Stream:
             )  # fmt: skip
         self.stock.gap = self.stock.gap.union(start.missing)
         self.dump = Dump(
-            self.settings, Source(view.member, view.uuid, view.version), start.file, self.depot.next_folder()
+            self.settings,
+            Source(view.member, view.uuid, view.version, start.purged),
+            start.file,
+            self.depot.next_folder(),
         )
         self.depot.dumps.append(self.dump)
         self.source, self.received, self._grew = view, self.stock.stored, (0, now)

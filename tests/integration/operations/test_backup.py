@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import wait_for
-from support_backup import CLUSTER, FOLDER, Backups, set_aside
+from support import kill_in, wait_for
+from support_backup import CLUSTER, FOLDER, Backups, former, set_aside
 
 pytestmark = [
     pytest.mark.operations,
@@ -125,13 +125,39 @@ def test_the_cluster_is_restored_to_just_before_the_drop(lab, backups, fatal):
     lab.one_group()
     for host in lab.members:
         assert {table: backups.rows(host, f"simkp.{table}") for table in TABLES} == wanted, host
-        assert len(set_aside(lab, host)) == 1
+        assert len(former(lab, host)) == 1
         assert lab.sql(host, "SELECT @@super_read_only") == [["0"]]
     # On a timeline of its own, with a backup.
     newest = backups.ask("list")["timelines"][-1]
     assert newest["number"] == 2 and len(newest["fulls"]) == 1
     lab.sql("db1", "INSERT INTO simkp.orders VALUES (100, 'after the restore')")
     assert backups.play("backups").code == 0
+
+
+def test_a_wrong_key_touches_nothing(lab, backups, tmp_path):
+    other = tmp_path / "other.key"
+    other.write_text(lab.on("proxy", "sh", "-c", "age-keygen 2>/dev/null"))
+    before = lab.started()
+    run = backups.play(
+        "restore", "-e", "operations_target=latest", "-e", f"operations_identity={other}", "-e", "confirm=mysql_gr"
+    )
+    assert run.code != 0 and "no identity matched" in run.flat, run
+    assert lab.started() == before and all(len(former(lab, host)) == 1 for host in lab.members)
+
+
+def test_an_interrupted_restore_goes_on(lab, backups):
+    """The control node is lost while the former data are set aside: some members have data, some have none."""
+    gtid = backups.executed("db0", "INSERT INTO simkp.orders VALUES (101, 'before the interruption')")
+    backups.stored(gtid)
+    rows = backups.rows("db0", "simkp.orders")
+    target = ("-e", f"operations_target=gtid:{backups.executed_by('db0')}", "-e", "confirm=mysql_gr")
+    key = ("-e", f"operations_identity={backups.identity}", "-e", f"@{backups.variables}")
+    kill_in(lab, "playbooks/restore.yml", "Set the former data aside", 1, *key, *target)
+    run = backups.play("restore", *key, *target, timeout=1500)
+    assert run.code == 0, run
+    lab.one_group()
+    assert all(backups.rows(host, "simkp.orders") == rows for host in lab.members)
+    assert all(len(former(lab, host)) == 2 for host in lab.members)
 
 
 def test_one_table_comes_back_beside_the_running_cluster(lab, backups, fatal):

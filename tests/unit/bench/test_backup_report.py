@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 pytestmark = [
@@ -15,13 +18,36 @@ pytestmark = [
 ]
 
 LOAD = {"acknowledged": 900, "failed": 0, "gap": 0.4, "lost": 0, "same": True}
-FULL = {"step": "full", "load": [1.0, 2.0], "before": LOAD, "during": LOAD,
-        "made": {"bytes": {"data": 10_000_000_000, "stored": 5_000_000_000}, "seconds": {"copy": 50.0, "prepare": 10.0, "store": 60.0, "all": 120.0}}}  # fmt: skip
+FULL = {
+    "step": "full",
+    "load": [1.0, 2.0],
+    "before": LOAD,
+    "during": LOAD,
+    "made": {
+        "bytes": {"data": 10_000_000_000, "stored": 5_000_000_000},
+        "seconds": {"copy": 50.0, "prepare": 10.0, "store": 60.0, "all": 120.0},
+    },
+}
 FLOOR = {"step": "floor", "load": [1.0, 2.0], "copy": 40.0, "compress": 60.0, "bytes": 4_000_000_000}
-RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "before": 7}
-DROP = {"step": "fatal_drop", "load": [1.0, 2.0], "acknowledged": 500, "missing": 0, "unknown": 0, "same": True, "seconds": 90.0}  # fmt: skip
+RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "wanted": 7}
+DROP = {
+    "step": "fatal_drop",
+    "load": [1.0, 2.0],
+    "acknowledged": 500,
+    "missing": 0,
+    "unknown": 0,
+    "same": True,
+    "seconds": 90.0,
+}
 CUT = {"step": "source_off", "load": [1.0, 2.0], "problems": [], "left_over": 0, "ended_before": False}
-REPLAY = {"step": "replay", "load": [1.0, 2.0], "same": True, "transactions": 1000, "by_hand": 20.0, "seconds": {"apply": 8.0, "look through": 2.0}}  # fmt: skip
+REPLAY = {
+    "step": "replay",
+    "load": [1.0, 2.0],
+    "same": True,
+    "transactions": 1000,
+    "by_hand": 20.0,
+    "seconds": {"apply": 8.0, "look through": 2.0},
+}
 DRILL = {"step": "drill", "load": [1.0, 2.0], "ok": True, "seconds": {"all": 30.0}, "playbook": 40.0}
 WELL = [FULL, FLOOR, RESTORE, {**RESTORE, "step": "by_hand", "online": 100.0}, DROP, CUT, REPLAY, DRILL]
 
@@ -60,4 +86,13 @@ def test_the_tables_compare_with_what_is_done_by_hand(backup_report):
 
 
 def test_of_a_step_that_was_made_again_the_newest_counts(backup_report):
-    assert "| 60.0 s | 100.0 s" in backup_report.page([*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}])
+    assert "| 60.0 s | 100.0 s" in backup_report.page(
+        [*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}]
+    )
+
+
+def test_the_page_in_the_docs_is_what_the_records_say(backup_report, plan):
+    root = Path(__file__).resolve().parents[3]
+    kept = [json.loads(line) for line in (root / "bench/records/backup.jsonl").read_text().splitlines()]
+    page = (root / "docs/measurements/backup.md").read_text()
+    assert plan.renewed(page, backup_report.page(kept)) == page

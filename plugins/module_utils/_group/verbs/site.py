@@ -42,7 +42,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Re
 ANSWER = 120.0  # seconds that the managed server has for one statement
 OPENING = ("take_over", "fail_over", "open")
 LOCK = "distdb.mysql_ha:site"  # held while a site is opened
-KEEPS_UP = 1.0  # seconds within which a site that keeps up has what this one has executed
+# Part of the time for which no site may take writes, within which a site that keeps up has what this one has executed.
+KEEPS_UP = 0.3
 _ACTION = (
     "SELECT ENABLED AS enabled FROM performance_schema.replication_group_member_actions WHERE NAME = %s AND EVENT = %s"
 )
@@ -230,7 +231,7 @@ class SiteChange(Member):
                 self.others = self.other.gather()
                 primary = self.situation.other.primary
                 if primary and GtidSet(self.others[primary].gtid_executed).contains(executed):
-                    if time.monotonic() - began <= KEEPS_UP:
+                    if time.monotonic() - began <= KEEPS_UP * self.params["closed_timeout"]:
                         return
                     break
                 time.sleep(operation.POLL)

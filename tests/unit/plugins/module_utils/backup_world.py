@@ -60,6 +60,7 @@ class Member:
         self.done = 0
         self.number = 0
         self.before = {}
+        self.cloned = 0  # up to here in no file of it
         self.flush()
 
     @property
@@ -75,8 +76,22 @@ class Member:
             with open(self.at / self.file, "ab") as out:
                 out.write(ROTATE)
         self.number += 1
-        self.before[self.file] = self.executed
-        (self.at / self.file).write_bytes(log(before=[(GROUP, "", 1, self.done)] if self.done else []))
+        first = self.cloned + 1
+        self.before[self.file] = f"{GROUP}:{first}-{self.done}" if self.done >= first else ""
+        (self.at / self.file).write_bytes(log(before=[(GROUP, "", first, self.done)] if self.done >= first else []))
+
+    def clone(self):
+        """Its data come without logs: its files say nothing of them."""
+        for path in self.at.glob("binlog.*"):
+            path.unlink()
+        self.cloned, self.number, self.before = self.done, 0, {}
+        self.flush()
+
+    @property
+    def purged(self):
+        """What it has in no file."""
+        oldest = min(path.name for path in self.at.glob("binlog.*"))
+        return str(GtidSet(self.before[oldest]).union(GtidSet(f"{GROUP}:1-{self.cloned}" if self.cloned else "")))
 
     def commit(self, upto, rows=30):
         for number in range(self.done + 1, upto + 1):
@@ -114,6 +129,8 @@ class Link:
             raise ServerError(f"{one.name} does not answer", lost=True)
         if text.startswith("SHOW GLOBAL VARIABLES"):
             return [{"value": one.group}]
+        if "gtid_purged" in text:
+            return [{"purged": one.purged}]
         if text == "SHOW BINARY LOGS":
             return [{"log_name": path.name} for path in sorted(one.at.glob("binlog.*"))]
         if text.startswith("SHOW BINLOG EVENTS"):

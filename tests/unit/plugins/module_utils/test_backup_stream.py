@@ -372,6 +372,35 @@ def test_the_first_time_a_place_is_used(world):
     assert world.place.list() == []
 
 
+def test_members_whose_data_came_by_clone(world):
+    """None of their files says what they had before; the records do, so that no plan leaves it out."""
+    had = world.servers.commit(5)
+    for member in world.servers.members:
+        member.clone()
+    running = world.start()
+    wanted = world.stored(running)
+    world.until(lambda: running.state == "streaming")
+    assert running.stock.stored.contains(had.union(wanted)) and running.behind(time.monotonic()) == 0
+    world.until(lambda: world.catalog().timelines[1].segments)
+    assert all(GtidSet(segment.previous).contains(had) for segment in world.catalog().timelines[1].segments)
+
+
+def test_what_came_by_clone_and_is_not_in_the_place_is_a_gap(world):
+    world.full()
+    running = world.start()
+    world.stored(running)
+    world.stop(running)
+    world.servers.commit(3)
+    for member in world.servers.members:
+        member.clone()
+    running = world.start()
+    world.servers.commit()
+    world.until(lambda: running.state == "gap")
+    assert running.stock.gap.count() == 3
+    world.full("later")
+    world.until(lambda: running.state == "streaming" and not running.stock.gap)
+
+
 def test_a_cluster_that_does_not_hold_the_backup(world):
     world.full(upto=100)
     running = world.start()
