@@ -51,6 +51,11 @@ options:
     type: list
     elements: str
     default: []
+  monitoring:
+    description: Addresses and networks of the hosts that scrape the exporters; none where the role sets up no exporters.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -80,9 +85,10 @@ def gr_admitted(
     groups: Mapping[str, Sequence[str]],
     hostvars: Any,
     without: Sequence[str] = (),
+    monitoring: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     return member_entries(
-        members, host, stack, expand(clients, groups, hostvars), expand(expected, groups, hostvars), without
+        members, host, stack, expand(clients, groups, hostvars), expand(expected, groups, hostvars), without, monitoring
     )
 
 

@@ -31,6 +31,11 @@ options:
     description: Ansible's C(hostvars).
     type: dict
     required: true
+  monitoring:
+    description: Addresses and networks of the hosts that scrape node_exporter; none where the role does not set it up.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,13 +57,17 @@ from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import ex
 
 
 def proxysql_admitted(
-    settings: Mapping[str, Any], host: str, groups: Mapping[str, Sequence[str]], hostvars: Any
+    settings: Mapping[str, Any],
+    host: str,
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Any,
+    monitoring: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     clients, admins = (
         expand(settings[f"proxysql_firewall_{name}"], groups, hostvars) for name in ("clients", "admin_clients")
     )
     peers = groups.get(settings["proxysql_inventory_group"], [])
-    return proxy_entries(settings, host, peers, clients, admins, hostvars)
+    return proxy_entries(settings, host, peers, clients, admins, hostvars, monitoring)
 
 
 class FilterModule:

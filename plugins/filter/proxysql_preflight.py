@@ -69,6 +69,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.desired 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.model import Layer
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._proxysql.target import check_conflicts, resolve
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.monitoring import endpoint_problems, path_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.proxy_tls import certificate_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import virtual_problems
@@ -259,6 +260,18 @@ def firewall_problems(settings: dict[str, Any], known: Sequence[str]) -> Iterato
             yield from sources_problems(settings[option], option, known)
 
 
+def monitoring_problems(settings: dict[str, Any]) -> list[str]:
+    """What stands against proxysql_monitoring."""
+    if not true(settings.get("proxysql_monitoring")):
+        return []
+    problems = list(path_problems("proxysql_monitoring_textfiles", settings.get("proxysql_monitoring_textfiles")))
+    if not true(settings.get("proxysql_monitoring_exporters")):
+        return problems
+    return problems + endpoint_problems(
+        {name: settings.get(f"proxysql_monitoring_{name}") for name in ("hosts", "user", "password")}, "proxysql"
+    )
+
+
 def clusters(hosts: Sequence[str], hostvars: Any) -> dict[str, Cluster]:
     """What the inventory says of the cluster of each declared member, by its SQL address."""
     declared = [host for host in hosts if text(hostvars[host].get("mysql_gr_server_id"))]
@@ -296,6 +309,7 @@ def proxysql_preflight(
         *variable_problems(settings["proxysql_variables"]),
         *packages_problems(settings),
         *firewall_problems(settings, [*groups, *hosts]),
+        *monitoring_problems(settings),
         *virtual_problems(settings, host, peers, hosts, hostvars),
     ]
     return [sentence for sentence in found if sentence]

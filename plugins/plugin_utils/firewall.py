@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.monitoring import NODE, PORTS
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import network_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.virtual_address import own_address, said, sharing
 
@@ -52,16 +53,18 @@ def member_entries(
     clients: Sequence[str],
     expected: Sequence[str] = (),
     without: Iterable[str] = (),
+    monitoring: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """What a member admits: the others to the group's port and SQL, clients to SQL. expected: clients that it has as
-    a member, such as proxies. without: members that are members no longer."""
+    """What a member admits: the others to the group's port and SQL, clients to SQL, monitoring hosts to the exporters. expected: clients that it has
+    as a member, such as proxies. without: members that are members no longer."""
     gone = set(without)
     mine = next(member for member in members if member["name"] == me)
     others = [member["address"] for member in members if member["name"] not in {me, *gone}]
+    measured = entries(monitoring, *PORTS.values())
     if me in gone:
-        return entries(clients, mine["port"])
+        return entries(clients, mine["port"]) + measured
     ports = [mine["local_port"], mine["port"]] if stack == XCOM else [mine["port"]]
-    return entries(others, *ports) + entries([*expected, *clients], mine["port"])
+    return entries(others, *ports) + entries([*expected, *clients], mine["port"]) + measured
 
 
 def proxy_entries(
@@ -71,8 +74,10 @@ def proxy_entries(
     clients: Sequence[str],
     admins: Sequence[str],
     hostvars: Any,
+    monitoring: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """What a proxy admits: clients to SQL, the ones named and the peers of its cluster to the admin interface, VRRP and the check of who shares an address."""
+    """What a proxy admits: clients to SQL, the ones named and the peers of its cluster to the admin interface, VRRP and the check of who shares an address,
+    monitoring hosts to node_exporter."""
     port, admin = int(settings["proxysql_port"]), int(settings["proxysql_admin_port"])
     clustered = boolean(settings.get("proxysql_cluster"), strict=False)
     others = [own_address(hostvars, peer) for peer in peers if peer != host] if clustered else []
@@ -86,4 +91,5 @@ def proxy_entries(
         *entries(together, port),
         *({"source": source, "protocol": "vrrp"} for source in together),
         *entries([*admins, *others], admin),
+        *entries(monitoring, PORTS[NODE]),
     ]

@@ -18,7 +18,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.versions im
     check_version,
     has_persist,
 )
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import communication_stack
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import communication_stack, monitoring
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.option_lines import option_lines, to_bytes
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.preflight_variables import listed, shared
@@ -96,6 +96,7 @@ def host_problems(
         problems.append(f"mysql_gr_address of {name} is {member['address']!r}, which is not an address of that host.")
     problems += name_problems(member, members, probe)
     problems += port_problems(member, probe, wishes["stack"])
+    problems += exporter_problems(name, probe, wishes)
     problems += package_problems(name, probe, wishes)
     problems += settings_problems(name, probe["version"] or wishes["version_expected"], wishes)
     problems += guard_problems(name, probe["version"] or wishes["version_expected"], wishes)
@@ -173,6 +174,8 @@ def memory_problems(name: str, probe: Probe, wishes: dict[str, Any]) -> list[str
 def port_problems(member: dict[str, Any], probe: Probe, stack: str) -> list[str]:
     problems = []
     for used in probe["ports"]:
+        if used["port"] not in (member["port"], member["local_port"]):
+            continue  # an exporter's
         if used["port"] != member["port"] and stack != "XCOM":
             continue  # no port of the group's own is opened
         option = "mysql_gr_port" if used["port"] == member["port"] else "mysql_gr_local_port"
@@ -185,6 +188,15 @@ def port_problems(member: dict[str, Any], probe: Probe, stack: str) -> list[str]
                 f"{option} of {member['name']} is {used['port']}, which a mysqld uses there that the service does not run."
             )
     return problems
+
+
+def exporter_problems(name: str, probe: Probe, wishes: dict[str, Any]) -> list[str]:
+    """What stands against exporters on this host."""
+    wanted = wishes.get("monitoring") or {}
+    if not wanted.get("on") or not wanted["exporters"]:
+        return []
+    used = {found["port"]: found["process"] for found in probe["ports"]}
+    return monitoring.port_problems(name, used, wanted["there"], "mysql_gr", monitoring.PORTS)
 
 
 def settings_problems(name: str, version: str, wishes: dict[str, Any]) -> list[str]:

@@ -16,6 +16,10 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.said import
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils import writers
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.firewall import sources_problems
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.hardening import hardening_problems
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.monitoring import (
+    account_password_problems,
+    endpoint_problems,
+)
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.networks import ip_address
 from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.package_files import package_problems
 
@@ -103,6 +107,26 @@ def site_problems(wishes: Wishes) -> list[str]:
     if any(str(option).replace("-", "_") == "init_file" for option in wishes["settings"] or {}):
         problems.append("mysql_gr_settings contains init_file, which follows from mysql_gr_other_site.")
     return problems
+
+
+def monitoring_problems(wishes: Wishes) -> list[str]:
+    """What stands against mysql_gr_monitoring."""
+    wanted = wishes.get("monitoring") or {}
+    if len(wanted.get("all", [])) > 1:
+        return [
+            f"mysql_gr_monitoring is {listed(wanted['all'])} on members of one group; it has to be the same on all."
+        ]
+    if not wanted.get("on"):
+        return []
+    problems = list(account_password_problems("mysql_gr_exporter_password", wanted["account_password"]))
+    if not wanted["exporters"]:
+        return problems
+    if wishes["tls"]["kind"] == "server":
+        problems.append(
+            "mysql_gr_monitoring is true, and mysql_gr_tls is 'server': exporters show the member's certificate, which has to be one that can be verified."
+            " Allowed are own_ca and given (the playbook distdb.mysql_ha.renew_certificates moves a running group), or mysql_gr_monitoring_exporters false."
+        )
+    return problems + endpoint_problems(wanted, "mysql_gr")
 
 
 def member_problems(members: Members, inventory_group: str, stack: str = "XCOM") -> list[str]:
@@ -231,6 +255,7 @@ def variable_problems(wishes: Wishes) -> list[str]:
         )
     problems += evidence_problems(wishes["guard"], wishes["guard_evidence"], wishes["guard_evidences"])
     problems += site_problems(wishes)
+    problems += monitoring_problems(wishes)
     if wishes["install_method"] == "package":
         if not wishes["packages"]:
             problems.append("mysql_gr_packages is empty; mysql_gr_install_method package needs the package files.")

@@ -52,6 +52,11 @@ def bench_address():
     return load("address", ".")
 
 
+@pytest.fixture
+def bench_alerts():
+    return load("alerts", "alerts")
+
+
 @pytest.fixture(scope="session")
 def backup_report():
     return load("report", "backup")

@@ -43,6 +43,8 @@ TELLS = {
     "problems": "sentences",
     "_mysql_gr_guard_wanted": "paths",
     "_mysql_gr_guard_changed": "paths",
+    "_mysql_gr_metrics_differ": "paths",
+    "_mysql_gr_metrics_changed": "paths",
     "_proxysql_virtual": "addresses, ports and priorities",
     "_mysql_gr_rest": "names and hosts",
     "_mysql_gr_names": "names and hosts",
@@ -59,6 +61,8 @@ TELLS = {
 HOLD = {
     "_proxysql_settings",  # variables by their names
     "_mysql_backup_remotes_text",  # a template
+    "_mysql_gr_exporters_web_text",  # a template
+    "_mysql_gr_exporter_login_text",  # a template
 }
 # Tasks that show nothing of the secrets from which their arguments are made.
 SHOWN = {

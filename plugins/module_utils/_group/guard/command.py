@@ -97,11 +97,11 @@ def resume() -> int:
     return 0
 
 
-def metrics(path: str | None) -> int:
+def metrics(path: str | None, options: str | None) -> int:
     """Print the metrics of this member, or write them."""
     from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.guard import measure
 
-    text = measure.metrics()
+    text = measure.metrics(Path(options) if options else None)
     if path is None:
         print(text, end="")
     else:
@@ -124,12 +124,13 @@ def main(version: str, arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("resume", help="end a pause")
     measured = commands.add_parser("metrics", help="metrics of this member, for node_exporter's textfile collector")
     measured.add_argument("--write", metavar="FILE", help="replace this file, instead of printing them")
+    measured.add_argument("--options", metavar="FILE", help="how members are queried, on a host without a guard")
     given = parser.parse_args(arguments)
     try:
         if given.command == "status":
             return status(given.json)
         if given.command == "metrics":
-            return metrics(given.write)
+            return metrics(given.write, given.options)
         if given.command == "pause":
             return pause(given.duration)
         return resume() if given.command == "resume" else run(version)

@@ -65,11 +65,11 @@ def refused_tables(local: Connection, now: float) -> dict[str, int]:
     return found
 
 
-def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
-    """What group_replication_info says on this host, with what only metrics have."""
+def answer(options: dict[str, Any], now: float, path: Path = lease.OPTIONS) -> dict[str, Any]:
+    """What group_replication_info says on this host, with what only metrics have. path: where the options are from."""
     missing = [name for name in NEEDED if not options.get(name)]
     if missing:
-        raise Refusal(f"{lease.OPTIONS}: {', '.join(missing)} must be given")
+        raise Refusal(f"{path}: {', '.join(missing)} must be given")
     params = {**options, "connect_timeout": 5, "config_file": ""}
     members, me = check_cluster_options(params)
     group_name = options["group_name"]
@@ -98,10 +98,11 @@ def answer(options: dict[str, Any], now: float) -> dict[str, Any]:
     return found
 
 
-def metrics() -> str:
-    """The text for node_exporter's textfile collector."""
+def metrics(options: Path | None = None) -> str:
+    """The text for node_exporter's textfile collector. options: a file other than the guard's, on a host without one."""
     now = time.time()
-    return exposition(member_samples(answer(read(lease.OPTIONS), now), now))
+    path = options or lease.OPTIONS
+    return exposition(member_samples(answer(read(path), now, path), now))
 
 
 def put(path: Path, text: str) -> None:

@@ -37,17 +37,17 @@ GROUPS = {
 MEMBERS = gr_members(GROUPS["mysql_gr"], HOSTVARS)
 
 
-def member(host="db0", stack="XCOM", clients=(), expected=(), without=()):
-    found = gr_admitted(MEMBERS, host, stack, clients, expected, GROUPS, HOSTVARS, without)
+def member(host="db0", stack="XCOM", clients=(), expected=(), without=(), monitoring=()):
+    found = gr_admitted(MEMBERS, host, stack, clients, expected, GROUPS, HOSTVARS, without, monitoring)
     return [(entry["source"], entry["port"]) for entry in found]
 
 
-def proxy(host="proxy", **settings):
+def proxy(host="proxy", monitoring=(), **settings):
     wanted = dict(
         proxysql_port="6033", proxysql_admin_port=6032, proxysql_cluster=False, proxysql_inventory_group="proxysql",
         proxysql_virtual_address="", proxysql_firewall_clients=[], proxysql_firewall_admin_clients=[],
     )  # fmt: skip
-    found = proxysql_admitted({**wanted, **settings}, host, GROUPS, HOSTVARS)
+    found = proxysql_admitted({**wanted, **settings}, host, GROUPS, HOSTVARS, monitoring)
     return [(entry["source"], entry.get("port") or entry["protocol"]) for entry in found]
 
 
@@ -73,6 +73,16 @@ def test_proxies_and_clients_reach_sql_alone():
 def test_who_is_removed_is_admitted_nowhere_and_admits_named_clients_only():
     assert {source for source, _port in member(without=["db1"])} == {"db2.example.com"}
     assert member("db1", clients=["198.51.100.7"], expected=["proxy"], without=["db1"]) == [("198.51.100.7", 3306)]
+
+
+def test_monitoring_hosts_reach_the_exporters_also_of_who_is_removed():
+    measured = [("198.51.100.200", 9100), ("198.51.100.200", 9104)]
+    assert member(monitoring=["198.51.100.200"]) == member() + measured
+    assert member("db1", without=["db1"], monitoring=["198.51.100.200"]) == measured
+
+
+def test_monitoring_hosts_reach_node_exporter_of_a_proxy():
+    assert proxy(monitoring=["198.51.100.0/24"]) == [("198.51.100.0/24", 9100)]
 
 
 def test_a_group_without_hosts_is_nobody():

@@ -642,3 +642,54 @@ def test_words():
 
 def test_one_of_two_sites_is_set_up():
     assert problems(**SITES, strict={"server_id": 130, "single_primary_mode": True}) == []
+
+
+MONITORING = {
+    "on": True, "all": [True], "exporters": True, "hosts": ["192.0.2.200"], "user": "prometheus", "password": "scrape", "account_password": "account",
+    "there": False,
+}  # fmt: skip
+OWN = dict(TLS, kind="own_ca", passphrase="a" * 12, made=True)
+
+
+def monitored(probe=None, tls=OWN, **changes):
+    return problems(probe=probe, tls=tls, monitoring=dict(MONITORING, **changes))
+
+
+def test_nothing_stands_against_monitoring():
+    assert monitored() == [] and monitored(on=False, password="", account_password="") == []
+    assert monitored(exporters=False, hosts=[], password="", tls=TLS) == []
+    assert problems(monitoring={"all": [False]}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (dict(all=[False, True]), "mysql_gr_monitoring is False and True on members of one group; it has to be the same on all."),
+        (dict(hosts=[]), "mysql_gr_monitoring_hosts is empty; allowed are the addresses and networks of the hosts that scrape the exporters."),
+        (dict(hosts=["any"]), "mysql_gr_monitoring_hosts: 'any' is not allowed (allowed: a list of addresses and networks"),
+        (dict(hosts=["192.0.2.7/24"]), "mysql_gr_monitoring_hosts: '192.0.2.7/24' is not allowed (it has bits beyond its prefix; allowed: 192.0.2.0/24)"),
+        (dict(user="a b"), "mysql_gr_monitoring_user is 'a b'; allowed are 1 to 64 letters, digits and . _ -."),
+        (dict(password=""), "mysql_gr_monitoring_password is missing or empty; no password has a default."),
+        (dict(password=7), "mysql_gr_monitoring_password is a int; allowed is a string."),
+        (dict(password="ä" * 37), "mysql_gr_monitoring_password is not allowed (allowed: one line of at most 72 bytes)"),
+        (dict(account_password=None), "mysql_gr_exporter_password is missing or empty; no password has a default."),
+        (dict(account_password=[1]), "mysql_gr_exporter_password is a list; allowed is a string."),
+        (dict(account_password="a#b"), "mysql_gr_exporter_password has a character that the exporter's option file cannot hold (allowed: ASCII"),
+        (dict(tls=TLS), "mysql_gr_monitoring is true, and mysql_gr_tls is 'server': exporters show the member's certificate"),
+    ],
+)  # fmt: skip
+def test_what_stands_against_monitoring_is_said_in_one_sentence(changes, sentence):
+    found = monitored(**changes)
+    assert len(found) == 1 and found[0].startswith(sentence), found
+
+
+def test_a_port_that_another_program_has_is_no_exporters():
+    used = [{"port": 9100, "process": "node_exporter"}, {"port": 9104, "process": "prometheus-mysq"}]
+    first, second = monitored(probe={"ports": used})
+    assert first.startswith(
+        "db0: port 9100, which prometheus-node-exporter is to have, is used by node_exporter; stop and disable that"
+    )
+    assert "mysql_gr_monitoring_exporters to false" in second
+    assert monitored(probe={"ports": used[1:]}, there=True) == []
+    assert len(monitored(probe={"ports": [{"port": 9100, "process": ""}]}, there=True)) == 1
+    assert monitored(probe={"ports": used}, exporters=False) == []

@@ -9,6 +9,7 @@ import hashlib
 import re
 
 import pytest
+from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_exporter_problems import proxysql_exporter_problems
 from ansible_collections.distdb.mysql_ha.plugins.filter.proxysql_preflight import proxysql_preflight
 
 GROUP = dict(
@@ -184,3 +185,35 @@ def test_a_package_file_is_compared_with_its_checksum(tmp_path):
 
     assert found(good) == found(good.upper().replace("SHA256", "sha256")) == []
     assert "has the checksum" in found("sha256:" + "0" * 64)[0]
+
+
+MONITORING = dict(
+    proxysql_monitoring=True, proxysql_monitoring_exporters=True, proxysql_monitoring_hosts=["2001:db8::/64"], proxysql_monitoring_user="prometheus",
+    proxysql_monitoring_password="scrape", proxysql_monitoring_textfiles="/var/lib/prometheus/node-exporter",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, None),
+        ({"proxysql_monitoring_exporters": False, "proxysql_monitoring_hosts": [], "proxysql_monitoring_password": ""}, None),
+        ({"proxysql_monitoring": False, "proxysql_monitoring_textfiles": "x"}, None),
+        ({"proxysql_monitoring_hosts": ["app"]}, "proxysql_monitoring_hosts: 'app' is not allowed (allowed: a list of addresses and networks"),
+        ({"proxysql_monitoring_password": ""}, "proxysql_monitoring_password is missing or empty; no password has a default."),
+        ({"proxysql_monitoring_user": ""}, "proxysql_monitoring_user is ''; allowed are 1 to 64 letters, digits and . _ -."),
+        ({"proxysql_monitoring_textfiles": "a b"}, "proxysql_monitoring_textfiles is 'a b'; allowed is an absolute path of letters, digits and"),
+    ],
+)  # fmt: skip
+def test_what_stands_against_monitoring_is_said_in_one_sentence(changes, sentence):
+    found = problems(**dict(MONITORING, **changes))
+    assert (not found) if sentence is None else len(found) == 1 and found[0].startswith(sentence), found
+
+
+def test_node_exporters_port_is_free_or_the_roles_own():
+    mine = [{"port": 9100, "process": "prometheus-node"}]
+    assert proxysql_exporter_problems([], "proxy", False) == [] == proxysql_exporter_problems(mine, "proxy", True)
+    (found,) = proxysql_exporter_problems(mine, "proxy", False)
+    assert found.startswith(
+        "proxy: port 9100, which prometheus-node-exporter is to have, is used by prometheus-node; stop and disable that, or set proxysql_mon"
+    )

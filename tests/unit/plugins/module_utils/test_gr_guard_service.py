@@ -754,6 +754,17 @@ def test_metrics_without_options_are_refused_in_one_sentence(places, capsys):
     assert capsys.readouterr().err == f"mysql-gr-guard: {lease.OPTIONS}: members, member, group_name must be given\n"
 
 
+def test_metrics_of_a_host_without_a_guard_have_options_of_their_own(world, guards, places, tmp_path, capsys):
+    world.group(*NAMES)
+    guards.turn("db0")
+    elsewhere = tmp_path / "metrics.json"
+    assert command.main("1.0.0", ["metrics", "--options", str(elsewhere)]) == 1
+    assert str(elsewhere) in capsys.readouterr().err
+    lease.OPTIONS.rename(elsewhere)
+    assert command.main("1.0.0", ["metrics", "--options", str(elsewhere)]) == 0
+    assert "mysql_gr_quorum_margin" in capsys.readouterr().out
+
+
 def test_info_says_until_when_the_certificate_is_valid(run, world, guards):
     world.group(*NAMES)
     found = run(group_replication_info, on="db0")["certificate"]

@@ -43,7 +43,7 @@ def role(folder):
     (tasks / "main.yml").write_text(yaml.safe_dump(steps, sort_keys=False))
     for name in ("renew_check", "look_tls"):
         (tasks / f"{name}.yml").write_text(yaml.safe_dump(ANSWER))
-    for name in ("certificate", "reload_tls", "peer_options"):
+    for name in ("certificate", "reload_tls", "peer_options", "exporters_certificate"):
         (tasks / f"{name}.yml").write_text(yaml.safe_dump(note(name)))
 
 
@@ -64,7 +64,7 @@ CASES = {
     ),
     "given in the same files, then": (
         ("issue", "given", False, True, (False, False), {}),
-        ([], ["reload_tls", "peer_options"], True),
+        ([], ["reload_tls", "peer_options", "exporters_certificate"], True),
     ),
     "a group that verifies stops that first": (
         ("trust", "given", True, False, (False, False), {MODE: "REQUIRED", VERIFY: "OFF", "ssl_cert": "/given"}),
@@ -72,11 +72,15 @@ CASES = {
     ),
     "then it gets the other certificates": (
         ("issue", "given", True, False, (False, True), {MODE: "REQUIRED", VERIFY: "OFF", "ssl_cert": "/given"}),
-        ([f"{MODE}=REQUIRED", f"{VERIFY}=OFF", "ssl_cert=/given"], ["reload_tls", "written", "peer_options"], True),
+        (
+            [f"{MODE}=REQUIRED", f"{VERIFY}=OFF", "ssl_cert=/given"],
+            ["reload_tls", "written", "peer_options", "exporters_certificate"],
+            True,
+        ),
     ),
     "at the end nothing more": (
         ("verify", "given", True, False, (True, True), {}),
-        ([], ["peer_options"], False),
+        ([], ["peer_options", "exporters_certificate"], False),
     ),
     "one that only encrypts is not started anew before": (
         ("trust", "own_ca", True, False, (False, False), {"ssl_cert": "/own", "clone_ssl_ca": "/own"}),
@@ -84,11 +88,15 @@ CASES = {
     ),
     "and verifies at the end": (
         ("verify", "own_ca", True, True, (True, True), {MODE: "VERIFY_IDENTITY", VERIFY: "ON"}),
-        ([f"{MODE}=VERIFY_IDENTITY", f"{VERIFY}=ON"], ["certificate", "reload_tls", "written", "peer_options"], True),
+        (
+            [f"{MODE}=VERIFY_IDENTITY", f"{VERIFY}=ON"],
+            ["certificate", "reload_tls", "written", "peer_options", "exporters_certificate"],
+            True,
+        ),
     ),
     "donors of clones alone need no new start": (
         ("issue", "own_ca", False, True, (True, True), {"clone_ssl_ca": "/own"}),
-        (["clone_ssl_ca=/own"], ["certificate", "written", "peer_options"], False),
+        (["clone_ssl_ca=/own"], ["certificate", "written", "peer_options", "exporters_certificate"], False),
     ),
 }
 
@@ -110,6 +118,11 @@ def variables(step, kind, moves, same, read, new):
         "_mysql_gr_text": "new" if new else "old",
         "mysql_gr_renewal": {"kind": kind},
         "mysql_gr_tls_renew_days": 30,
+        # Exporters, which have a copy, are there.
+        "_mysql_gr_exporting": True,
+        "_mysql_gr_monitoring_web_file": "/web.yml",
+        "_mysql_gr_monitoring_directory": "/exporters",
+        "_mysql_gr_probe": {"files": {"/web.yml": ["a"]}},
     }
 
 
