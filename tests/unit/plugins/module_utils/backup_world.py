@@ -185,10 +185,13 @@ class Folder:
         return self.at / path
 
     def list(self, prefix=""):
-        below = self._path(prefix)
-        return sorted(
-            Entry(str(path.relative_to(self.at)), path.stat().st_size) for path in below.rglob("*") if path.is_file()
-        )
+        found = []
+        for path in self._path(prefix).rglob("*"):
+            # Parts are replaced meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    found.append(Entry(str(path.relative_to(self.at)), path.stat().st_size))
+        return sorted(found)
 
     def read(self, path):
         try:
