@@ -5,22 +5,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[4] / "roles/mysql_gr/files/leave.py"
 READ_ONLY, STOP = "SET GLOBAL super_read_only = ON", "STOP GROUP_REPLICATION"
 
 
 @pytest.fixture(name="leaving")
-def fixture_leaving():
-    spec = importlib.util.spec_from_file_location("leave", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def fixture_leaving(role_program):
+    return role_program("mysql_gr/files/leave.py")
 
 
 class Server:

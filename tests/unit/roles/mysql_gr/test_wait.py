@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pymysql
 import pytest
 from support_certificates import CA, DAY
 from support_tls_member import TlsMember
 
-SOURCE = Path(__file__).resolve().parents[4] / "roles/mysql_gr/files/wait.py"
 ME, PEER, OTHER = "uuid-me", "uuid-peer", "uuid-other"
 
 
 @pytest.fixture(name="waiting")
-def fixture_waiting():
-    spec = importlib.util.spec_from_file_location("wait", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def fixture_waiting(role_program):
+    return role_program("mysql_gr/files/wait.py")
 
 
 def rows(**states):

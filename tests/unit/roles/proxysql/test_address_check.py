@@ -6,28 +6,23 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import signal
 import socket
 import threading
-from pathlib import Path
 
 import pymysql
 import pytest
 from support_certificates import CA, DAY
 from support_tls_member import TlsMember
 
-SOURCE = Path(__file__).resolve().parents[4] / "roles/proxysql/files/address_check.py"
 OPTIONS = dict(user="monitor", password="secret", hostgroup=2)
 
 
 @pytest.fixture(name="program")
-def fixture_program(monkeypatch):
-    spec = importlib.util.spec_from_file_location("address_check", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def fixture_program(role_program, monkeypatch):
+    module = role_program("proxysql/files/address_check.py")
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     return module
 

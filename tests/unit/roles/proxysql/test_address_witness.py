@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import struct
 import threading
-from pathlib import Path
 
 import pymysql
 import pytest
 from support_certificates import CA, DAY
 from support_tls_member import TlsMember
 
-SOURCE = Path(__file__).resolve().parents[4] / "roles/proxysql/files/proxysql_address_witness.py"
 OPTIONS = dict(
     name="192.0.2.129", others=["192.0.2.127"], address="192.0.2.10", router_id=10, user="monitor", password="secret", members_ca="/ca.pem",
     advert=0.25, timeout=0.5, interval=0.25,
@@ -24,10 +21,8 @@ OPTIONS = dict(
 
 
 @pytest.fixture(name="program")
-def fixture_program(monkeypatch):
-    spec = importlib.util.spec_from_file_location("proxysql_address_witness", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def fixture_program(role_program, monkeypatch):
+    module = role_program("proxysql/files/proxysql_address_witness.py")
     # Only root may hear other hosts' packets.
     monkeypatch.setattr(module, "listener", Listener)
     return module

@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pymysql
 import pytest
 
 pytestmark = [pytest.mark.unit]
 
-SOURCE = Path(__file__).resolve().parents[4] / "roles/proxysql/files/metrics.py"
 TEXT = "# HELP proxysql_uptime_seconds_total The total uptime of ProxySQL.\nproxysql_uptime_seconds_total 7\n"
 
 
 @pytest.fixture(name="program")
-def fixture_program():
-    spec = importlib.util.spec_from_file_location("proxysql_metrics", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def fixture_program(role_program):
+    return role_program("proxysql/files/metrics.py")
 
 
 class Admin:
