@@ -39,12 +39,18 @@ B64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 DIGITS = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def password_problems(option: str, value: object) -> Iterator[str]:
-    """What stands against a password of which a web configuration has the bcrypt hash; it is not shown itself."""
+def no_text(option: str, value: object) -> str:
+    """Why a password is no text, or ''; it is not shown itself."""
     if value is None or value == "":
-        yield f"{option} is missing or empty; no password has a default."
-    elif not isinstance(value, str):
-        yield f"{option} is a {type(value).__name__}; allowed is a string."
+        return f"{option} is missing or empty; no password has a default."
+    return "" if isinstance(value, str) else f"{option} is a {type(value).__name__}; allowed is a string."
+
+
+def password_problems(option: str, value: Any) -> Iterator[str]:
+    """What stands against a password of which a web configuration has the bcrypt hash."""
+    problem = no_text(option, value)
+    if problem:
+        yield problem
     elif re.search(r"[\r\n\0]", value) or len(value.encode()) > LONGEST:
         yield f"{option} is not allowed (allowed: one line of at most {LONGEST} bytes)"
 
@@ -63,12 +69,11 @@ def endpoint_problems(settings: Mapping[str, Any], prefix: str) -> list[str]:
     return problems + list(password_problems(f"{prefix}_monitoring_password", settings["password"]))
 
 
-def account_password_problems(option: str, value: object) -> Iterator[str]:
+def account_password_problems(option: str, value: Any) -> Iterator[str]:
     """What stands against the password of the exporter's account, which stands in an option file."""
-    if value is None or value == "":
-        yield f"{option} is missing or empty; no password has a default."
-    elif not isinstance(value, str):
-        yield f"{option} is a {type(value).__name__}; allowed is a string."
+    problem = no_text(option, value)
+    if problem:
+        yield problem
     elif UNFIT.search(value):
         yield f"""{option} has a character that the exporter's option file cannot hold (allowed: ASCII letters, digits and signs but # ; ` " ' \\ %)"""
 
