@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,10 +26,15 @@ from typing import Any, Callable
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bench" / "chaos"), str(ROOT / "tests")]
+
+import plan  # noqa: E402
+
 RECORDS = ROOT / "bench" / "records" / "alerts.jsonl"
 PAGE = ROOT / "docs" / "measurements" / "alerts.md"
 FOLDER = ROOT / ".cache" / "alerts"
-PROMETHEUS = ROOT / ".cache" / "prometheus" / "usr" / "bin" / "prometheus"
+# Where tools/promtool-check unpacks the package.
+PROMETHEUS = ROOT / ".cache" / "promtool" / "usr" / "bin" / "prometheus"
 API = "http://127.0.0.1:19090/api/v1/alerts"
 SCRAPE = 5
 QUIET = 45
@@ -138,17 +144,13 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def write_docs() -> None:
-    text = PAGE.read_text()
-    before, _begin, rest = text.partition("<!-- begin runs -->\n")
-    _old, end, after = rest.partition("<!-- end runs -->")
-    PAGE.write_text(f"{before}<!-- begin runs -->\n{table(records())}\n{end}{after}")
+    PAGE.write_text(plan.renewed(PAGE.read_text(), table(records())))
 
 
 class Bench:
     """The lab with its Prometheus."""
 
     def __init__(self) -> None:
-        sys.path[:0] = [str(ROOT / "tests")]
         from support import Lab
         from support_monitoring import MYSQLD, NODE, Monitoring
 
@@ -169,15 +171,7 @@ class Bench:
 
     def begin(self) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        if not PROMETHEUS.exists():
-            folder = PROMETHEUS.parents[2]
-            folder.mkdir(parents=True, exist_ok=True)
-            subprocess.run(
-                "apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb",
-                shell=True,
-                cwd=folder,
-                check=True,
-            )
+        self.lab.command("tools/promtool-check", "--install")
         self.monitoring.begin()
         self.site()
         password = FOLDER / "password"
@@ -187,9 +181,10 @@ class Bench:
             yaml.safe_dump(configuration(self.targets, self.monitoring.ca, "mysql_gr"))
         )
         data = FOLDER / f"data-{int(time.time())}"
+        program = shutil.which("prometheus") or str(PROMETHEUS)
         with open(FOLDER / "prometheus.log", "ab") as log:
             self.prometheus = subprocess.Popen(
-                ["lab/enter", str(PROMETHEUS), f"--config.file={FOLDER / 'prometheus.yml'}", f"--storage.tsdb.path={data}", "--web.enable-lifecycle",
+                ["lab/enter", program, f"--config.file={FOLDER / 'prometheus.yml'}", f"--storage.tsdb.path={data}", "--web.enable-lifecycle",
                  "--web.listen-address=127.0.0.1:19090"],
                 cwd=ROOT, env=self.lab.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
