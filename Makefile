@@ -164,7 +164,7 @@ chaos: setup ## Random faults on the running lab while clients write, and whethe
 SIZE ?= 10
 backup-bench: export LAB_DISK := $(shell echo $$(( 2 * $(SIZE) + 4 )))G
 backup-bench: export LAB_WRITERS := one
-backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: backup, restore and replay beside what is done by hand, and RUNS=5 of what goes wrong, in docs/measurements/backup.md (two hours; six times SIZE free on the disk)
+backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: backup, restore and replay beside what is done by hand, and RUNS=5 of what goes wrong, in docs/measurements/backup.md (hours; eight times SIZE free on the disk)
 	@lab/down
 	lab/up
 	ansible-playbook -i $(INVENTORY) site.yml
@@ -176,7 +176,7 @@ backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: ba
 
 .PHONY: drill
 drill: site ## A backup of the running lab, and RUNS=5 rehearsals of its restore with their reports
-	@python3 bench/backup/bench.py $(if $(filter-out inf,$(RUNS)),--runs $(RUNS)) prepare full drill remove
+	@python3 bench/backup/bench.py $(if $(filter-out inf,$(RUNS)),--runs $(RUNS)) --docs prepare drill remove
 
 .PHONY: versions
 # Folders of .deb files, each of one version of MySQL, oldest first; Debian releases; ProxySQL programs.

@@ -212,6 +212,10 @@ class Lab:
     def secrets(self) -> dict:
         return yaml.safe_load((ROOT / INVENTORY / "group_vars" / "all" / "secrets.yml").read_text())
 
+    def executed(self, host: str) -> str:
+        """All that a member has executed."""
+        return self.sql(host, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")
+
     def started(self, *members: str) -> dict[str, int]:
         """When each member's mysqld was started, in ticks since the machine's boot: exact, and from the server's own process."""
         found = {}

@@ -95,15 +95,15 @@ class Backups:
         """What the program says, as JSON."""
         return json.loads(self.lab.on(host, PROGRAM, *command, "--json", check=False, timeout=300))
 
-    def stored(self, gtid: str) -> None:
-        """Wait until a transaction is in the place."""
+    def stored(self, gtid: str, seconds: float = 60) -> None:
+        """Wait until transactions are in the place."""
         lab = self.lab
 
         def there() -> bool:
             until = self.ask("status")["stream"]["stored_until"]
             return lab.sql("db0", f"SELECT GTID_SUBSET('{gtid}', '{until}')") == [["1"]]
 
-        wait_for(there, 60, f"{gtid} is in the place")
+        wait_for(there, seconds, f"{gtid} is in the place")
 
     def executed(self, host: str, statement: str) -> str:
         """Run a statement while nobody else writes; the transaction that it was."""
@@ -111,10 +111,6 @@ class Backups:
             f"SET @before = @@GLOBAL.gtid_executed; {statement}; SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, @before)"
         )
         return self.lab.sql(host, script)[-1][0].replace("\n", "").replace("\\n", "")
-
-    def executed_by(self, host: str) -> str:
-        """All that a member has executed."""
-        return self.lab.sql(host, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")
 
     def rows(self, host: str, table: str) -> list[list[str]]:
         return self.lab.sql(host, f"SELECT * FROM {table} ORDER BY 1")

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
-import statistics
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "chaos")]
+
+from plan import middle_and_worst  # noqa: E402
 
 SEVERAL = ("fatal_drop", "backup_host_off", "source_off", "drill")
 
@@ -31,11 +36,6 @@ def size(count: float) -> str:
 
 def ratio(ours: float, by_hand: float) -> str:
     return f"{ours / by_hand:.2f}" if by_hand else "–"
-
-
-def spread(values: list[float], unit: str = " s") -> str:
-    """The median and the worst of several."""
-    return f"{statistics.median(values):.1f}{unit}, {max(values):.1f}{unit}" if values else "–"
 
 
 Row = tuple[str, str, str, str]
@@ -132,8 +132,8 @@ NAMES = {
 
 def took(step: str, of: list[dict]) -> str:
     if step == "drill":
-        return spread([run["seconds"]["all"] if "all" in run["seconds"] else run["playbook"] for run in of])
-    return spread([run["seconds"] for run in of]) if step == "fatal_drop" else "–"
+        return middle_and_worst([run["playbook"] for run in of])
+    return middle_and_worst([run["seconds"] for run in of]) if step == "fatal_drop" else "–"
 
 
 def found_in(step: str, of: list[dict]) -> str:

@@ -150,7 +150,7 @@ def test_an_interrupted_restore_goes_on(lab, backups):
     gtid = backups.executed("db0", "INSERT INTO simkp.orders VALUES (101, 'before the interruption')")
     backups.stored(gtid)
     rows = backups.rows("db0", "simkp.orders")
-    target = ("-e", f"operations_target=gtid:{backups.executed_by('db0')}", "-e", "confirm=mysql_gr")
+    target = ("-e", f"operations_target=gtid:{lab.executed('db0')}", "-e", "confirm=mysql_gr")
     key = ("-e", f"operations_identity={backups.identity}", "-e", f"@{backups.variables}")
     kill_in(lab, "playbooks/restore.yml", "Set the former data aside", 1, *key, *target)
     run = backups.play("restore", *key, *target, timeout=1500)

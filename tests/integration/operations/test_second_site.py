@@ -16,7 +16,7 @@ import time
 
 import pytest
 from support import ROOT, wait_for
-from support_load import DIRECTORY, Load
+from support_load import DIRECTORY, Load, new_address
 
 pytestmark = [
     pytest.mark.operations,
@@ -61,12 +61,9 @@ class Two:
     def whole(self, site: str) -> bool:
         return all(sorted(self.lab.view(member).values()) == ["ONLINE"] * 3 for member in SITES[site])
 
-    def executed(self, member: str) -> str:
-        return self.lab.sql(member, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")
-
     def follows(self, site: str, seconds: float = 120) -> None:
         """A site has everything that the other one has now."""
-        wanted = self.executed(SITES[OTHER[site]][0])
+        wanted = self.lab.executed(SITES[OTHER[site]][0])
 
         def there() -> bool:
             return all(
@@ -120,10 +117,9 @@ def test_the_standby_has_everything_and_is_closed(two, lab):
 
 
 def primary(two, site: str) -> str:
-    lab = two.lab
     found = [member for member in SITES[site] if two.writable(member)]
     assert len(found) == 1, (site, found)
-    return lab and found[0]
+    return found[0]
 
 
 def test_the_same_again_changes_nothing(two):
@@ -176,16 +172,12 @@ def test_a_planned_switch_over_loses_nothing(two, lab, request):
         two.follows(old)
         report = load.finish(
             run.seconds,
-            [lab.address(member) if member in lab.members else address(two, member) for member in SITES["south"]],
+            [new_address(lab, int(member[2:])) for member in SITES["south"]],
         )
         assert two.writes() == new and two.whole(old) and two.whole(new)
         two.note("switch", number=number, to=new, seconds=round(run.seconds, 1), gap=report["longest_gap"], failed=report["failed_statements"],
                  writes=report["acknowledged_writes"], lost=report["lost_rows"], same=report["same_transactions"] and report["checksums_agree"])  # fmt: skip
         assert not report["lost_rows"] and report["same_transactions"] and report["checksums_agree"], report
-
-
-def address(two, member: str) -> str:
-    return f"{two.lab.address('db0').rpartition('.')[0]}.{130 + int(member[2:])}"
 
 
 def test_fail_over_says_what_is_missing_and_the_old_site_comes_back_closed(two, lab, request):
@@ -254,5 +246,5 @@ def test_fail_over_says_what_is_missing_and_the_old_site_comes_back_closed(two, 
 
 def subtract(two, member: str, other: str) -> str:
     """What a member of one site has, and one of the other site has not."""
-    text = two.lab.sql(member, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{two.executed(other)}')")[0][0]
+    text = two.lab.sql(member, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{two.lab.executed(other)}')")[0][0]
     return text.replace("\\n", "")

@@ -48,7 +48,7 @@ REPLAY = {
     "by_hand": 20.0,
     "seconds": {"apply": 8.0, "look through": 2.0},
 }
-DRILL = {"step": "drill", "load": [1.0, 2.0], "ok": True, "seconds": {"all": 30.0}, "playbook": 40.0}
+DRILL = {"step": "drill", "load": [1.0, 2.0], "ok": True, "playbook": 40.0}
 WELL = [FULL, FLOOR, RESTORE, {**RESTORE, "step": "by_hand", "online": 100.0}, DROP, CUT, REPLAY, DRILL]
 
 
