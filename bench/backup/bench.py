@@ -389,14 +389,16 @@ class Bench:
         load = Load(lab, f"drop-{number}", REPORTS)
         load.start(options=("--rate", "60"))
         time.sleep(chance.uniform(3, 25))
-        lab.sql(chance.choice(self.writers()), "DROP TABLE simkp.load_rows")
+        # Of several primaries it may be one that no client writes to: then MySQL's other members may end with an error.
+        member = chance.choice(self.writers())
+        lab.sql(member, "DROP TABLE simkp.load_rows")
         dropped = time.time()
         time.sleep(1)
         load.stop()
         events = lab.on("proxy", "cat", "/var/tmp/distdb-operations/writes.jsonl", timeout=120).splitlines()
         head, writes = json.loads(events[0]), [one for one in map(json.loads, events[1:]) if one["kind"] == "write"]
         acknowledged = {(one["client"], one["number"]) for one in writes if one["error"] is None}
-        gtid = self.drop_in_logs()
+        gtid = self.drop_in_logs(member)
         self.backups.stored(gtid)
         run = self.backups.restore(f"before:{gtid}", "-e", "confirm=mysql_gr",
                                    "-e", "operations_keep_old=false", timeout=LONG)  # fmt: skip
@@ -415,11 +417,11 @@ class Bench:
     def writers(self) -> list[str]:
         return [member for member in self.lab.members if self.lab.sql(member, "SELECT @@super_read_only") == [["0"]]]
 
-    def drop_in_logs(self) -> str:
+    def drop_in_logs(self, member: str) -> str:
         """The transaction of the last DROP, looked for as the manual says: in the binary logs of a member."""
-        names = " ".join(row[0] for row in self.lab.sql("db0", "SHOW BINARY LOGS")[-2:])
+        names = " ".join(row[0] for row in self.lab.sql(member, "SHOW BINARY LOGS")[-2:])
         text = self.shell(
-            "db0",
+            member,
             f"cd {DATADIR} && mysqlbinlog {names} | grep -B 20 -i '^DROP TABLE' | grep -o \"GTID_NEXT= '[^']*'\" | tail -1",
         )
         return text.strip().split("'")[1]
