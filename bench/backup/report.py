@@ -64,7 +64,7 @@ def of_application(full: dict) -> list[Row]:
 
 
 def of_restore(restore: dict, by_hand: dict) -> list[Row]:
-    until = "restore onto three blank hosts, until three are ONLINE (the packages included)"
+    until = "restore onto three blank hosts, until three are ONLINE, packages included"
     end = "the same, until the playbook ends: every table of every member compared, and a new full backup"
     hand = by_hand.get("online", 0)
     return [
@@ -102,12 +102,14 @@ def rows_of(last: dict[str, dict]) -> list[Row]:
 
 
 def page(runs: list[dict]) -> str:
-    """Both tables."""
-    last = {run["step"]: run for run in runs if run["step"] not in SEVERAL}
-    lines = ["| what | measured | by hand | ratio |", "| --- | --- | --- | --- |"]
-    lines += [f"| {' | '.join(row)} |" for row in rows_of(last)]
+    """A table for each size of data, the largest first; then what was made several times."""
+    lines = []
+    once = [run for run in runs if run["step"] not in SEVERAL]
+    for gigabytes in sorted({run["size"] for run in once if run["step"] == "full"}, reverse=True):
+        last = {run["step"]: run for run in once if run["size"] == gigabytes}
+        lines += [f"SIZE={gigabytes:g}:", "", "| what | measured | by hand | ratio |", "| --- | --- | --- | --- |"]
+        lines += [*(f"| {' | '.join(row)} |" for row in rows_of(last)), ""]
     lines += [
-        "",
         "| what happened | runs | took, median and worst | what was found | load of the machine |",
         "| --- | --- | --- | --- | --- |",
     ]

@@ -19,7 +19,7 @@ options:
     type: dict
     required: true
   wanted:
-    description: What it is to hold, in the same form. A checksum that is null there is not compared.
+    description: What it is to hold, in the same form. A checksum that is null in one of them is not compared.
     type: dict
     required: true
 """
@@ -50,7 +50,7 @@ def differences(found: Tables, wanted: Tables) -> Iterator[str]:
             yield f"{name} is there and was not"
         elif found[name]["rows"] != wanted[name]["rows"]:
             yield f"{name} has {found[name]['rows']} rows instead of {wanted[name]['rows']}"
-        elif wanted[name]["checksum"] not in (None, found[name]["checksum"]):
+        elif None not in (sums := (found[name]["checksum"], wanted[name]["checksum"])) and sums[0] != sums[1]:
             yield f"{name} has another checksum"
 
 

@@ -49,7 +49,10 @@ REPLAY = {
     "seconds": {"apply": 8.0, "look through": 2.0},
 }
 DRILL = {"step": "drill", "load": [1.0, 2.0], "ok": True, "playbook": 40.0}
-WELL = [FULL, FLOOR, RESTORE, {**RESTORE, "step": "by_hand", "online": 100.0}, DROP, CUT, REPLAY, DRILL]
+WELL = [
+    {**run, "size": 10}
+    for run in (FULL, FLOOR, RESTORE, {**RESTORE, "step": "by_hand", "online": 100.0}, DROP, CUT, REPLAY, DRILL)
+]
 
 
 def test_what_is_well_is_not_bad(backup_report):
@@ -87,8 +90,16 @@ def test_the_tables_compare_with_what_is_done_by_hand(backup_report):
 
 def test_of_a_step_that_was_made_again_the_newest_counts(backup_report):
     assert "| 60.0 s | 100.0 s" in backup_report.page(
-        [*WELL, {**FULL, "made": {**FULL["made"], "seconds": {"all": 60.0}}}]
+        [*WELL, {**FULL, "size": 10, "made": {**FULL["made"], "seconds": {"all": 60.0}}}]
     )
+
+
+def test_what_was_measured_with_other_data_is_in_a_table_of_its_own(backup_report):
+    small = {**FULL, "size": 0.5, "made": {**FULL["made"], "seconds": {"all": 7.5}}}
+    page = backup_report.page([*WELL, small, {**FLOOR, "size": 0.5, "copy": 2.0, "compress": 3.0}])
+    large, _mark, rest = page.partition("SIZE=0.5:")
+    assert large.startswith("SIZE=10:") and "| 120.0 s | 100.0 s" in large
+    assert "| 7.5 s | 5.0 s: cp -a 2.0 s, tar and zstd 3.0 s | 1.50 |" in rest and "restore onto" not in rest
 
 
 def test_the_page_in_the_docs_is_what_the_records_say(backup_report, plan):

@@ -237,6 +237,8 @@ def test_tables_that_differ_are_named():
         "a.d": {"rows": 1, "checksum": 5},
     }
     assert ops_differences({**wanted, "a.c": {"rows": 0, "checksum": 0}}, wanted) == []
+    counted = {name: {**table, "checksum": None} for name, table in wanted.items()}
+    assert ops_differences(counted, wanted) == []
     found = {"a.b": {"rows": 2, "checksum": 7}, "a.d": {"rows": 1, "checksum": 6}, "a.e": {"rows": 1, "checksum": 1}}
     assert ops_differences(found, wanted) == [
         "a.b has 2 rows instead of 3",

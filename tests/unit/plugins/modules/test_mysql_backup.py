@@ -242,6 +242,18 @@ def test_what_a_server_holds_is_counted(server):
     )
 
 
+def test_a_server_is_read_without_checksums(server):
+    (server.folder / "checksum").write_text("NULL")
+    tables = server(mysqld_content_info, checksums=False, sessions=1)["tables"]
+    assert tables == {"shop.o`d": {"rows": 3, "checksum": None}, "shop.b": {"rows": 0, "checksum": None}}
+
+
+def test_no_session_reads_nothing(server):
+    assert (
+        server(mysqld_content_info, sessions=0)["msg"] == "sessions: 0 is not allowed (allowed: an integer, at least 1)"
+    )
+
+
 def test_a_table_that_cannot_be_read_is_no_table_without_rows(server):
     (server.folder / "checksum").write_text("NULL")
     assert "shop.b has no checksum" in server(mysqld_content_info)["msg"]
