@@ -16,7 +16,8 @@ import os
 import shutil
 import threading
 import time
-from typing import Callable, Iterator, NamedTuple
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import IO, Callable, Iterator, NamedTuple, cast
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._address import parse_address
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import donor as donors
@@ -38,6 +39,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 POLL = 0.5
+# Pieces; each is compressed by one processor. More of them would leave less to what else the host does.
+STORED_AT_ONCE = 2
 # What the recipient of a clone must have as the donor has it.
 SAME = ("innodb_page_size", "innodb_data_file_path", "lower_case_table_names")
 # Of a place whose free bytes are known: a copy that needs more than this part of its size is unusual.
@@ -85,6 +88,18 @@ def unfinished(paths: list[str], prefix: str, host: str) -> list[str]:
         if path.startswith(prefix) and len(parts) == 2:
             found[parts[0]] = found.get(parts[0], False) or parts[1] == "manifest.json"
     return [f"{prefix.rstrip('/')}/{name}" for name, whole in sorted(found.items()) if not whole and name[17:] == host]
+
+
+class Unless:
+    """What is read of a source until an event is set; then an error."""
+
+    def __init__(self, event: threading.Event, source: IO[bytes]) -> None:
+        self._event, self._source = event, source
+
+    def read(self, size: int = -1) -> bytes:
+        if self._event.is_set():
+            raise FullError("another piece could not be stored")
+        return self._source.read(size)
 
 
 class Work:
@@ -286,18 +301,9 @@ class FullBackup:
             raise FullError(text)
         folder = f"{self.timeline}/fulls/{name}"
         sealer = Sealer(self.given.encrypt_to, self.given.level)
-        stored: list[Piece] = []
         try:
             with self._timed("store"):
-                sizes = dict(files)
-                for number, group in enumerate(pieces.grouped(files), 1):
-                    path = f"piece-{number:04d}.tar{sealer.ending}"
-                    expected = sum(sizes[one] for one in group)
-                    with pieces.packed(datadir, group) as tar, self.place.put_stream(
-                        f"{folder}/{path}", expected
-                    ) as out:
-                        size, sha256, raw = sealer.seal(tar, out)
-                    stored.append(Piece(path, size, sha256, raw, group))
+                stored = self._store_pieces(folder, sealer, files)
                 self._all_there(folder, stored)
             made = Full(
                 id=name, cluster=self.given.cluster, group_name=self.given.group_name, timeline=self.number, gtids=str(copied.gtids), at=at,
@@ -310,6 +316,28 @@ class FullBackup:
                 self.place.delete_below(folder)
             raise
         return made
+
+    def _store_pieces(self, folder: str, sealer: Sealer, files: list[tuple[str, int]]) -> list[Piece]:
+        """All pieces, some at a time. When one cannot be stored the others end, too."""
+        datadir, sizes, ended = self.work.path("copy"), dict(files), threading.Event()
+
+        def one(number: int, group: list[str]) -> Piece:
+            name = f"piece-{number:04d}.tar{sealer.ending}"
+            expected = sum(sizes[path] for path in group)
+            with pieces.packed(datadir, group) as tar, self.place.put_stream(f"{folder}/{name}", expected) as out:
+                return Piece(name, *sealer.seal(cast(IO[bytes], Unless(ended, tar)), out), group)
+
+        with ThreadPoolExecutor(self.place.at_once(STORED_AT_ONCE)) as pool:
+            running = [pool.submit(one, number, group) for number, group in enumerate(pieces.grouped(files), 1)]
+            try:
+                for done in wait(running, return_when=FIRST_EXCEPTION).done:
+                    done.result()
+                return [done.result() for done in running]
+            except BaseException:
+                ended.set()
+                for left in running:
+                    left.cancel()
+                raise
 
     def _all_there(self, folder: str, stored: list[Piece]) -> None:
         sizes = {entry.path: entry.size for entry in self.place.list(folder)}

@@ -104,6 +104,7 @@ class Place:
             "--stats",
             "0",
         ]
+        self._limited = bandwidth > 0
         if bandwidth:
             self._options += ["--bwlimit", f"{bandwidth}M"]
         self._environment = dict(os.environ)
@@ -111,6 +112,10 @@ class Place:
         bundle = self._environment.pop("AWS_CA_BUNDLE", None)
         if bundle:
             self._options += ["--ca-cert", bundle]
+
+    def at_once(self, most: int) -> int:
+        """Objects to write or read at the same time: each is an rclone of its own, which keeps the bandwidth by itself."""
+        return 1 if self._limited else most
 
     # -- rclone ------------------------------------------------------------------------------------------------------
     def at(self, path: str) -> str:

@@ -202,7 +202,7 @@ class Rebuild:
         for one in needed[:1]:
             self._fetch_one(one)
             self._opens(one)
-        with ThreadPoolExecutor(FETCHERS) as pool:
+        with ThreadPoolExecutor(self.place.at_once(FETCHERS)) as pool:
             running = [pool.submit(self._fetch_one, one) for one in needed[1:]]
             try:
                 for done in running:

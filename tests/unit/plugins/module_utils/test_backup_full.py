@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import threading
 import time
 
 import pytest
@@ -23,6 +26,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.full impor
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.instance import Software
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.manifest import Full, from_json
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.pieces import unpack
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.place import Place
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.settings import Settings, settings_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.connection import ServerError
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
@@ -199,6 +203,41 @@ def test_a_failure_while_it_is_stored_leaves_nothing(backup, monkeypatch):
     with pytest.raises(Refusal, match="full"):
         backup.run()
     assert backup.place.list("shop") == []
+
+
+def test_a_piece_that_cannot_be_stored_ends_the_others(backup, monkeypatch):
+    """The first one is being read until the second one has failed."""
+    failed, put = threading.Event(), backup.place.put_stream
+    read: list[str] = []
+
+    class Endless:
+        def read(self, _size):
+            assert failed.wait(10)
+            read.append("more")
+            assert len(read) < 10_000
+            return b"x"
+
+    @contextlib.contextmanager
+    def packed(_datadir, files):
+        yield Endless() if "ibdata1" in files else io.BytesIO(b"x")
+
+    @contextlib.contextmanager
+    def put_stream(path, expected=0):
+        with put(path, expected) as out:
+            if "piece-0002" in path:
+                failed.set()
+                raise Refusal("the place went")
+            yield out
+
+    monkeypatch.setattr(module.pieces, "packed", packed)
+    monkeypatch.setattr(backup.place, "put_stream", put_stream)
+    with pytest.raises(Refusal, match="the place went"):
+        backup.run()
+    assert len(read) < 10_000 and backup.place.list("shop") == []
+
+
+def test_a_limit_of_the_bandwidth_is_one_of_all_pieces():
+    assert Place("/srv", None, 5).at_once(4) == 1 and Place("/srv").at_once(4) == 4
 
 
 def test_a_piece_that_is_not_whole(backup, monkeypatch):
