@@ -38,7 +38,10 @@ PROMETHEUS = ROOT / ".cache" / "promtool" / "usr" / "bin" / "prometheus"
 API = "http://127.0.0.1:19090/api/v1/alerts"
 SCRAPE = 5
 QUIET = 45
-FAULTS = ("kill", "stop", "freeze", "all_killed")
+# Of bench/failover/faults.yml, what lasts until it is undone; what happens on the control node or is planned is not here.
+FAULTS = (
+    "kill", "primary_killed", "stop", "freeze", "network_long", "disk_full", "two_killed", "all_killed", "network_all", "proxy_killed",
+)  # fmt: skip
 HEADS = (
     "fault",
     "runs",
@@ -235,10 +238,23 @@ class Bench:
             time.sleep(1)
         raise AssertionError(f"not well: {self.look()}")
 
+    def settings(self, host: str) -> str:
+        """What the commands of a fault know, as bench/failover/failover.yml has it."""
+        members = [self.monitoring.address(one) for one in self.lab.members if one != host]
+        others = [*members, self.monitoring.address("proxy")] if host != "proxy" else members
+        service = "proxysql" if host == "proxy" else "mysql"
+        return f"service={service}; datadir=/var/lib/mysql; members='{' '.join(members)}'; others='{' '.join(others)}'"
+
+    def targets_of(self, fault: dict[str, Any]) -> list[str]:
+        members = self.lab.members
+        if fault["target"] == "primary":
+            return [one for one in members if self.lab.sql(one, "SELECT @@super_read_only") == [["0"]]][:1]
+        return {"one": members[-1:], "two": members[-2:], "all": members, "proxy": ["proxy"]}[fault["target"]]
+
     def shell(self, hosts: list[str], script: str) -> None:
         started = [
             subprocess.Popen(
-                ["lab/podman", "exec", host, "sh", "-c", f"service=mysql; {script}"],
+                ["lab/podman", "exec", host, "sh", "-c", f"{self.settings(host)}; {script}"],
                 cwd=ROOT,
                 env=self.lab.env,
                 stdin=subprocess.DEVNULL,
@@ -249,8 +265,10 @@ class Bench:
             one.wait(300)
 
     def run(self, name: str, fault: dict[str, Any], hold: float) -> dict[str, Any]:
-        hosts = list(self.lab.members) if fault["target"] == "all" else [self.lab.members[-1]]
         self.well()
+        hosts = self.targets_of(fault)
+        for package in fault.get("packages", ()):
+            self.shell(hosts, f"dpkg-query -W {package} >/dev/null 2>&1 || apt-get install -qq -y {package} >/dev/null")
         load = os.getloadavg()[0]
 
         def over(found: dict[str, float], now: float) -> bool:
@@ -260,8 +278,8 @@ class Bench:
         self.shell(hosts, fault["inject"])
         fired = follow(self.look, over)
         self.shell(hosts, fault["undo"])
-        if fault["target"] == "all":
-            # None of them may start a group by itself.
+        if fault.get("refuses") or name == "disk_full":
+            # None of them may start a group by itself; and a full disk ends the server of a member.
             self.site()
         ended = fade(self.look, set(fired), 300)
         return {"fault": name, "at": int(time.time()), "versions": self.versions(), "load": [round(load, 1), round(os.getloadavg()[0], 1)],

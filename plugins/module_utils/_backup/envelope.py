@@ -134,13 +134,18 @@ class Sealer:
         return Stored(size, digest.hexdigest(), raw[0])
 
 
-def sha256_of(path: str) -> str:
-    """The SHA-256 of a file."""
+def digest_of(path: str) -> hashlib._Hash:
+    """The SHA-256 of a file, to go on with."""
     digest = hashlib.sha256()
     with open(path, "rb") as source:
         for block in iter(lambda: source.read(BLOCK), b""):
             digest.update(block)
-    return digest.hexdigest()
+    return digest
+
+
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file."""
+    return digest_of(path).hexdigest()
 
 
 def fetch(place: Place, path: str, target: str, size: int, sha256: str) -> None:
@@ -152,14 +157,16 @@ def fetch(place: Place, path: str, target: str, size: int, sha256: str) -> None:
     if have > size:
         os.unlink(part)
         have = 0
+    digest = digest_of(part) if have else hashlib.sha256()
     if have < size or not size:
         with open(part, "ab") as out, place.get_stream(path, have) as source:
             for block in iter(lambda: source.read(BLOCK), b""):
                 out.write(block)
+                digest.update(block)
     found = os.path.getsize(part)
     if found < size:
         raise PlaceError(MISSING, f"{path}: {found} of {size} bytes are in the place")
-    if found > size or sha256_of(part) != sha256:
+    if found > size or digest.hexdigest() != sha256:
         os.unlink(part)
         raise EnvelopeError(f"{path}: damaged: its SHA-256 is not what its record says")
     os.replace(part, target)

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup import pieces, replay
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.contents import contents, differences
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.contents import Tables, contents, differences
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.coverage import Plan
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.envelope import EnvelopeError, fetch, opened
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.full import shortage
@@ -67,8 +67,8 @@ class Rebuilt(NamedTuple):
     last: int | None
     stopped_by: str
     compared: int  # tables that were compared with the manifest
-    differences: list[str]
     seconds: dict[str, float]
+    held: Tables | None  # what was counted for that, where nothing was applied after it
 
 
 def until_of(plan: Plan) -> replay.Until:
@@ -282,8 +282,8 @@ class Rebuild:
         owned_by(self.path("relay"), *self.software.owner())
         return self.apply(connection, paths, have, until)
 
-    def compare(self, connection: Connection) -> tuple[int, list[str]]:
-        """Rows, and checksums where there are some, against the manifest."""
+    def compare(self, connection: Connection) -> tuple[Tables, Tables]:
+        """What is there, and what the manifest says: rows, and checksums where there are some."""
         wanted = self.plan.full.tables
         if self.only is not None:
             # Of the other schemas the files are not there.
@@ -291,7 +291,7 @@ class Rebuild:
             wanted = {name: value for name, value in wanted.items() if folder_of(name.split(".")[0]) in tops}
         sums = any(checksum is not None for _rows, checksum in wanted.values())
         schemas = None if self.only is None else sorted({name.split(".")[0] for name in wanted})
-        return len(wanted), differences(wanted, contents(connection, sums, schemas))
+        return contents(connection, sums, schemas), wanted
 
     @contextlib.contextmanager
     def running(self, until: replay.Until, compare: bool = True) -> Iterator[tuple[Instance, Connection, Rebuilt]]:
@@ -307,16 +307,23 @@ class Rebuild:
             with self.timed("start"):
                 connection = instance.start()
             have = replay.executed_by(connection)
-            compared: tuple[int, list[str]] = (0, [])
+            held: Tables | None = None
+            compared = 0
             if have == GtidSet(self.plan.full.gtids) and compare:
                 with self.timed("compare"):
-                    compared = self.compare(connection)
-                if compared[1]:
+                    held, wanted = self.compare(connection)
+                found = differences(wanted, held)
+                if found:
                     raise RebuildError(
-                        f"the data is not what the manifest of {self.plan.full.id} says: {'; '.join(compared[1][:5])}"
+                        f"the data is not what the manifest of {self.plan.full.id} says: {'; '.join(found[:5])}"
                     )
-            rebuilt = self.apply(connection, paths, have, until, compared)
-            yield instance, connection, rebuilt
+                compared = len(wanted)
+            rebuilt = self.apply(connection, paths, have, until)
+            yield (
+                instance,
+                connection,
+                rebuilt._replace(compared=compared, held=None if rebuilt.transactions else held),
+            )
 
     def apply(
         self,
@@ -324,7 +331,6 @@ class Rebuild:
         paths: list[str],
         have: GtidSet,
         until: replay.Until,
-        compared: tuple[int, list[str]] = (0, []),
     ) -> Rebuilt:
         """The logs up to a point."""
         lacking = GtidSet(self.plan.full.gtids).subtract(have)
@@ -341,7 +347,7 @@ class Rebuild:
                 os.chown(os.path.join(self.path("relay"), name), *self.software.owner())
             with self.timed("apply"):
                 replay.apply(connection, first, chosen, self.say)
-        return Rebuilt(chosen.reached, chosen.transactions, chosen.last, chosen.stopped_by, *compared, self.seconds)
+        return Rebuilt(chosen.reached, chosen.transactions, chosen.last, chosen.stopped_by, 0, self.seconds, None)
 
 
 def owned_by(directory: str, user: int, group: int) -> None:

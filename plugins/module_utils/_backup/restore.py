@@ -66,7 +66,8 @@ def restore(rebuild: Rebuild, target: str, compare: bool = True, checksums: bool
         if not os.path.exists(rebuild.path("moving")):
             with rebuild.running(until_of(rebuild.plan), compare) as (instance, connection, rebuilt):
                 with rebuild.timed("count"):
-                    found = contents(connection, checksums)
+                    counted = rebuilt.held if not checksums and rebuild.only is None else None
+                    found = counted if counted is not None else contents(connection, checksums)
                 with rebuild.timed("stop"):
                     clean_stop(instance, connection)
             remove_own(rebuild.datadir)
@@ -123,7 +124,6 @@ def report(rebuild: Rebuild, rebuilt: Rebuilt, target: str | None, tables: Table
         "last_committed": None if rebuilt.last is None else rebuilt.last / 1_000_000,
         "stopped_before": rebuilt.stopped_by,
         "compared": rebuilt.compared,
-        "differences": rebuilt.differences,
         "tables": {name: {"rows": rows, "checksum": checksum} for name, (rows, checksum) in sorted(tables.items())},
         "bytes": {"stored": sum(one.size for one in [*rebuild.pieces, *rebuild.logs]), "data": full.data},
         "seconds": rebuilt.seconds,

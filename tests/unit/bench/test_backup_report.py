@@ -29,7 +29,15 @@ FULL = {
     },
 }
 FLOOR = {"step": "floor", "load": [1.0, 2.0], "copy": 40.0, "compress": 60.0, "bytes": 4_000_000_000}
-RESTORE = {"step": "restore", "load": [1.0, 2.0], "online": 150.0, "playbook": 400.0, "rows": [7, 7, 7], "wanted": 7}
+RESTORE = {
+    "step": "restore",
+    "load": [1.0, 2.0],
+    "online": 150.0,
+    "playbook": 400.0,
+    "rows": [7, 7, 7],
+    "wanted": 7,
+    "tasks": ["Restore 130.0s", "Make a full backup at once 90.55s"],
+}
 DROP = {
     "step": "fatal_drop",
     "load": [1.0, 2.0],
@@ -82,6 +90,7 @@ def test_what_must_not_be_is_bad(backup_report, run, change):
 def test_the_tables_compare_with_what_is_done_by_hand(backup_report):
     page = backup_report.page(WELL)
     assert "| 120.0 s | 100.0 s: cp -a 40.0 s, tar and zstd 60.0 s | 1.20 |" in page
+    assert "at the end of the restore below | 90.55 s | 100.0 s | 0.91 |" in page
     assert "| bytes in the place | 5.00 GB | 4.00 GB | 1.25 |" in page
     assert "| 150.0 s | 100.0 s | 1.50 |" in page
     assert "| 10.0 s, 100/s | 20.0 s, 50/s | 0.50 |" in page
