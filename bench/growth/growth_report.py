@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 import time
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
@@ -57,6 +58,13 @@ def rounds(lines: Iterable[str]) -> Record:
             there_too = seconds.setdefault(task, {})
             there_too[host] = round(there_too.get(host, 0.0) + float(took), 3)
     return {"by_host": by_host, "by_task": by_task, "seconds": seconds}
+
+
+def slowest(output: str, count: int = 5) -> dict[str, float]:
+    """The tasks of a run that took longest with their seconds, from the profile at the end of its output."""
+    _before, _mark, after = output.rpartition("TASKS RECAP")
+    found = re.findall(r"^(.+?) -+ ([0-9.]+)s$", after, re.MULTILINE)
+    return {task.replace("distdb.mysql_ha.", ""): float(seconds) for task, seconds in found[:count]}
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -165,6 +173,9 @@ def status_table(records: list[Record]) -> str:
             times = statistics.median(one["seconds"]) / statistics.median(base["seconds"])
             word = "met" if times <= STATUS_TIMES else "missed"
             kinds = f"{one['real']} real, {MANY - one['real']} recorded"
+            if one.get("slowest"):
+                shown = ", ".join(f"{task} {seconds:.1f} s" for task, seconds in one["slowest"].items())
+                text += f"\n\nOf {MANY} clusters, {kinds}, these tasks take longest: {shown}."
             text += f"\n\nTarget, {kinds}: {MANY} clusters take at most {STATUS_TIMES:.0f} times as long as one. They take {times:.1f} times as long: {word}."
     return text
 
@@ -329,7 +340,7 @@ def panels(records: list[Record]) -> list[Panel]:
             Line("some real", points(with_real, "clusters", lambda one: one["seconds"])),
             Line("processor time", points(recorded, "clusters", lambda one: one["cpu"])),
         ]),
-        Panel("The control node, per host: milliseconds of processor time", "clusters of three with a proxy each", [
+        Panel("Control node: ms of processor time per host", "clusters of three with a proxy each", [
             Line("status", points(recorded, "clusters", lambda one: 1000 * statistics.median(one["cpu"]) / one["hosts"])),
         ]),
         Panel("Users and rules: milliseconds of the module's plan", "users, and as many query rules", [
