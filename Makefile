@@ -178,6 +178,15 @@ backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: ba
 drill: site ## A backup of the running lab, and RUNS=5 rehearsals of its restore with their reports
 	@python3 bench/backup/bench.py $(if $(filter-out inf,$(RUNS)),--runs $(RUNS)) --docs prepare drill remove
 
+.PHONY: growth
+# Sizes of one cluster, and how many of the clusters in one inventory are real ones.
+SIZES ?= 3 5 7 9
+REAL ?= 1
+growth: setup ## How times grow: clusters of SIZES="3 5 7 9" members, 1 to 50 clusters of which REAL=1 are real, 10 to 1000 users, in docs/measurements/growth.md; blank hosts; goes on where it was (RUN=NAME begins anew; half an hour and more)
+	@python3 bench/growth/growth.py compute rows status $(RUN:%=--run %)
+	python3 bench/growth/growth.py members proxysql --sizes $(SIZES) $(RUN:%=--run %)
+	python3 bench/growth/growth.py sites status --real $(REAL) $(RUN:%=--run %)
+
 .PHONY: versions
 # Folders of .deb files, each of one version of MySQL, oldest first; Debian releases; ProxySQL programs.
 PACKAGES ?= distribution

@@ -60,3 +60,8 @@ def bench_alerts():
 @pytest.fixture(scope="session")
 def backup_report():
     return load("report", "backup")
+
+
+@pytest.fixture(scope="session")
+def growth():
+    return load("growth", "growth")
