@@ -398,6 +398,7 @@ class Bench:
     def fatal_drop(self, number: int) -> dict:
         """A DROP TABLE at a random moment under load; the cluster comes back to just before it."""
         lab, chance = self.lab, random.Random(number)
+        self.begun()
         load = Load(lab, f"drop-{number}", REPORTS)
         load.start(options=("--rate", "60"))
         time.sleep(chance.uniform(3, 25))
@@ -437,6 +438,11 @@ class Bench:
             f"cd {DATADIR} && mysqlbinlog {names} | grep -B 20 -i '^DROP TABLE' | grep -o \"GTID_NEXT= '[^']*'\" | tail -1",
         )
         return text.strip().split("'")[1]
+
+    def begun(self) -> None:
+        """There is a full backup."""
+        if not self.listed():
+            self.program("full", "--now")
 
     def listed(self) -> list[str]:
         return [full["id"] for timeline in self.backups.ask("list")["timelines"] for full in timeline["fulls"]]
@@ -512,8 +518,7 @@ class Bench:
     def drill(self, _number: int) -> dict:
         folder = REPORTS / "drills"
         folder.mkdir(parents=True, exist_ok=True)
-        if not self.listed():
-            self.program("full", "--now")
+        self.begun()
         run = self.backups.play(
             "restore_drill",
             "-e",
