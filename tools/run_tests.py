@@ -42,10 +42,9 @@ MEMBERS_SUITE = "tests/integration/group_replication"
 # On the default choice of who writes; the rest of it takes longer (make applications).
 APPLICATIONS_SUITE = "tests/integration/applications"
 SHORT = ["-m", "applications", "-k", "without_an_error or (restart and laravel) or (killed and django)"]
-# What runs beside the lab's suites.
-BESIDE = {"members": ["members", "conformance"], "others": ["lint", "unit", "applications"]}
-# These take what the labs, which wait a lot, leave of the processors.
-POLITE = ("lint", "unit")
+# What runs beside the lab's suites. Lint and unit tests take what the labs, which wait a lot, leave of the processors.
+BESIDE = {"labs": ["members", "applications", "conformance"], "others": ["lint", "unit"]}
+POLITE = {"others": ["nice", "-n", "15"]}
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The long tests of the modules, on a converged lab.
 LONG_SUITES = ["tests/integration/site", PROXYSQL_SUITE, MEMBERS_SUITE]
@@ -84,13 +83,12 @@ class Tally:
     def __init__(self) -> None:
         self.passed = self.failed = self.skipped = 0
         self.times: list[tuple[str, float]] = []
-        self.before: list[str] = []  # of each command
 
     def run(self, name: str, command: list[str]) -> int:
         print(f"\n=== {name}: {' '.join(command)}", flush=True)
         started = time.monotonic()
         try:
-            code = subprocess.call([*self.before, *command], cwd=ROOT, stdin=subprocess.DEVNULL)
+            code = subprocess.call(command, cwd=ROOT, stdin=subprocess.DEVNULL)
         except FileNotFoundError as error:
             print(f"{command[0]} is missing: {error}", flush=True)
             code = 127
@@ -148,9 +146,9 @@ def beside(log: Path, temporary: str, stream: str) -> subprocess.Popen[bytes]:
     """The suites of a stream, one after the other, in a process of their own, with temporary files of their own."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, __file__, *BESIDE[stream]],
+            [*POLITE.get(stream, []), sys.executable, __file__, *BESIDE[stream]],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": temporary, "ANSIBLE_LOCAL_TEMP": temporary, "TESTS_POLITE": "1"},
+            env={**os.environ, "TMPDIR": temporary, "ANSIBLE_LOCAL_TEMP": temporary},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -310,7 +308,6 @@ def main(names: list[str]) -> int:
     os.environ.setdefault("ANSIBLE_FORCE_COLOR", "0")
     tally = Tally()
     for name in names:
-        tally.before = ["nice", "-n", "15"] if name in POLITE and os.environ.get("TESTS_POLITE") else []
         SUITES[name](tally)
     print("\nTimes:")
     for name, seconds in tally.times:
