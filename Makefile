@@ -140,6 +140,7 @@ BACKUP_PACKAGES := age rclone zstd
 .PHONY: backup-tools
 backup-tools: setup
 	@dpkg --status $(BACKUP_PACKAGES) >/dev/null 2>&1 || lab/setup $(BACKUP_PACKAGES)
+	tools/venv s3
 
 .PHONY: applications
 applications: export LAB_WRITERS := one
