@@ -140,6 +140,7 @@ BACKUP_PACKAGES := age rclone zstd
 .PHONY: backup-tools
 backup-tools: setup
 	@dpkg --status $(BACKUP_PACKAGES) >/dev/null 2>&1 || lab/setup $(BACKUP_PACKAGES)
+	tools/venv s3
 
 .PHONY: applications
 applications: export LAB_WRITERS := one
@@ -162,13 +163,15 @@ chaos: setup ## Random faults on the running lab while clients write, and whethe
 .PHONY: backup-bench
 # GB of data; the hosts' disks are made for them.
 SIZE ?= 10
+# What the place speaks: sftp, or webdav without TLS.
+PLACE ?= sftp
 backup-bench: export LAB_DISK := $(shell echo $$(( 2 * $(SIZE) + 4 )))G
 backup-bench: export LAB_WRITERS := one
 backup-bench: setup application-tools ## Blank hosts with SIZE=10 GB of data: backup, restore and replay beside what is done by hand, and RUNS=5 of what goes wrong, in docs/measurements/backup.md (hours; eight times SIZE free on the disk)
 	@lab/down
 	lab/up
 	ansible-playbook -i $(INVENTORY) site.yml
-	python3 bench/backup/bench.py --size $(SIZE) fill prepare full floor increment replay restore by_hand remove
+	python3 bench/backup/bench.py --size $(SIZE) --place $(PLACE) fill prepare full floor increment replay restore by_hand remove
 	lab/down
 	lab/up
 	ansible-playbook -i $(INVENTORY) site.yml

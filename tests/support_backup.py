@@ -1,7 +1,7 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A place of backups on the lab: an SFTP server on the proxy's host, with rclone's own; and rows to lose."""
+"""A place of backups on the lab: an SFTP or WebDAV server on the proxy's host, rclone's own; and rows to lose."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ FOLDER = ROOT / ".cache/operations/backup"
 STORE = "/srv/store"
 UNIT = "lab-store"
 PORT = 2022
+KINDS = ("sftp", "webdav")
 CLUSTER = "lab"
 PROGRAM = "/usr/local/sbin/mysql-gr-backup"
 
@@ -21,8 +22,9 @@ PROGRAM = "/usr/local/sbin/mysql-gr-backup"
 class Backups:
     """Backups of the lab's cluster, made by the proxy's host, then by db2."""
 
-    def __init__(self, lab) -> None:
-        self.lab = lab
+    def __init__(self, lab, kind: str = "sftp") -> None:
+        """kind: what the place speaks. WebDAV is without TLS here, which costs no processor: what is stored is encrypted."""
+        self.lab, self.kind = lab, kind
         self.identity = FOLDER / "backup.key"
         self.variables = FOLDER / "backup.json"
 
@@ -42,15 +44,19 @@ class Backups:
         lab.give("proxy", "umask 077; cat >/run/store.env", f"RCLONE_USER=store\nRCLONE_PASS={password}\n")
         lab.on(
             "proxy", "systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--property=EnvironmentFile=/run/store.env",
-            "rclone", "serve", "sftp", STORE, f"--addr=:{PORT}",
+            "rclone", "serve", self.kind, STORE, f"--addr=:{PORT}",
         )  # fmt: skip
         obscured = lab.give("proxy", "rclone obscure -", password).strip()
         secret = lab.on("proxy", "sh", "-c", "age-keygen 2>/dev/null")
         self.identity.write_text(secret)
         self.identity.chmod(0o600)
         public = next(line.rpartition(" ")[2] for line in secret.splitlines() if "public key" in line)
-        remote = {"type": "sftp", "host": str(lab.variable("proxy", "proxysql_address")), "port": PORT, "user": "store", "pass": obscured,
-                  "shell_type": "none", "disable_hashcheck": True}  # fmt: skip
+        host = str(lab.variable("proxy", "proxysql_address"))
+        remote: dict[str, object] = {"type": self.kind, "user": "store", "pass": obscured}
+        if self.kind == "sftp":
+            remote.update(host=host, port=PORT, shell_type="none", disable_hashcheck=True)
+        else:
+            remote.update(url=f"http://{host}:{PORT}", vendor="other")
         self.variables.write_text(
             json.dumps(
                 {

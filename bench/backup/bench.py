@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Physical backups measured on the converged lab of this checkout, beside what an operator would do by hand with the same data.
 
-    bench.py [--size BYTES] [--runs N] [--docs] STEP…
+    bench.py [--size GB] [--runs N] [--place sftp|webdav] [--docs] STEP…
 
 Steps with much data, in this order (hosts with a disk of twice its size: LAB_DISK=24G): fill, prepare, full, floor, increment, replay, restore, by_hand.
 Steps that are made --runs times, after prepare: fatal_drop, backup_host_off, source_off, drill.
@@ -32,7 +32,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests")]
 import report  # noqa: E402 (it knows where plan is)
 from plan import renewed  # noqa: E402
 from support import Lab, wait_for  # noqa: E402
-from support_backup import CLUSTER, PROGRAM, STORE, Backups  # noqa: E402
+from support_backup import CLUSTER, KINDS, PROGRAM, STORE, Backups  # noqa: E402
 from support_load import Load  # noqa: E402
 
 RECORDS = ROOT / "bench" / "records" / "backup.jsonl"
@@ -57,9 +57,9 @@ end
 class Bench:
     """The steps; each returns what it has to say beside the time and the load of the machine."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, place: str) -> None:
         self.lab, self.size = Lab(), size
-        self.backups = Backups(self.lab)
+        self.backups = Backups(self.lab, place)
         self.spans: dict[str, float] = {}
         self.steps: dict[str, Callable[[int], dict | None]] = {
             name: getattr(self, name)
@@ -558,10 +558,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=float, default=10, help="GB of sysbench's tables (fill)")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--place", choices=KINDS, default=KINDS[0], help="what the place speaks; webdav without TLS")
     parser.add_argument("--docs", action="store_true")
     parser.add_argument("steps", nargs="*", metavar="STEP")
     options = parser.parse_args()
-    bench = Bench(int(options.size * 1e9))
+    bench = Bench(int(options.size * 1e9), options.place)
     unknown = [name for name in options.steps if name not in bench.steps]
     if unknown:
         parser.error(f"'{unknown[0]}' is not allowed (allowed: {', '.join(bench.steps)})")
@@ -571,7 +572,8 @@ def main() -> int:
             found = bench.steps[name](number)
             if found is None:
                 continue
-            line = {"step": name, "number": number, "at": int(began), "size": options.size, "load": [round(busy, 1), round(os.getloadavg()[0], 1)],
+            line = {"step": name, "number": number, "at": int(began), "size": options.size, "place": options.place,
+                    "load": [round(busy, 1), round(os.getloadavg()[0], 1)],
                     "took": round(time.time() - began, 1), **found}  # fmt: skip
             RECORDS.parent.mkdir(exist_ok=True)
             with RECORDS.open("a") as target:

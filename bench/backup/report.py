@@ -112,13 +112,26 @@ def rows_of(last: dict[str, dict]) -> list[Row]:
     return found
 
 
+PLACES = {"sftp": "the place by SFTP", "webdav": "the place by WebDAV without TLS"}
+
+
+def sort_of(run: dict) -> tuple[float, str]:
+    """What is not compared with anything else: GB, and what the place speaks."""
+    return run["size"], run.get("place", "sftp")
+
+
 def page(runs: list[dict]) -> str:
-    """A table for each size of data, the largest first; then what was made several times."""
+    """A table for each size of data and kind of place, the largest first; then what was made several times."""
     lines = []
     once = [run for run in runs if run["step"] not in SEVERAL]
-    for gigabytes in sorted({run["size"] for run in once if run["step"] == "full"}, reverse=True):
-        last = {run["step"]: run for run in once if run["size"] == gigabytes}
-        lines += [f"SIZE={gigabytes:g}:", "", "| what | measured | by hand | ratio |", "| --- | --- | --- | --- |"]
+    for sort in sorted({sort_of(run) for run in once if run["step"] == "full"}, reverse=True):
+        last = {run["step"]: run for run in once if sort_of(run) == sort}
+        lines += [
+            f"SIZE={sort[0]:g}, {PLACES[sort[1]]}:",
+            "",
+            "| what | measured | by hand | ratio |",
+            "| --- | --- | --- | --- |",
+        ]
         lines += [*(f"| {' | '.join(row)} |" for row in rows_of(last)), ""]
     lines += [
         "| what happened | runs | took, median and worst | what was found | load of the machine |",

@@ -19,7 +19,13 @@ import threading
 from typing import IO, Iterator, Sequence
 
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.manifest import Stored
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.place import BLOCK, MISSING, Place, PlaceError
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.place import (
+    BLOCK,
+    MISSING,
+    Place,
+    PlaceError,
+    widened,
+)
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 ENCRYPTED, PLAIN = ".zst.age", ".zst"
@@ -61,6 +67,7 @@ def _chain(commands: Sequence[Sequence[str]], first: int | IO[bytes]) -> Iterato
                     running[-1][0].stdout.close()
                 running.append((process, said))
                 assert process.stdout
+                widened(process.stdout)
                 source = process.stdout
             assert not isinstance(source, int)
             yield source
@@ -99,6 +106,7 @@ class Sealer:
     def seal(self, source: IO[bytes], target: IO[bytes]) -> Stored:
         """All of a source (any object with read) into a target (any with write)."""
         read_end, write_end = os.pipe()
+        widened(write_end)
         raw, failed = [0], []
 
         def feed() -> None:

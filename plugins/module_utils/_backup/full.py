@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -39,6 +40,8 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.gtid import
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 POLL = 0.5
+# Seconds. mysqld itself waits for more than five minutes for a donor that lost its power, which says nothing any more.
+SILENT = 20
 # Pieces; each is compressed by one processor. More of them would leave less to what else the host does.
 STORED_AT_ONCE = 2
 # What the recipient of a clone must have as the donor has it.
@@ -61,11 +64,26 @@ class FullError(Refusal):
     """No full backup was made."""
 
 
+class Seen:
+    """Why a copy was ended: room, or the donor's silence."""
+
+    shortage = silence = ""
+
+
 class Copied(NamedTuple):
     """What the copy is, once it was started."""
 
     gtids: GtidSet
     tables: Tables
+
+
+def answers(address: tuple[str, int]) -> bool:
+    """Whether a connection to it is accepted."""
+    try:
+        socket.create_connection(address, 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def shortage(what: str, free: int | None, needed: int, reserve: int) -> str:
@@ -219,7 +237,7 @@ class FullBackup:
             connection.query("SET GLOBAL clone_max_data_bandwidth = %s", (self.given.clone.bandwidth,))
             if self.given.tls.ca:
                 connection.query("SET GLOBAL clone_ssl_ca = %s", (self._readable(self.given.tls.ca),))
-            with self._watched(blank) as problem:
+            with self._watched(blank, (host, port)) as seen:
                 try:
                     connection.query(
                         f"CLONE INSTANCE FROM %s@%s:{int(port)} IDENTIFIED BY %s DATA DIRECTORY = %s REQUIRE SSL",
@@ -231,9 +249,9 @@ class FullBackup:
                         ),
                     )
                 except ServerError as error:
-                    if problem:
-                        raise FullError(problem[0]) from None
-                    raise ServerError(str(error), error.code) from None
+                    if seen.shortage:
+                        raise FullError(seen.shortage) from None
+                    raise ServerError(seen.silence or str(error), error.code) from None
         shutil.rmtree(self.work.path("blank"), ignore_errors=True)
 
     def _readable(self, file: str) -> str:
@@ -244,23 +262,33 @@ class FullBackup:
         return self.software.inside(copy)
 
     @contextlib.contextmanager
-    def _watched(self, blank: Instance) -> Iterator[list[str]]:
-        """Ends the copy before the disk has less than the reserve; what is in the list says why."""
-        problem: list[str] = []
-        done = threading.Event()
+    def _watched(self, blank: Instance, donor: tuple[str, int]) -> Iterator[Seen]:
+        """Ends the copy before the disk has less than the reserve, and where nothing comes any more and the donor does not answer."""
+        seen, done = Seen(), threading.Event()
 
         def watch() -> None:
             connection = blank.connect()
+            came, since = -1, time.monotonic()
             while not done.wait(POLL):
                 try:
                     left = connection.query(
-                        "SELECT CAST(SUM(ESTIMATE - DATA) AS SIGNED) AS n FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY'"
+                        "SELECT CAST(SUM(ESTIMATE - DATA) AS SIGNED) AS n, CAST((SELECT SUM(DATA) FROM performance_schema.clone_progress) AS SIGNED) AS came"
+                        " FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY'"
                     )
                     missing = max(0, int(left[0]["n"] or 0)) if left else 0
+                    now = int(left[0]["came"] or 0) if left else 0
+                    if now != came:
+                        came, since = now, time.monotonic()
+                    elif time.monotonic() - since > SILENT:
+                        if not answers(donor):
+                            seen.silence = f"nothing came from it for {SILENT} s, and it does not answer"
+                            blank.kill()
+                            break
+                        since = time.monotonic()
                     room = os.statvfs(self.work.directory)
                     text = shortage(self.work.directory, room.f_bavail * room.f_frsize, missing, self.given.reserve)
-                    if text and not problem:
-                        problem.append(text)
+                    if text and not seen.shortage:
+                        seen.shortage = text
                         clone = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO LIKE 'CLONE INSTANCE%%'"
                         for row in connection.query(clone, ()):
                             connection.query(f"KILL QUERY {int(row['id'])}")
@@ -271,7 +299,7 @@ class FullBackup:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            yield problem
+            yield seen
         finally:
             done.set()
             watcher.join()

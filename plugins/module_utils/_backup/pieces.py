@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from typing import IO, Iterator, Sequence
 
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._backup.place import widened
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._outcome import Refusal
 
 SIZE = 1 << 30
@@ -125,6 +126,7 @@ def packed(datadir: str, files: Sequence[str]) -> Iterator[IO[bytes]]:
             process = subprocess.Popen([*command, "--files-from=-"], stdin=names, stdout=subprocess.PIPE, stderr=said)
         except OSError as error:
             raise PieceError(f"tar cannot be started ({error.strerror})") from None
+        widened(process.stdout)
         try:
             yield _Tar(process, said)  # type: ignore[misc]
         finally:
@@ -151,6 +153,7 @@ def unpack(source: IO[bytes], datadir: str) -> None:
         except OSError as error:
             raise PieceError(f"tar cannot be started ({error.strerror})") from None
         assert process.stdin
+        widened(process.stdin)
         try:
             for block in iter(lambda: source.read(1 << 20), b""):
                 # tar may end before the last bytes, which hold nothing; the source is read to its end all the same.

@@ -11,6 +11,7 @@ Private to this collection.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -38,6 +39,7 @@ _DIRECTORY_NOT_FOUND, _FILE_NOT_FOUND = 3, 4
 PATIENCE = 60.0  # seconds for a small operation
 SLOWEST = 128 << 10  # bytes per second, below which a place is called slow
 BLOCK = 1 << 20
+_F_SETPIPE_SZ = 1031  # fcntl has it from Python 3.10 on
 _PARTS = 9000  # an object of S3 has at most 10000
 _PART = 8 << 20
 
@@ -57,6 +59,14 @@ class Entry(NamedTuple):
 
     path: str
     size: int
+
+
+def widened(*pipes: IO[bytes] | int | None) -> None:
+    """Have pipes hold a whole block. By default it is 64 KiB, and each pass through such a pipe costs nearly as much as what is done to its bytes."""
+    for pipe in pipes:
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # more than this account may have
+                fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)
 
 
 def kind_of_failure(code: int, said: str) -> str:
@@ -338,6 +348,7 @@ class Place:
                 )
             except OSError as error:
                 raise PlaceError(GONE, f"place {self.remote}: rclone cannot be started ({error.strerror})") from None
+            widened(process.stdin, process.stdout)
             try:
                 try:
                     yield process

@@ -106,9 +106,11 @@ def test_of_a_step_that_was_made_again_the_newest_counts(backup_report):
 def test_what_was_measured_with_other_data_is_in_a_table_of_its_own(backup_report):
     small = {**FULL, "size": 0.5, "made": {**FULL["made"], "seconds": {"all": 7.5}}}
     page = backup_report.page([*WELL, small, {**FLOOR, "size": 0.5, "copy": 2.0, "compress": 3.0}])
-    large, _mark, rest = page.partition("SIZE=0.5:")
-    assert large.startswith("SIZE=10:") and "| 120.0 s | 100.0 s" in large
+    large, _mark, rest = page.partition("SIZE=0.5, the place by SFTP:")
+    assert large.startswith("SIZE=10, the place by SFTP:") and "| 120.0 s | 100.0 s" in large
     assert "| 7.5 s | 5.0 s: cp -a 2.0 s, tar and zstd 3.0 s | 1.50 |" in rest and "restore onto" not in rest
+    other = backup_report.page([*WELL, {**FULL, "size": 10, "place": "webdav"}])
+    assert other.index("SIZE=10, the place by WebDAV without TLS:") < other.index("SIZE=10, the place by SFTP:")
 
 
 def test_the_page_in_the_docs_is_what_the_records_say(backup_report, plan):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
 import threading
 import time
 
@@ -50,6 +51,8 @@ class Private:
     fails: dict[str, Exception] = {}
     said: list[str] = []
     slow = 0.0
+    silent = ""  # the host from which nothing comes
+    killed = threading.Event()
 
     def __init__(self, software, directory, settings=None, datadir=None):
         self.directory, self.settings, self.datadir = directory, settings or {}, datadir or f"{directory}/data"
@@ -60,6 +63,9 @@ class Private:
 
     def __exit__(self, *_exception):
         self.said.append("killed")
+
+    def kill(self):
+        self.killed.set()
 
     def initialize(self):
         self.said.append(f"initialize {self.settings}")
@@ -79,7 +85,7 @@ class Private:
 
     def query(self, text, args=None):
         if "clone_progress" in text:
-            return [{"n": 1 << 40}] if self.slow else []
+            return [{"n": 1 << 40 if self.slow else 7, "came": 7}] if self.slow or self.silent else []
         if "PROCESSLIST" in text:
             return [{"id": 7}]
         self.said.append(text if not args else text % tuple(args))
@@ -91,6 +97,9 @@ class Private:
                     assert time.monotonic() < end
                     time.sleep(0.01)
                 raise ServerError("Query execution was interrupted", 1317)
+            if host == self.silent:
+                assert self.killed.wait(5), "nobody ends it"
+                raise ServerError("Lost connection to MySQL server during query", 2013)
             if host in self.fails:
                 raise self.fails[host]
             self.make(args[3])
@@ -116,6 +125,8 @@ def backup(tmp_path, monkeypatch):
     monkeypatch.setattr(Private, "fails", {})
     monkeypatch.setattr(Private, "said", [])
     monkeypatch.setattr(Private, "slow", 0.0)
+    monkeypatch.setattr(Private, "silent", "")
+    monkeypatch.setattr(Private, "killed", threading.Event())
     monkeypatch.setattr(module.donors, "look", lambda name, _connection: member(name))
     monkeypatch.setattr(Settings, "connection", lambda _self, _name: None)
     (tmp_path / "place").mkdir()
@@ -190,6 +201,26 @@ def test_the_disk_keeps_its_reserve(backup):
     with pytest.raises(FullError, match=r"has \d+ MiB free, and 1048576 MiB are needed"):
         backup.run()
     assert "KILL QUERY 7" in Private.said
+
+
+def test_a_donor_that_lost_its_power_is_left(backup, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "SILENT", 0.05)
+    monkeypatch.setattr(module, "answers", lambda address: asked.append(address) or len(asked) < 3)
+    Private.silent = "10.0.0.2"
+    said = []
+    backup.say = said.append
+    assert backup.run().donor == "db1"
+    assert "db2: nothing came from it for 0.05 s, and it does not answer" in said
+    # As long as it answers it is waited for.
+    assert asked == [("10.0.0.2", 3306)] * 3
+
+
+def test_who_answers():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        assert module.answers(address)
+    assert not module.answers(address)
 
 
 def test_a_place_without_room(backup, monkeypatch):

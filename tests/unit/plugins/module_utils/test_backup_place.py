@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Places by the real rclone: a directory, a disk that fills up, a place that goes while it is written to, and S3; envelopes by the real zstd and age.
 
-S3 is a server of moto in a virtual environment of its own: MOTO_SERVER=/path/to/venv/bin/moto_server.
+S3 is a server of moto in a virtual environment of its own (tools/venv s3).
 """
 
 from __future__ import annotations
@@ -43,19 +43,20 @@ pytestmark = [
     ),
     pytest.mark.skipif(not shutil.which("rclone"), reason="needs rclone"),
 ]
+MOTO = Path(__file__).resolve().parents[4] / ".cache/s3/bin/moto_server"
 SEALS = pytest.mark.skipif(not shutil.which("age") or not shutil.which("zstd"), reason="needs age and zstd")
 
 
 @pytest.fixture(scope="module", name="server")
 def fixture_server():
     """The port of an S3 server."""
-    if not os.environ.get("MOTO_SERVER"):
-        pytest.skip("S3: MOTO_SERVER names no server")
+    if not MOTO.exists():
+        pytest.skip("S3: no server (tools/venv s3)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with subprocess.Popen(
-        [os.environ["MOTO_SERVER"], "-H", "127.0.0.1", "-p", str(port)],
+        [str(MOTO), "-H", "127.0.0.1", "-p", str(port)],
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:
