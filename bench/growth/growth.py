@@ -219,9 +219,8 @@ class OnLab:
 
     def versions(self) -> str:
         mysql = self.lab.sql("db0", "SELECT @@version")[0][0].partition("-")[0]
-        done = self.lab.command("lab/which-proxysql", check=False)
-        proxy = done.stdout.strip().partition(" is ")[2].rstrip(".") or "unknown"
-        return f"MySQL {mysql}, ProxySQL: {proxy}"
+        said = self.lab.on("proxy", "sh", "-c", "proxysql --version 2>/dev/null")
+        return f"MySQL {mysql}, ProxySQL {said.split('version ')[-1].partition('-')[0].strip()}"
 
     def whole(self, members: list[str]) -> None:
         from support import wait_for
