@@ -66,9 +66,9 @@ class Rebuilt(NamedTuple):
     transactions: int
     last: int | None
     stopped_by: str
-    compared: int  # tables that were compared with the manifest
     seconds: dict[str, float]
-    held: Tables | None  # what was counted for that, where nothing was applied after it
+    compared: int = 0  # tables that were compared with the manifest
+    held: Tables | None = None  # what was counted for that, where nothing was applied after it
 
 
 def until_of(plan: Plan) -> replay.Until:
@@ -307,8 +307,7 @@ class Rebuild:
             with self.timed("start"):
                 connection = instance.start()
             have = replay.executed_by(connection)
-            held: Tables | None = None
-            compared = 0
+            held: Tables = {}
             if have == GtidSet(self.plan.full.gtids) and compare:
                 with self.timed("compare"):
                     held, wanted = self.compare(connection)
@@ -317,13 +316,10 @@ class Rebuild:
                     raise RebuildError(
                         f"the data is not what the manifest of {self.plan.full.id} says: {'; '.join(found[:5])}"
                     )
-                compared = len(wanted)
             rebuilt = self.apply(connection, paths, have, until)
-            yield (
-                instance,
-                connection,
-                rebuilt._replace(compared=compared, held=None if rebuilt.transactions else held),
-            )
+            if held and not rebuilt.transactions:
+                rebuilt = rebuilt._replace(held=held)
+            yield instance, connection, rebuilt._replace(compared=len(held))
 
     def apply(
         self,
@@ -347,7 +343,7 @@ class Rebuild:
                 os.chown(os.path.join(self.path("relay"), name), *self.software.owner())
             with self.timed("apply"):
                 replay.apply(connection, first, chosen, self.say)
-        return Rebuilt(chosen.reached, chosen.transactions, chosen.last, chosen.stopped_by, 0, self.seconds, None)
+        return Rebuilt(chosen.reached, chosen.transactions, chosen.last, chosen.stopped_by, self.seconds)
 
 
 def owned_by(directory: str, user: int, group: int) -> None:

@@ -66,8 +66,7 @@ def restore(rebuild: Rebuild, target: str, compare: bool = True, checksums: bool
         if not os.path.exists(rebuild.path("moving")):
             with rebuild.running(until_of(rebuild.plan), compare) as (instance, connection, rebuilt):
                 with rebuild.timed("count"):
-                    counted = rebuilt.held if not checksums and rebuild.only is None else None
-                    found = counted if counted is not None else contents(connection, checksums)
+                    found = rebuilt.held if rebuilt.held and not checksums else contents(connection, checksums)
                 with rebuild.timed("stop"):
                     clean_stop(instance, connection)
             remove_own(rebuild.datadir)

@@ -240,7 +240,7 @@ class Folder:
         return 1 << 40
 
 
-def until(condition, step=lambda: None, seconds=180):
+def until(condition, step=lambda: None, seconds=40):
     """Go on until something is true; its value."""
     end = time.monotonic() + seconds
     while True:

@@ -267,8 +267,15 @@ def test_a_piece_that_cannot_be_stored_ends_the_others(backup, monkeypatch):
     assert len(read) < 10_000 and backup.place.list("shop") == []
 
 
-def test_a_limit_of_the_bandwidth_is_one_of_all_pieces():
+def test_a_limit_of_the_bandwidth_is_one_of_all_pieces(backup, monkeypatch):
     assert Place("/srv", None, 5).at_once(4) == 1 and Place("/srv").at_once(4) == 4
+    most = []
+    pool = module.ThreadPoolExecutor
+    monkeypatch.setattr(module, "ThreadPoolExecutor", lambda workers: most.append(workers) or pool(workers))
+    backup.run()
+    backup.place = DirectoryPlace(backup.place.directory, None, 5)
+    backup.run()
+    assert most == [2, 1]
 
 
 def test_a_piece_that_is_not_whole(backup, monkeypatch):

@@ -119,6 +119,40 @@ def test_to_a_point(world, arguments, reached):
     assert Instance.said.index("stop") < Instance.said.index("end"), "it is stopped, not killed"
 
 
+def test_what_logs_change_is_counted_after_them(world, monkeypatch):
+    apply = rebuild.replay.apply
+
+    def applied(connection, *arguments):
+        apply(connection, *arguments)
+        connection.tables["app.t"] = (4, 78)
+
+    monkeypatch.setattr(rebuild.replay, "apply", applied)
+    done = world.restore()
+    assert done["compared"] == 2 and done["tables"]["app.t"] == {"rows": 4, "checksum": None}
+
+
+def test_without_logs_rows_are_counted_once(world, monkeypatch):
+    counted = []
+    for module in (rebuild, restore):
+        contents = module.contents
+        monkeypatch.setattr(module, "contents", lambda *given, of=contents: counted.append(1) or of(*given))
+    done = world.restore("--after", f"{A}:1-2")
+    assert counted == [1] and done["compared"] == 2 and done["tables"]["app.t"]["rows"] == 3
+    world.target += "-again"
+    # Not compared, so not counted before.
+    assert world.restore("--after", f"{A}:1-2", "--no-compare")["tables"]["app.t"]["rows"] == 3
+    assert counted == [1, 1]
+
+
+def test_a_limit_of_the_bandwidth_is_one_of_all_objects(world, monkeypatch):
+    most = []
+    pool = rebuild.ThreadPoolExecutor
+    monkeypatch.setattr(rebuild, "ThreadPoolExecutor", lambda workers: most.append(workers) or pool(workers))
+    world.place = DirectoryPlace(world.place.directory, None, 5)
+    world.restore()
+    assert most == [1, rebuild.UNPACKERS]
+
+
 def test_an_empty_directory_is_taken(world):
     os.mkdir(world.target)
     world.restore()
