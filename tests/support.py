@@ -212,6 +212,10 @@ class Lab:
     def secrets(self) -> dict:
         return yaml.safe_load((ROOT / INVENTORY / "group_vars" / "all" / "secrets.yml").read_text())
 
+    def writers(self) -> list[str]:
+        """Members that take writes."""
+        return [member for member in self.members if self.sql(member, "SELECT @@super_read_only") == [["0"]]]
+
     def executed(self, host: str) -> str:
         """All that a member has executed."""
         return self.sql(host, "SELECT @@GLOBAL.gtid_executed")[0][0].replace("\\n", "")

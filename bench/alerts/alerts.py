@@ -248,7 +248,7 @@ class Bench:
     def targets_of(self, fault: dict[str, Any]) -> list[str]:
         members = self.lab.members
         if fault["target"] == "primary":
-            return [one for one in members if self.lab.sql(one, "SELECT @@super_read_only") == [["0"]]][:1]
+            return self.lab.writers()[:1]
         return {"one": members[-1:], "two": members[-2:], "all": members, "proxy": ["proxy"]}[fault["target"]]
 
     def shell(self, hosts: list[str], script: str) -> None:

@@ -30,7 +30,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests")]
 
 import report  # noqa: E402 (it knows where plan is)
-from plan import renewed  # noqa: E402
+from plan import renewed, slowest  # noqa: E402
 from support import Lab, wait_for  # noqa: E402
 from support_backup import CLUSTER, KINDS, PROGRAM, STORE, Backups  # noqa: E402
 from support_load import Load  # noqa: E402
@@ -136,7 +136,7 @@ class Bench:
         return str(REPORTS / "quiet.lua")
 
     def primary(self) -> str:
-        return self.writers()[0]
+        return self.lab.writers()[0]
 
     def newest(self) -> dict:
         return self.backups.ask("list")["timelines"][-1]["fulls"][-1]
@@ -340,7 +340,7 @@ class Bench:
         assert run.code == 0, run
         watcher.join(timeout=30)
         return {"online": seen.get("online"), "playbook": round(run.seconds, 1), "rows": [self.rows(member) for member in lab.members], "wanted": wanted,
-                "tasks": slowest(run.output)}  # fmt: skip
+                "tasks": [f"{task} {seconds}s" for task, seconds in slowest(run.output, 8).items()]}  # fmt: skip
 
     def by_hand(self, _number: int) -> dict:
         """The same by hand: each blank host gets packages and its settings, fetches, decrypts and unpacks all of it by itself; then a group is begun."""
@@ -403,7 +403,7 @@ class Bench:
         load.start(options=("--rate", "60"))
         time.sleep(chance.uniform(3, 25))
         # Of several primaries it may be one that no client writes to: then MySQL's other members may end with an error.
-        member = chance.choice(self.writers())
+        member = chance.choice(self.lab.writers())
         lab.sql(member, "DROP TABLE simkp.load_rows")
         dropped = time.time()
         time.sleep(1)
@@ -423,12 +423,9 @@ class Bench:
         ]
         have = {(int(client), int(one)) for client, one in found[0]}
         tried = {(one["client"], one["number"]) for one in writes}
-        lab.sql(self.writers()[0], "DROP TABLE simkp.load_rows")
+        lab.sql(self.lab.writers()[0], "DROP TABLE simkp.load_rows")
         return {"acknowledged": len(acknowledged), "missing": len(acknowledged - have), "unknown": len(have - tried), "same": found[0] == found[1] == found[2],
                 "seconds": round(run.seconds, 1), "gtid": gtid, "dropped": dropped}  # fmt: skip
-
-    def writers(self) -> list[str]:
-        return [member for member in self.lab.members if self.lab.sql(member, "SELECT @@super_read_only") == [["0"]]]
 
     def drop_in_logs(self, member: str) -> str:
         """The transaction of the last DROP, looked for as the manual says: in the binary logs of a member."""
@@ -540,14 +537,6 @@ class Bench:
     def remove(self, _number: int) -> None:
         self.backups.play("site", "-e", "mysql_backup_state=absent", timeout=LONG)
         self.backups.end()
-
-
-def slowest(output: str, count: int = 8) -> list[str]:
-    """The slowest tasks, as the profile at the end of a playbook's output has them."""
-    _before, _mark, after = output.rpartition("TASKS RECAP")
-    return [
-        " ".join(line.replace("-", "").split()) for line in after.splitlines() if line.endswith("s") and "---" in line
-    ][:count]
 
 
 def kept() -> list[dict]:

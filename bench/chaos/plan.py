@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import re
 import statistics
 from typing import Iterable, Iterator, NamedTuple
 
@@ -147,6 +148,13 @@ def middle_and_worst(values: list[float]) -> str:
 
 
 BEGIN, END = "<!-- begin runs -->", "<!-- end runs -->"
+
+
+def slowest(output: str, count: int = 5) -> dict[str, float]:
+    """The tasks of a run that took longest with their seconds, from the profile at the end of its output."""
+    _before, _mark, after = output.rpartition("TASKS RECAP")
+    found = re.findall(r"^(.+?) -+ ([0-9.]+)s$", after, re.MULTILINE)
+    return {task.replace("distdb.mysql_ha.", ""): float(seconds) for task, seconds in found[:count]}
 
 
 def renewed(page: str, made: str) -> str:

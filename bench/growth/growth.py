@@ -355,7 +355,7 @@ def status(clusters: int, real: int, runs: int, seconds: float) -> dict[str, Any
             )
     return {
         "hosts": (recorded.MEMBERS + 1) * clusters, "seconds": [one["seconds"] for one in done], "cpu": [one["cpu"] for one in done],
-        "memory": max(one["memory"] for one in done), "answer": seconds, "slowest": report.slowest(log.read_text()),
+        "memory": max(one["memory"] for one in done), "answer": seconds, "slowest": plan.slowest(log.read_text()),
     }  # fmt: skip
 
 

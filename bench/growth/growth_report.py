@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
 import time
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
@@ -58,13 +57,6 @@ def rounds(lines: Iterable[str]) -> Record:
             there_too = seconds.setdefault(task, {})
             there_too[host] = round(there_too.get(host, 0.0) + float(took), 3)
     return {"by_host": by_host, "by_task": by_task, "seconds": seconds}
-
-
-def slowest(output: str, count: int = 5) -> dict[str, float]:
-    """The tasks of a run that took longest with their seconds, from the profile at the end of its output."""
-    _before, _mark, after = output.rpartition("TASKS RECAP")
-    found = re.findall(r"^(.+?) -+ ([0-9.]+)s$", after, re.MULTILINE)
-    return {task.replace("distdb.mysql_ha.", ""): float(seconds) for task, seconds in found[:count]}
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

@@ -278,13 +278,13 @@ def test_the_counting_podman_writes_host_and_kind_and_runs_the_lab_s(tmp_path, a
     assert rounds.read_text() == line
 
 
-def test_the_slowest_tasks_are_those_of_the_last_profile(report):
+def test_the_slowest_tasks_are_those_of_the_last_profile(report, plan):
     output = (
         "TASKS RECAP *****\nold ---- 9.00s\nTASKS RECAP *****\nSaturday (0:00:00.024)       0:00:04.394 *****\n=====\n"
         "distdb.mysql_ha.mysql_gr : Query the cluster ------ 1.76s\nQuery the proxy --- 0.76s\nShow - all --- 0.10s\n"
     )
-    assert report.slowest(output, 2) == {"mysql_gr : Query the cluster": 1.76, "Query the proxy": 0.76}
-    assert report.slowest(output)["Show - all"] == 0.1 and "old" not in report.slowest(output)
+    assert plan.slowest(output, 2) == {"mysql_gr : Query the cluster": 1.76, "Query the proxy": 0.76}
+    assert plan.slowest(output)["Show - all"] == 0.1 and "old" not in plan.slowest(output)
     page = report.page([STATUS, {**MANY, "slowest": {"Query the cluster": 1.76}}])
     assert "Of 20 clusters, 0 real, 20 recorded, these tasks take longest: Query the cluster 1.8 s." in page
 
