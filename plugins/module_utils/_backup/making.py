@@ -356,7 +356,9 @@ def orderly(run: Callable[[Arguments, Settings], int]) -> Callable[[Arguments, S
     return work
 
 
-def told(_number: int, _frame: Any) -> None:
+def told(number: int, _frame: Any) -> None:
+    # Told again, it goes on putting things in order. Not SIG_IGN, which the programs that it starts for that would have, too.
+    signal.signal(number, lambda _number, _frame: None)
     raise Refusal("it was told to end")
 
 

@@ -490,6 +490,22 @@ def test_a_command_that_is_told_to_end(world, mysqldump, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_command_that_is_told_to_end_again_while_it_puts_things_in_order(world, mysqldump, monkeypatch):
+    (world.top / "lib" / "work" / "extract").mkdir(parents=True)
+    before = signal.getsignal(signal.SIGTERM)
+    rmtree = making.shutil.rmtree
+
+    def removed(path, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        rmtree(path, **options)
+
+    monkeypatch.setattr(making, "shutil", types.SimpleNamespace(rmtree=removed))
+    to = str(world.top / "x.sql")
+    assert "it was told to end" in world.run("extract", "--schema", "app", "--to", to, code=1)
+    assert os.listdir(world.top / "lib" / "work") == ["extract.lock"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_dump_that_fails(world, mysqldump, monkeypatch):
     monkeypatch.setenv("MYSQLDUMP_CODE", "2")
     to = str(world.top / "x.sql")
