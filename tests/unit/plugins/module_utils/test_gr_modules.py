@@ -203,30 +203,59 @@ def test_the_survivor_goes_on_without_those_that_are_named(run, world):
     assert not run(QUORUM, lost_members=["db1", "db2"])["changed"]
 
 
-def test_what_the_group_says_against_force_is_said_and_the_variable_emptied(run, world):
+@pytest.fixture
+def lost(world):
+    """db1 and db2 are lost; .says(error, meanwhile) makes the server answer the wish to go on without them so, after meanwhile(world)."""
     world.group(*NAMES)
     for name in ("db1", "db2"):
         world.servers[name].alive = False
         world.seen["db0", name] = "UNREACHABLE"
-    real, failures = world.connection, []
+    real = world.connection
 
-    def failing(**arguments):
-        session = real(**arguments)
-        execute = session.execute
+    def says(code, words, meanwhile=lambda: None):
+        def failing(**arguments):
+            session = real(**arguments)
+            execute = session.execute
 
-        def refuse(text, args=None):
-            if "force_members" in text and args[0]:
-                failures.append(text)
-                raise pymysql.err.OperationalError(1231, "Variable can't be set")
-            return execute(text, args)
+            def refuse(text, args=None):
+                if "force_members" in text and args[0]:
+                    meanwhile()
+                    raise pymysql.err.OperationalError(code, words)
+                return execute(text, args)
 
-        session.execute = refuse
-        return session
+            session.execute = refuse
+            return session
 
-    world.connection = failing
+        world.connection = failing
+
+    return says
+
+
+def test_what_the_group_says_against_force_is_said_and_the_variable_emptied(run, world, lost):
+    lost(1231, "Variable can't be set")
     answer = run(QUORUM, lost_members=["db1", "db2"])
-    assert failures and "the group refuses" in answer["msg"]
+    assert "the group refuses" in answer["msg"] and "Variable can't be set" in answer["msg"]
     assert world.servers["db0"].statements[1:] == ["SET GLOBAL group_replication_force_members = ''"]
+
+
+TOO_LATE = 4118, (
+    "The 'SET GLOBAL group_replication_force_members=db0:33061' command encountered a failure. Timeout on wait for view"
+    " after setting group_replication_force_members."
+)
+
+
+def test_a_view_that_comes_after_the_servers_own_patience(run, world, lost):
+    lost(*TOO_LATE, lambda: setattr(world, "members", ["db0"]))
+    answer = run(QUORUM, lost_members=["db1", "db2"])
+    assert answer["changed"] and answer["after"] == {"state": "ONLINE", "quorum": True, "members": ["db0:3306 ONLINE"]}
+    assert world.servers["db0"].statements[-1] == "SET GLOBAL group_replication_force_members = ''"
+
+
+def test_a_view_that_does_not_come(run, world, lost):
+    lost(*TOO_LATE)
+    answer = run(QUORUM, lost_members=["db1", "db2"], timeout=1)
+    assert "after 1 seconds the group still has no quorum; it may come later" in answer["msg"]
+    assert world.servers["db0"].statements[-1] == "SET GLOBAL group_replication_force_members = ''"
 
 
 def test_sessions_do_not_wait_for_the_group(world, run):
