@@ -8,8 +8,10 @@ Private to this collection.
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
+import pwd
 import subprocess
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -67,6 +69,23 @@ def client_options(password: str) -> str:
     """An option file of MySQL's client programs with this password."""
     quoted = password.replace("\\", "\\\\").replace('"', '\\"')
     return f'[client]\npassword="{quoted}"\n'
+
+
+def look_at(path: str) -> list[str] | None:
+    """[checksum, mode, owner, group] of a file, or None without one."""
+    checksum = checksum_of(path, "sha1")
+    if checksum is None:
+        return None
+    found = os.stat(path)
+    try:
+        user = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        user = str(found.st_uid)
+    try:
+        group = grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        group = str(found.st_gid)
+    return [checksum, f"{found.st_mode & 0o7777:04o}", user, group]
 
 
 class Login(NamedTuple):

@@ -170,9 +170,6 @@ host:
 """
 
 import glob
-import grp
-import os
-import pwd
 import socket
 import sys
 from typing import Any, NamedTuple, Sequence
@@ -180,7 +177,7 @@ from typing import Any, NamedTuple, Sequence
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group import data
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import Data
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, checksum_of, read, reason, run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Login, look_at, read, reason, run
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._server_files import relay_logs, uuid_of
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._sockets import is_own, ports_in_use, resolve, sources
 
@@ -297,23 +294,6 @@ def service_state(name: str) -> dict[str, Any]:
         "enabled": found.get("UnitFileState") == "enabled",
         "reload": found.get("NeedDaemonReload") == "yes",
     }
-
-
-def look_at(path: str) -> list[str] | None:
-    """[checksum, mode, owner, group] of a file, or None without one."""
-    checksum = checksum_of(path, "sha1")
-    if checksum is None:
-        return None
-    found = os.stat(path)
-    try:
-        user = pwd.getpwuid(found.st_uid).pw_name
-    except KeyError:
-        user = str(found.st_uid)
-    try:
-        group = grp.getgrgid(found.st_gid).gr_name
-    except KeyError:
-        group = str(found.st_gid)
-    return [checksum, f"{found.st_mode & 0o7777:04o}", user, group]
 
 
 def ask_server(login: Login) -> dict[str, Any]:

@@ -38,6 +38,11 @@ options:
     description: Where the role notes which files that server has read after its start.
     type: path
     default: /run/mysql-gr-tls.json
+  files:
+    description: Other files of which to say what they are, in the same look.
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment:
   - distdb.mysql_ha.attributes
   - distdb.mysql_ha.attributes.looks
@@ -89,11 +94,16 @@ tls:
     read:
       description: Whether that server has read the files as they are (C(main)), and whether its group's own channel has (C(group)).
       type: dict
+files:
+  description: For each path of O(files) its SHA-1, mode, owner and group; null without it.
+  returned: success
+  type: dict
+  sample: {"/etc/proxysql-tls/members-ca.pem": ["da39a3ee5e6b4b0d3255bfef95601890afd80709", "0644", "root", "proxysql"]}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._certificates import Files, read_by, seen
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import run
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import look_at, run
 
 
 def main_process(service: str) -> int:
@@ -112,13 +122,18 @@ def main() -> None:
             name=dict(type="str", default=""),
             service=dict(type="str", default=""),
             marks=dict(type="path", default="/run/mysql-gr-tls.json"),
+            files=dict(type="list", elements="path", default=[]),
         ),
         supports_check_mode=True,
     )
     wanted = module.params
     files = Files(wanted["ca"], wanted["cert"], wanted["key"])
     pid = main_process(wanted["service"]) if wanted["service"] else 0
-    module.exit_json(changed=False, tls={**seen(files, wanted["name"]), **read_by(files, pid, wanted["marks"])})
+    module.exit_json(
+        changed=False,
+        tls={**seen(files, wanted["name"]), **read_by(files, pid, wanted["marks"])},
+        files={path: look_at(path) for path in wanted["files"]},
+    )
 
 
 if __name__ == "__main__":

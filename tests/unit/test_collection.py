@@ -59,6 +59,7 @@ HOST_MODULES = {
     "group_replication_upgrade_check",
     "mysql_backup_info",
     "mysql_backup_run",
+    "mysql_account_info",
     "mysqld_content_info",
     "mysqld_data_directory",
     "mysqld_options_check",

@@ -16,6 +16,7 @@ from ansible_collections.distdb.mysql_ha.plugins.module_utils import _host, _soc
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._group.data import seen_by_client
 from ansible_collections.distdb.mysql_ha.plugins.module_utils._host import Done, Login
 from ansible_collections.distdb.mysql_ha.plugins.modules import group_replication_host_info as host_info
+from ansible_collections.distdb.mysql_ha.plugins.modules import tls_files_info
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 821FD50A:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000   999        0 51203 1 0000000000000000 100 0 0 10 0
@@ -59,10 +60,21 @@ def test_uuid_and_relay_logs_of_a_data_directory(tmp_path):
 
 def test_a_file_is_seen_with_its_rights(tmp_path):
     path = tmp_path / "file"
-    assert host_info.look_at(str(path)) is None
+    assert _host.look_at(str(path)) is None
     path.write_text("x")
     path.chmod(0o640)
-    assert host_info.look_at(str(path))[:2] == [hashlib.sha1(b"x").hexdigest(), "0640"]
+    assert _host.look_at(str(path))[:2] == [hashlib.sha1(b"x").hexdigest(), "0640"]
+
+
+def test_other_files_are_seen_with_a_certificate(tmp_path, capsys):
+    there, missing = tmp_path / "there", str(tmp_path / "missing")
+    there.write_text("x")
+    parts = {part: str(tmp_path / part) for part in ("ca", "cert", "key")}
+    with patch_module_args({**parts, "files": [str(there), missing]}), pytest.raises(SystemExit):
+        tls_files_info.main()
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["files"][str(there)][0] == hashlib.sha1(b"x").hexdigest() and answer["files"][missing] is None
+    assert answer["tls"]["cert_checksum"] is None and answer["tls"]["problem"]
 
 
 LOGIN = Login("/nowhere", "root", "geheim")
