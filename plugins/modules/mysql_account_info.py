@@ -114,9 +114,9 @@ COLUMNS = (
     "User", "Host", "plugin", "authentication_string", "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject",
     "max_questions", "max_updates", "max_connections", "max_user_connections",
 )  # fmt: skip
-# In hexadecimal: they may hold anything. The salt of the role's own accounts is made of the group's name and theirs.
+# As text in hexadecimal: they may hold anything, and HEX(100) would be 64. The salt of the role's own accounts is made of the group's name and theirs.
 ROWS = (
-    f"SELECT {', '.join(f'HEX({name})' for name in COLUMNS)}, COALESCE(plugin = 'caching_sha2_password' AND SUBSTRING(authentication_string, 8, 20)"
+    f"SELECT {', '.join(f"HEX(COALESCE(CONCAT({name}), ''))" for name in COLUMNS)}, COALESCE(plugin = 'caching_sha2_password' AND SUBSTRING(authentication_string, 8, 20)"
     " = LEFT(SHA2(CONCAT(%s, '/', User, '@', Host), 256), 20), 0) FROM mysql.user WHERE User IN (%s)"
 )
 AT_ONCE = 500  # accounts in one command line of the client program
