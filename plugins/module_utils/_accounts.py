@@ -23,9 +23,9 @@ LIMITS = {
 # What a client's certificate must have, and the columns.
 CERTIFICATE = {"cipher": "ssl_cipher", "issuer": "x509_issuer", "subject": "x509_subject"}
 
-# GRANT SELECT, INSERT ON `shop`.* TO `app`@`192.0.2.129` WITH GRANT OPTION
+# GRANT SELECT (`id`, `name`), INSERT ON `shop`.`orders` TO `app`@`192.0.2.129` WITH GRANT OPTION
 GRANT = re.compile(
-    r"GRANT (?P<privileges>[A-Z_, ]+) ON (?P<level>\S.*) TO `[^`]*`@`[^`]*`(?P<option> WITH GRANT OPTION)?"
+    r"GRANT (?P<privileges>(?:[A-Z_, ]|\(`[^`]*`(?:, `[^`]*`)*\))+) ON (?P<level>\S.*) TO `[^`]*`@`[^`]*`(?P<option> WITH GRANT OPTION)?"
 )
 # GRANT `r`@`%`,`s`@`%` TO `app`@`192.0.2.129`: mysql_user leaves roles alone, too.
 ROLES = re.compile(r"GRANT `[^`]*`@`[^`]*`(,`[^`]*`@`[^`]*`)* TO `[^`]*`@`[^`]*`( WITH ADMIN OPTION)?")
@@ -48,13 +48,23 @@ def owner(grant: str) -> Account | None:
     return (found["user"], found["host"]) if found else None
 
 
+def split(privileges: str) -> set[str]:
+    """{privilege}; of one on columns, {privilege (column)}, for each of them."""
+    found = set()
+    for item in re.split(r",(?![^(]*\))", privileges):
+        name, bracket, columns = item.strip().partition("(")
+        name = "ALL" if name.strip().upper() == "ALL PRIVILEGES" else name.strip().upper()
+        found |= {f"{name} ({column.strip(' `')})" for column in columns.rstrip(") ").split(",")} if bracket else {name}
+    return found
+
+
 def _kept(found: Mapping[str, set[str]]) -> Privileges:
     """Without USAGE, which says that there are none."""
     return {level: frozenset(names - {"USAGE"}) for level, names in found.items() if names - {"USAGE"}}
 
 
 def granted(grants: Iterable[str]) -> Privileges | None:
-    """{level as the server writes it: privileges}; None: something that is not understood here, as privileges on columns and partial revokes."""
+    """{level as the server writes it: privileges}; None: something that is not understood here, as partial revokes."""
     found: dict[str, set[str]] = {}
     for line in grants:
         if ROLES.fullmatch(line):
@@ -62,8 +72,7 @@ def granted(grants: Iterable[str]) -> Privileges | None:
         grant = GRANT.fullmatch(line)
         if not grant:
             return None
-        names = {"ALL" if name.strip() == "ALL PRIVILEGES" else name.strip() for name in grant["privileges"].split(",")}
-        found.setdefault(grant["level"], set()).update(names | ({"GRANT"} if grant["option"] else set()))
+        found.setdefault(grant["level"], set()).update(split(grant["privileges"]), ["GRANT"] if grant["option"] else [])
     return _kept(found)
 
 
@@ -74,15 +83,15 @@ def wished(priv: str | Mapping[str, str]) -> Privileges | None:
     for item in items:
         level, colon, names = item.strip().rpartition(":")
         parts = re.fullmatch(r"(?:(FUNCTION|PROCEDURE) )?(.+)\.([^.]+)", level.strip())
-        if not colon or not parts or "(" in names or "`" in level:
+        if not colon or not parts or "`" in item:
             return None
         sides = [side if side == "*" else f"`{side}`" for side in (parts[2], parts[3])]
-        privileges = {name.strip().upper() for name in names.split(",")}
+        privileges = split(names)
         # The server shows all global privileges by their names, which differ by version.
-        if sides == ["*", "*"] and privileges & {"ALL", "ALL PRIVILEGES"}:
+        if sides == ["*", "*"] and "ALL" in privileges:
             return None
         text = (f"{parts[1]} " if parts[1] else "") + ".".join(sides)
-        found.setdefault(text, set()).update("ALL" if name == "ALL PRIVILEGES" else name for name in privileges)
+        found.setdefault(text, set()).update(privileges)
     return _kept(found)
 
 

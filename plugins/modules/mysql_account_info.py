@@ -37,7 +37,7 @@ options:
         description: What the plugin stores of its password.
         type: str
       priv:
-        description: Its privileges, as in M(ansible.mysql.mysql_user). Privileges on columns, and C(ALL) on C(*.*), are not compared - the account differs.
+        description: Its privileges, as in M(ansible.mysql.mysql_user). C(ALL) on C(*.*) is not compared - the account differs.
         type: raw
       append_privs:
         description: Whether it may have other privileges, too.
@@ -115,8 +115,9 @@ COLUMNS = (
     "max_questions", "max_updates", "max_connections", "max_user_connections",
 )  # fmt: skip
 # As text in hexadecimal: they may hold anything, and HEX(100) would be 64. The salt of the role's own accounts is made of the group's name and theirs.
+CELLS = ", ".join(f"HEX(COALESCE(CONCAT({name}), ''))" for name in COLUMNS)
 ROWS = (
-    f"SELECT {', '.join(f"HEX(COALESCE(CONCAT({name}), ''))" for name in COLUMNS)}, COALESCE(plugin = 'caching_sha2_password' AND SUBSTRING(authentication_string, 8, 20)"
+    f"SELECT {CELLS}, COALESCE(plugin = 'caching_sha2_password' AND SUBSTRING(authentication_string, 8, 20)"
     " = LEFT(SHA2(CONCAT(%s, '/', User, '@', Host), 256), 20), 0) FROM mysql.user WHERE User IN (%s)"
 )
 AT_ONCE = 500  # accounts in one command line of the client program
