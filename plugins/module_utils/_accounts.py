@@ -1,9 +1,9 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an account of a server is as it is wished. Pure functions on what the server shows.
+"""Whether an account of a server is as it is wanted. Pure functions on what the server shows.
 
-In doubt it is not: then ansible.mysql.mysql_user compares, and writes. What is not wished of an account is not looked at, as by that module.
+In doubt it is not: then ansible.mysql.mysql_user compares, and writes. What is not given is not looked at, as by that module.
 
 Private to this collection.
 """
@@ -50,7 +50,7 @@ def owner(grant: str) -> Account | None:
 
 def split(privileges: str) -> set[str]:
     """{privilege}; of one on columns, {privilege (column)}, for each of them."""
-    found = set()
+    found: set[str] = set()
     for item in re.split(r",(?![^(]*\))", privileges):
         name, bracket, columns = item.strip().partition("(")
         name = "ALL" if name.strip().upper() == "ALL PRIVILEGES" else name.strip().upper()
@@ -76,7 +76,7 @@ def granted(grants: Iterable[str]) -> Privileges | None:
     return _kept(found)
 
 
-def wished(priv: str | Mapping[str, str]) -> Privileges | None:
+def expected(priv: str | Mapping[str, str]) -> Privileges | None:
     """The same of mysql_user's option priv; None: something that is not understood here."""
     items = [f"{level}:{names}" for level, names in priv.items()] if isinstance(priv, Mapping) else priv.split("/")
     found: dict[str, set[str]] = {}
@@ -118,7 +118,7 @@ def _limits_differ(limits: Mapping[str, Any] | None, row: Mapping[str, str]) -> 
 def _privileges_differ(wish: Mapping[str, Any], grants: Iterable[str]) -> bool:
     if not wish.get("priv"):
         return False
-    want, have = wished(wish["priv"]), granted(grants)
+    want, have = expected(wish["priv"]), granted(grants)
     if want is None or have is None:
         return True
     if wish.get("append_privs"):
@@ -127,7 +127,7 @@ def _privileges_differ(wish: Mapping[str, Any], grants: Iterable[str]) -> bool:
 
 
 def differs(wish: Mapping[str, Any], seen: Seen | None) -> str:
-    """What is not, or may not be, as wished: account, password, tls, limits or privileges; '' if all is."""
+    """What is not, or may not be, as wanted: account, password, tls, limits or privileges; '' if all is."""
     if wish.get("state") == "absent":
         return "account" if seen else ""
     if not seen:

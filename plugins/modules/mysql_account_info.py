@@ -2,16 +2,16 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of many accounts a server has as they are wished, in one look."""
+"""Which of many accounts differ from what is wanted, in one look."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_account_info
-short_description: See which of many accounts a server has as they are wished
+short_description: See which of many accounts differ from what is wanted
 version_added: 1.1.0
 description:
-  - Compares accounts with what they are wished to be, all in one look. An account of which this cannot be said for sure counts as one that differs - what is
+  - Compares accounts with what is wanted, all in one look. An account of which this cannot be said for sure counts as one that differs - what is
     to be done with it is for M(ansible.mysql.mysql_user).
   - Used by the role P(distdb.mysql_ha.mysql_gr#role), so that a run over a thousand accounts that are as they should be takes no task for each.
 options:
@@ -90,7 +90,7 @@ differ:
   elements: int
   sample: [1]
 differences:
-  description: Of each of them, what is not, or may not be, as it is wished - V(account), V(password), V(tls), V(limits) or V(privileges).
+  description: Of each of them, what is not, or may not be, as it is wanted - V(account), V(password), V(tls), V(limits) or V(privileges).
   returned: success
   type: list
   elements: dict

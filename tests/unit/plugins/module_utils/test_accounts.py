@@ -1,16 +1,16 @@
 # Copyright (c) 2026, distdb contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an account is as it is wished; in doubt it is not."""
+"""Whether an account is as it is wanted; in doubt it is not."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.distdb.mysql_ha.plugins.module_utils._accounts import Seen, differs, granted, owner, wished
+from ansible_collections.distdb.mysql_ha.plugins.module_utils._accounts import Seen, differs, expected, granted, owner
 
 pytestmark = [
     pytest.mark.unit,
-    pytest.mark.claim("An account counts as it is wished only where the server shows that it is."),
+    pytest.mark.claim("An account counts as it is wanted only where the server shows that it is."),
 ]
 
 TO = " TO `app`@`192.0.2.129`"
@@ -124,7 +124,7 @@ def test_what_is_not_understood_differs(line):
 
 def test_roles_are_left_alone():
     assert granted([f"GRANT `r`@`%`,`s`@`%`{TO}"]) == {}
-    assert wished("*.*:USAGE") == {}
+    assert expected("*.*:USAGE") == {}
 
 
 @pytest.mark.parametrize(

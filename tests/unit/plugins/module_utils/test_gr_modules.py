@@ -238,9 +238,12 @@ def test_what_the_group_says_against_force_is_said_and_the_variable_emptied(run,
     assert world.servers["db0"].statements[1:] == ["SET GLOBAL group_replication_force_members = ''"]
 
 
-TOO_LATE = 4118, (
-    "The 'SET GLOBAL group_replication_force_members=db0:33061' command encountered a failure. Timeout on wait for view"
-    " after setting group_replication_force_members."
+TOO_LATE = (
+    4118,
+    (
+        "The 'SET GLOBAL group_replication_force_members=db0:33061' command encountered a failure. Timeout on wait for view"
+        " after setting group_replication_force_members."
+    ),
 )
 
 

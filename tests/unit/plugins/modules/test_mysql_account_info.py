@@ -118,7 +118,7 @@ def test_accounts_of_the_role_at_other_hosts(look):
 def test_privileges_that_cannot_be_told_differ(look, name, grants):
     server = Server({(name, "%"): ({}, grants, "1")})
     assert look(server, [{"name": name, "priv": "*.*:USAGE"}])["differ"] == [0]
-    assert look(server, [{"name": name}])["differ"] == [], "no privileges are wished"
+    assert look(server, [{"name": name}])["differ"] == [], "no privileges are wanted"
 
 
 def test_a_server_that_does_not_answer(look, monkeypatch):
