@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an account of a server is as it is wanted. Pure functions on what the server shows.
 
-In doubt it is not: then ansible.mysql.mysql_user compares, and writes. What is not given is not looked at, as by that module.
+In doubt it is not: then ansible.mysql.mysql_user compares, and writes. What is not given counts as in that module.
 
 Private to this collection.
 """
@@ -100,15 +100,15 @@ def _password_differs(wish: Mapping[str, Any], row: Mapping[str, str]) -> bool:
 
 
 def _tls_differs(requires: Mapping[str, Any] | None, row: Mapping[str, str]) -> bool:
-    wanted = {str(name).lower(): value for name, value in (requires or {}).items() if value}
-    if not wanted:
-        return False
-    if wanted.keys() <= {"ssl"}:
-        return row["ssl_type"] != "ANY"
-    if wanted.keys() <= {"ssl", "x509"}:
-        return row["ssl_type"] != "X509"
-    parts = {column: wanted.pop(name, "") for name, column in CERTIFICATE.items()}
-    return bool(wanted) or row["ssl_type"] != "SPECIFIED" or any(row[name] != value for name, value in parts.items())
+    """As mysql_user takes it: nothing is REQUIRE NONE, and what a certificate must have goes before x509 and ssl."""
+    given = {str(name).lower(): value for name, value in (requires or {}).items()}
+    if given.keys() - CERTIFICATE.keys() - {"ssl", "x509"}:
+        return True
+    if given.keys() & CERTIFICATE.keys():
+        return row["ssl_type"] != "SPECIFIED" or any(
+            row[column] != given.get(name, "") for name, column in CERTIFICATE.items()
+        )
+    return row["ssl_type"] != ("X509" if "x509" in given else "ANY" if given else "")
 
 
 def _limits_differ(limits: Mapping[str, Any] | None, row: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ description:
   - Used by the role P(distdb.mysql_ha.mysql_gr#role), so that a run over a thousand accounts that are as they should be takes no task for each.
 options:
   accounts:
-    description: The accounts, each at one host. What is not given is not compared.
+    description: The accounts, each at one host. What is not given is not compared, but for O(accounts[].tls_requires).
     type: list
     elements: dict
     required: true
@@ -44,7 +44,7 @@ options:
         type: bool
         default: false
       tls_requires:
-        description: What it requires of a connection, as in M(ansible.mysql.mysql_user).
+        description: What it requires of a connection, as in M(ansible.mysql.mysql_user). Without it, it must require nothing, as there.
         type: dict
       resource_limits:
         description: Its limits of resources, as in M(ansible.mysql.mysql_user).

@@ -207,6 +207,37 @@ def test_what_an_account_is_for_it_can_do(lab):
 TAGS = ("--tags", "mysql_gr_accounts,mysql_gr_content,proxysql_accounts", "--limit", "localhost,mysql_gr")
 
 
+def described(lab) -> dict[str, list]:
+    """All that the server says of each account that the playbook writes."""
+    found = {}
+    for user, hosts in hosts_of(lab, "repl", "gr_peer", "monitor", "simkpuser").items():
+        for host in hosts:
+            account = f"{user}@'{host}'"
+            found[account] = [lab.sql("db0", f"SHOW {what} {account}") for what in ("CREATE USER", "GRANTS FOR")]
+    return found
+
+
+def test_what_was_changed_by_hand_is_as_it_was_after_a_run(lab):
+    before = described(lab)
+    first, second, third = (lab.address(member) for member in lab.members)
+    lab.sql(
+        "db0",
+        f"REVOKE BACKUP_ADMIN ON *.* FROM repl@'{first}'; GRANT SELECT ON simkp.* TO repl@'{second}'; DROP USER repl@'{third}';"
+        f" ALTER USER gr_peer@'{first}' REQUIRE NONE; ALTER USER gr_peer@'{second}' IDENTIFIED BY 'Another-one-8461';"
+        f" REVOKE SELECT (THREAD_ID) ON performance_schema.threads FROM gr_peer@'{third}';"
+        " ALTER USER simkpuser@'%' REQUIRE SSL; REVOKE INSERT ON simkp.* FROM simkpuser@'%';",
+    )
+    changed = described(lab)
+    assert len(changed) == len(before) - 1 and sum(changed.get(name) == told for name, told in before.items()) == 1
+    foreseen = lab.site(*TAGS, "--check")
+    run = lab.site(*TAGS)
+    assert run.code == foreseen.code == 0 and run.changed["db0"] and foreseen.changed["db0"], run
+    assert described(lab) == before
+    again = lab.site(*TAGS)
+    assert again.code == 0 and not any(again.changed.values()), again.what_changed
+    lab.one_group()
+
+
 def test_accounts_follow_the_inventory_and_a_move_takes_nobody_s_access(lab):
     """As clusters were before: at %. A proxy that the inventory does not know keeps its account until it is gone."""
     members = {lab.address(member) for member in lab.members}

@@ -36,10 +36,14 @@ def of(wish, *grants, **row):
         ({"tls_requires": {"SSL": True}}, {"ssl_type": "ANY"}, ""),
         ({"tls_requires": {"SSL": True}}, {}, "tls"),
         ({"tls_requires": {"SSL": True}}, {"ssl_type": "X509"}, "tls"),
-        ({"tls_requires": {}}, {"ssl_type": "ANY"}, ""),
-        ({"tls_requires": {"x509": True, "subject": None}}, {"ssl_type": "X509"}, ""),
+        # mysql_user takes nothing as REQUIRE NONE.
+        ({}, {"ssl_type": "ANY"}, "tls"),
+        ({"tls_requires": {}}, {"ssl_type": "X509"}, "tls"),
+        ({"tls_requires": {"x509": True}}, {"ssl_type": "X509"}, ""),
+        ({"tls_requires": {"x509": True, "ssl": True}}, {"ssl_type": "X509"}, ""),
         ({"tls_requires": {"x509": True}}, {"ssl_type": "ANY"}, "tls"),
         ({"tls_requires": {"subject": "/CN=a"}}, {"ssl_type": "SPECIFIED", "x509_subject": "/CN=a"}, ""),
+        ({"tls_requires": {"Subject": "/CN=a", "x509": True}}, {"ssl_type": "SPECIFIED", "x509_subject": "/CN=a"}, ""),
         ({"tls_requires": {"subject": "/CN=a"}}, {"ssl_type": "SPECIFIED", "x509_subject": "/CN=b"}, "tls"),
         ({"tls_requires": {"subject": "/CN=a"}}, {"ssl_type": "ANY", "x509_subject": "/CN=a"}, "tls"),
         (
