@@ -222,7 +222,7 @@ def test_what_was_changed_by_hand_is_as_it_was_after_a_run(lab):
     first, second, third = (lab.address(member) for member in lab.members)
     lab.sql(
         "db0",
-        f"REVOKE BACKUP_ADMIN ON *.* FROM repl@'{first}'; GRANT SELECT ON simkp.* TO repl@'{second}'; DROP USER repl@'{third}';"
+        f"REVOKE CONNECTION_ADMIN ON *.* FROM repl@'{first}'; GRANT SELECT ON simkp.* TO repl@'{second}'; DROP USER repl@'{third}';"
         f" ALTER USER gr_peer@'{first}' REQUIRE NONE; ALTER USER gr_peer@'{second}' IDENTIFIED BY 'Another-one-8461';"
         f" REVOKE SELECT (THREAD_ID) ON performance_schema.threads FROM gr_peer@'{third}';"
         " ALTER USER simkpuser@'%' REQUIRE SSL; REVOKE INSERT ON simkp.* FROM simkpuser@'%';",
