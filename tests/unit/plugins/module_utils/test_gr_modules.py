@@ -205,7 +205,7 @@ def test_the_survivor_goes_on_without_those_that_are_named(run, world):
 
 @pytest.fixture
 def lost(world):
-    """db1 and db2 are lost; .says(error, meanwhile) makes the server answer the wish to go on without them so, after meanwhile(world)."""
+    """db1 and db2 are lost; called with an error, and what happens meanwhile, it is how db0 answers the wish to go on without them."""
     world.group(*NAMES)
     for name in ("db1", "db2"):
         world.servers[name].alive = False
