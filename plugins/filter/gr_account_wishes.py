@@ -56,8 +56,8 @@ _value:
 import hashlib
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.password_hash import SALT, stored
+from ansible_collections.distdb.mysql_ha.plugins.filter.gr_password_hash import gr_password_hash
+from ansible_collections.distdb.mysql_ha.plugins.plugin_utils.password_hash import SALT
 
 SAME = ("name", "host", "priv", "resource_limits", "state")
 
@@ -73,12 +73,11 @@ def gr_account_wishes(
         if account.get("tls_requires") or account.get("require_tls"):
             wish["tls_requires"] = account.get("tls_requires") or {"SSL": True}
         if "password" in account:
+            # By the salt of its password an account shows who wrote it. The salt is fixed, so that an unchanged password has an unchanged hash and a
+            # changed one is found; it says nothing about the password.
             name = f"{group_name.lower()}/{account['name']}@{account['host']}"
             salt = hashlib.sha256(name.encode()).hexdigest()[:SALT]
-            try:
-                wish["hash"] = stored(str(account["password"]), salt, int(rounds))
-            except ValueError as error:
-                raise AnsibleFilterError(str(error)) from error
+            wish["hash"] = gr_password_hash(account["password"], salt, rounds)
         found.append(wish)
     return found
 
