@@ -76,9 +76,14 @@ def granted(grants: Iterable[str]) -> Privileges | None:
     return _kept(found)
 
 
-def expected(priv: str | Mapping[str, str]) -> Privileges | None:
+def expected(priv: object) -> Privileges | None:
     """The same of mysql_user's option priv; None: something that is not understood here."""
-    items = [f"{level}:{names}" for level, names in priv.items()] if isinstance(priv, Mapping) else priv.split("/")
+    if isinstance(priv, Mapping):
+        items = [f"{level}:{names}" for level, names in priv.items()]
+    elif isinstance(priv, str):
+        items = priv.split("/")
+    else:
+        return None
     found: dict[str, set[str]] = {}
     for item in items:
         level, colon, names = item.strip().rpartition(":")

@@ -98,6 +98,7 @@ def test_what_differs(wish, row, what):
         ("*.*:ALL", ["ALL PRIVILEGES ON *.*"], False),
         ("`shop`.*:SELECT", ["SELECT ON `shop`.*"], False),
         ("s.t:SELECT (`a`)", ["SELECT (`a`) ON `s`.`t`"], False),
+        (["shop.*:SELECT"], ["SELECT ON `shop`.*"], False),
         ("shop:SELECT", ["SELECT ON `shop`.*"], False),
         ("shop.*", ["SELECT ON `shop`.*"], False),
     ],
